@@ -1,0 +1,1 @@
+"""The engine: functions with derivatives, tensors, the tape and its replay."""

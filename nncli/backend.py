@@ -1,0 +1,46 @@
+"""The array library, the dtypes a run may use, and the guard before big arrays."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as xp
+from numpy.typing import NDArray
+
+from nncli.errors import NncliError
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+DTYPES = {"float32": xp.dtype(xp.float32), "float64": xp.dtype(xp.float64)}
+
+__all__ = ["DTYPES", "Array", "Shape", "check_memory", "xp"]
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**40
+
+
+def check_memory(shape: Shape, dtype: xp.dtype[Any], what: str) -> None:
+    """Refuse an array that this machine cannot hold, before it is allocated.
+
+    Args:
+        shape: Shape of the array that is about to be made.
+        dtype: Its element type.
+        what: Its name in the message.
+
+    Raises:
+        NncliError: The array alone is larger than the machine's memory.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    limit = _physical_memory()
+    if size > limit:
+        raise NncliError(
+            f"{what}: expected at most {limit / 2**30:.1f} GiB, the memory of this "
+            f"machine, got shape {shape} with {size / 2**30:.1f} GiB. Make it smaller."
+        )

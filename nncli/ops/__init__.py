@@ -1,0 +1,1 @@
+"""The mathematics: one file a family, each op a Function with its derivative."""

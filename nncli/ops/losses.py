@@ -1,0 +1,337 @@
+"""Losses: how far outputs are from targets, averaged to one number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nncli.autograd.function import Case, Function
+from nncli.backend import Array, xp
+from nncli.errors import ShapeError
+
+
+class Elementwise(Function):
+    """Base of losses that compare outputs and targets of one shape, and average.
+
+    Targets are constants: their gradient is not defined.
+    """
+
+    def allocate(self, outputs: Array, targets: Array) -> Array:
+        """Make room for two numbers an element."""
+        if outputs.shape != targets.shape:
+            raise ShapeError(
+                f"{self.type_name}: expected targets of the outputs' shape "
+                f"{outputs.shape}, got {targets.shape}."
+            )
+        self.work, self.work2 = xp.empty_like(outputs), xp.empty_like(outputs)
+        self.scale: Array = xp.empty((), outputs.dtype)
+        return xp.empty((), outputs.dtype)
+
+    def average(self, values: Array, out: Array) -> None:
+        """Write Σ values / n."""
+        xp.add.reduce(values, axis=None, out=out)
+        xp.divide(out, values.size, out=out)
+
+    def per_element(self, grad: Array) -> Array:
+        """Return dL/dy / n as an array without axes."""
+        xp.divide(grad, self.work.size, out=self.scale)
+        return self.scale
+
+    def flops(self, *arrays: Array) -> int:
+        """Count about three operations an element."""
+        return int(3 * arrays[0].size)
+
+
+class MeanSquaredError(Elementwise, name="mse"):
+    """y = Σ (x − t)² / n over all n elements; dL/dx = dL/dy · 2·(x − t) / n."""
+
+    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
+        """Write the mean of the squared differences."""
+        xp.subtract(outputs, targets, self.work)
+        xp.multiply(self.work, self.work, self.work2)
+        self.average(self.work2, out)
+
+    def backward(
+        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
+    ) -> None:
+        """Write 2·(x − t) / n."""
+        scale = self.per_element(grad)
+        xp.multiply(scale, 2, out=scale)
+        xp.multiply(self.work, scale, doutputs)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, one column, several."""
+        for shape in ((1, 3), (4, 1), (3, 2)):
+            inputs = (rng.normal(size=shape), rng.normal(size=shape))
+            yield Case(cls(), inputs, constant=(1,))
+
+
+class SigmoidBinaryCrossEntropy(Elementwise, name="sigmoid_binary_cross_entropy"):
+    """Cross entropy of targets t in [0, 1] with p = σ(z), from the logits z.
+
+    y = Σ [max(z, 0) − z·t + ln(1 + e^−|z|)] / n, which equals
+    −Σ [t·ln p + (1 − t)·ln(1 − p)] / n and overflows nowhere;
+    dL/dz = dL/dy · (σ(z) − t) / n.
+    """
+
+    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
+        """Write the mean."""
+        self.logits, self.targets = outputs, targets
+        xp.abs(outputs, self.work)
+        xp.negative(self.work, self.work)
+        xp.exp(self.work, self.work)
+        xp.log1p(self.work, self.work)
+        xp.maximum(outputs, 0, out=self.work2)
+        xp.add(self.work, self.work2, self.work)
+        xp.multiply(outputs, targets, self.work2)
+        xp.subtract(self.work, self.work2, self.work)
+        self.average(self.work, out)
+
+    def backward(
+        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
+    ) -> None:
+        """Write (σ(z) − t) / n with σ(z) = ½ + ½·tanh(z/2)."""
+        xp.multiply(self.logits, 0.5, out=self.work)
+        xp.tanh(self.work, self.work)
+        xp.multiply(self.work, 0.5, out=self.work)
+        xp.add(self.work, 0.5, out=self.work)
+        xp.subtract(self.work, self.targets, self.work)
+        xp.multiply(self.work, self.per_element(grad), doutputs)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Hard and soft targets."""
+        for shape in ((1, 1), (5, 1), (3, 4)):
+            logits = rng.normal(0, 3, shape)
+            hard = rng.integers(0, 2, shape).astype(logits.dtype)
+            yield Case(cls(), (logits, hard), constant=(1,))
+            yield Case(cls(), (logits, rng.uniform(size=shape)), constant=(1,))
+
+
+class BinaryCrossEntropy(Elementwise, name="binary_cross_entropy"):
+    """Cross entropy of targets t in [0, 1] with probabilities p.
+
+    y = −Σ [t·ln p + (1 − t)·ln(1 − p)] / n; dL/dp = dL/dy · (p − t) / (p·(1 − p)) / n.
+    As in PyTorch, a logarithm counts at least −100 and p·(1 − p) at least 1e-12.
+    """
+
+    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
+        """Write the mean."""
+        self.probabilities, self.targets = outputs, targets
+        with xp.errstate(divide="ignore"):
+            xp.log(outputs, self.work)
+            xp.negative(outputs, self.work2)
+            xp.log1p(self.work2, self.work2)
+        xp.maximum(self.work, -100, out=self.work)
+        xp.maximum(self.work2, -100, out=self.work2)
+        # t·a + (1 − t)·b = b + t·(a − b)
+        xp.subtract(self.work, self.work2, self.work)
+        xp.multiply(self.work, targets, self.work)
+        xp.add(self.work, self.work2, self.work)
+        xp.negative(self.work, self.work)
+        self.average(self.work, out)
+
+    def backward(
+        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
+    ) -> None:
+        """Write (p − t) / (p·(1 − p)) / n."""
+        xp.subtract(1, self.probabilities, out=self.work)
+        xp.multiply(self.work, self.probabilities, self.work)
+        xp.maximum(self.work, 1e-12, out=self.work)
+        xp.subtract(self.probabilities, self.targets, self.work2)
+        xp.divide(self.work2, self.work, self.work2)
+        xp.multiply(self.work2, self.per_element(grad), doutputs)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Hard and soft targets."""
+        for shape in ((1, 1), (3, 4)):
+            p = rng.uniform(0.1, 0.9, shape)
+            hard = rng.integers(0, 2, shape).astype(p.dtype)
+            yield Case(cls(), (p, hard), constant=(1,))
+            yield Case(cls(), (p, rng.uniform(size=shape)), constant=(1,))
+
+
+class Categorical(Function):
+    """Base of losses of K scores a row (..., K) and one class index a row (...)."""
+
+    def allocate(self, scores: Array, labels: Array) -> Array:
+        """Make workspaces with classes first: reductions over classes are then fast."""
+        classes = scores.shape[-1] if scores.ndim else 0
+        if scores.shape[:-1] != labels.shape or labels.dtype.kind not in "iu":
+            raise ShapeError(
+                f"{self.type_name}: expected one integer label for each row of "
+                f"{scores.shape}, got {labels.dtype} labels of shape {labels.shape}."
+            )
+        if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            raise ShapeError(
+                f"{self.type_name}: expected labels from 0 to {classes - 1}, "
+                f"got labels from {labels.min()} to {labels.max()}."
+            )
+        rows = labels.size
+        self.row_index = xp.arange(rows)
+        self.index = xp.empty(rows, int)
+        self.picked, self.row, self.total = xp.empty((3, rows), scores.dtype)
+        self.work: Array = xp.empty((classes, rows), scores.dtype)
+        self.work2: Array = xp.empty((classes, rows), scores.dtype)
+        self.scale: Array = xp.empty((), scores.dtype)
+        return xp.empty((), scores.dtype)
+
+    def pick(self, values: Array, labels: Array) -> None:
+        """Write values[label of row i, row i] to ``picked``; values is (K, rows)."""
+        xp.multiply(labels.reshape(-1), len(self.row_index), out=self.index)
+        xp.add(self.index, self.row_index, self.index)
+        # Labels were checked; "clip" spares the copy that "raise" makes.
+        xp.take(values.reshape(-1), self.index, out=self.picked, mode="clip")
+
+
+def classes_first(array: Array) -> Array:
+    """Return (..., K) as a view of shape (K, rows)."""
+    return array.reshape(-1, array.shape[-1]).T
+
+
+class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
+    """y = −Σ_i ln softmax(z_i)[t_i] / N, from the logits z and class indices t.
+
+    z (N, K), t (N,) → y (); with m_i = max z_i: ln softmax(z_i)[t_i] =
+    z_i[t_i] − m_i − ln Σ_k e^(z_ik − m_i), which overflows nowhere;
+    dL/dz_ik = dL/dy · (softmax(z_i)_k − [k = t_i]) / N.
+    """
+
+    def allocate(self, scores: Array, labels: Array) -> Array:
+        """Make room for the exponentials and for which class is hit."""
+        self.classes = xp.arange(scores.shape[-1])[:, None] if scores.ndim else None
+        out = super().allocate(scores, labels)
+        self.hit: Array = xp.empty(self.work.shape, scores.dtype)
+        return out
+
+    def forward(self, scores: Array, labels: Array, out: Array) -> None:
+        """Write the mean of ln Σ e^(z − m) − (z[t] − m)."""
+        self.labels = labels
+        xp.maximum.reduce(classes_first(scores), axis=0, out=self.row)
+        xp.subtract(classes_first(scores), self.row, self.work)
+        xp.exp(self.work, self.work2)
+        xp.add.reduce(self.work2, axis=0, out=self.total)
+        xp.log(self.total, self.row)
+        self.pick(self.work, labels)
+        xp.subtract(self.row, self.picked, self.row)
+        xp.add.reduce(self.row, axis=None, out=out)
+        xp.divide(out, labels.size, out=out)
+
+    def backward(
+        self, grad: Array, dscores: Array | None, dlabels: Array | None = None
+    ) -> None:
+        """Write (softmax(z) − one-hot) / N."""
+        if dscores is None:
+            return
+        xp.divide(self.work2, self.total, self.work)
+        xp.equal(self.classes, self.labels.reshape(-1), out=self.hit)
+        xp.subtract(self.work, self.hit, self.work)
+        xp.divide(grad, self.labels.size, out=self.scale)
+        xp.multiply(self.work, self.scale, classes_first(dscores))
+
+    def flops(self, *arrays: Array) -> int:
+        """Count about five operations a score."""
+        return int(5 * arrays[0].size)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, several, sequences, scores that are far apart."""
+        for shape, scale in (((1, 2), 1.0), ((5, 3), 1.0), ((2, 3, 4), 5.0)):
+            labels = rng.integers(0, shape[-1], shape[:-1])
+            yield Case(cls(), (rng.normal(0, scale, shape), labels), constant=(1,))
+
+
+class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
+    """y = −Σ_i ln p_i[t_i] / N, from probabilities p and class indices t.
+
+    p (N, K), t (N,) → y (); dL/dp_ik = −dL/dy · [k = t_i] / p_ik / N. As in PyTorch's
+    binary cross entropy, a logarithm counts at least −100 and p at least 1e-12.
+    """
+
+    def forward(self, scores: Array, labels: Array, out: Array) -> None:
+        """Write the mean of −ln p[t]."""
+        xp.copyto(self.work, classes_first(scores))
+        self.pick(self.work, labels)
+        with xp.errstate(divide="ignore"):
+            xp.log(self.picked, self.row)
+        xp.maximum(self.row, -100, out=self.row)
+        xp.add.reduce(self.row, axis=None, out=out)
+        xp.divide(out, -labels.size, out=out)
+
+    def backward(
+        self, grad: Array, dscores: Array | None, dlabels: Array | None = None
+    ) -> None:
+        """Write −1 / p[t] / N at the labels, 0 elsewhere."""
+        if dscores is None:
+            return
+        xp.divide(grad, -self.picked.size, out=self.scale)
+        xp.maximum(self.picked, 1e-12, out=self.row)
+        xp.divide(self.scale, self.row, self.row)
+        self.work.fill(0)
+        xp.put(self.work.reshape(-1), self.index, self.row)
+        xp.copyto(classes_first(dscores), self.work)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, several, sequences."""
+        for shape in ((1, 2), (5, 3), (2, 3, 4)):
+            p = rng.uniform(0.1, 1.0, shape)
+            labels = rng.integers(0, shape[-1], shape[:-1])
+            yield Case(cls(), (p, labels), constant=(1,))
+
+
+class Penalty(Function, name="penalty"):
+    """y = x + l1·Σ|w| + l2·Σw²: the loss x with a price on the weight w.
+
+    dL/dx = dL/dy; dL/dw = dL/dy · (l1·sign(w) + 2·l2·w). As in Keras, l2 multiplies
+    Σw² without a factor ½.
+
+    Args:
+        l1: Price of the sum of absolute values.
+        l2: Price of the sum of squares.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = l1
+        self.l2 = l2
+
+    def allocate(self, x: Array, weight: Array) -> Array:
+        """Make room for |w|."""
+        self.work = xp.empty_like(weight)
+        self.scale: Array = xp.empty((), x.dtype)
+        return xp.empty_like(x)
+
+    def forward(self, x: Array, weight: Array, out: Array) -> None:
+        """Write the sum."""
+        self.weight = weight
+        xp.copyto(out, x)
+        if self.l2:
+            out += self.l2 * xp.vdot(weight, weight)
+        if self.l1:
+            xp.abs(weight, self.work)
+            out += self.l1 * xp.add.reduce(self.work, axis=None)
+
+    def backward(
+        self, grad: Array, dx: Array | None, dweight: Array | None
+    ) -> None:
+        """Hand the gradient on, and write that of the price."""
+        if dx is not None:
+            xp.copyto(dx, grad)
+        if dweight is None:
+            return
+        xp.multiply(grad, 2 * self.l2, out=self.scale)
+        xp.multiply(self.weight, self.scale, dweight)
+        if self.l1:
+            xp.multiply(grad, self.l1, out=self.scale)
+            xp.sign(self.weight, self.work)
+            xp.multiply(self.work, self.scale, self.work)
+            xp.add(dweight, self.work, dweight)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Each price alone, and both."""
+        for l1, l2 in ((0.3, 0.0), (0.0, 0.2), (0.1, 0.4)):
+            yield Case(cls(l1, l2), (xp.asarray(1.5), rng.normal(size=(3, 2))))
