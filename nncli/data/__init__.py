@@ -1,0 +1,1 @@
+"""Data: datasets, splits, transforms and batches."""

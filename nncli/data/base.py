@@ -1,0 +1,74 @@
+"""Dataset and Transform: the abstract classes and registries of data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from nncli.backend import Array
+from nncli.registry import Component
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of inputs and targets.
+
+    Attributes:
+        x: (N, ...) inputs, float64.
+        y: (N,) class indices where there are classes, else (N, ...) numbers.
+        classes: Names of the classes; None where targets are numbers.
+    """
+
+    x: Array
+    y: Array
+    classes: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def rows(self, index: Array) -> Table:
+        """Return some of the rows."""
+        return Table(self.x[index], self.y[index], self.classes)
+
+
+class Dataset(Component, family="dataset"):
+    """Where inputs and targets come from.
+
+    Class attributes:
+        drawn: Whether the rows are drawn at random, so that others of the same kind
+            can be drawn to test on.
+    """
+
+    drawn: ClassVar[bool] = False
+
+    @abstractmethod
+    def load(self, rng: np.random.Generator) -> Table:
+        """Return all rows.
+
+        Args:
+            rng: Where drawn rows come from.
+
+        Raises:
+            DataError: A file is missing or broken.
+        """
+
+
+class Transform(Component, family="transform"):
+    """A change of the inputs, fitted on the training part and kept in checkpoints.
+
+    Attributes:
+        state: What was fitted, by name.
+    """
+
+    state: dict[str, Array]
+
+    @abstractmethod
+    def fit(self, x: Array) -> None:
+        """Learn ``state`` from the inputs of the training part."""
+
+    @abstractmethod
+    def __call__(self, x: Array) -> Array:
+        """Return the changed inputs."""

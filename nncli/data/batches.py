@@ -1,0 +1,92 @@
+"""Batches: rows in the order of an epoch, always in the same buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncli.autograd.tensor import Tensor
+from nncli.backend import Array, xp
+from nncli.streams import stream
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The buffers that batches of one size are written to.
+
+    Attributes:
+        x: (n, ...) inputs.
+        targets: (n, ...) targets as the loss wants them.
+        rows: n.
+    """
+
+    x: Tensor
+    targets: Tensor
+    rows: int
+
+
+class Batches:
+    """Cuts rows into batches without allocating anything that grows with the data.
+
+    Batches of one size share one pair of buffers: a batch is valid until the next one
+    is drawn. A single batch with all rows is the data itself, in the given order.
+
+    Args:
+        x: (N, ...) inputs in the dtype of the run.
+        targets: (N, ...) encoded targets.
+        size: Rows a batch; the last one may have fewer. At least N for one batch.
+        seed: Seed of the order; None for the given order.
+    """
+
+    def __init__(
+        self, x: Array, targets: Array, size: int, seed: int | None = None
+    ) -> None:
+        self.x = x
+        self.targets = targets
+        self.size = min(size, len(x))
+        self.seed = seed
+        self._buffers: dict[int, Batch] = {}
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self.x) // self.size)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, from the batch with index ``first`` on.
+
+        The order is a pure function of (seed, epoch).
+        """
+        if len(self) == 1:
+            yield self._whole()
+            return
+        order = self._order(epoch)
+        for begin in range(first * self.size, len(self.x), self.size):
+            index = order[begin : begin + self.size]
+            batch = self._buffer(len(index))
+            # Rows are known to exist; "clip" spares the copy that "raise" makes.
+            xp.take(self.x, index, axis=0, out=batch.x.data, mode="clip")
+            xp.take(self.targets, index, axis=0, out=batch.targets.data, mode="clip")
+            yield batch
+
+    def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[Any]]:
+        if self.seed is None:
+            return np.arange(len(self.x))
+        return stream(self.seed, "shuffling", epoch).permutation(len(self.x))
+
+    def _whole(self) -> Batch:
+        if not self._buffers:
+            batch = Batch(Tensor(self.x), Tensor(self.targets), len(self.x))
+            self._buffers[batch.rows] = batch
+        return self._buffers[len(self.x)]
+
+    def _buffer(self, rows: int) -> Batch:
+        if rows not in self._buffers:
+            self._buffers[rows] = Batch(
+                Tensor(xp.empty((rows, *self.x.shape[1:]), self.x.dtype)),
+                Tensor(xp.empty((rows, *self.targets.shape[1:]), self.targets.dtype)),
+                rows,
+            )
+        return self._buffers[rows]

@@ -1,0 +1,81 @@
+"""Split: which rows are for training, validation and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.backend import Array
+from nncli.data.base import Table
+from nncli.errors import DataError
+from nncli.signature import Fraction, Section
+
+
+@dataclass(frozen=True)
+class Split(Section, kind="mapping"):
+    """Which share of the rows is kept from training; drawn with the config's seed.
+
+    Attributes:
+        validation: Share of rows to evaluate on while training.
+        test: Share of rows to evaluate on in the end.
+        stratify: Keep the classes' shares the same in all parts.
+    """
+
+    validation: Fraction = 0.0
+    test: Fraction = 0.0
+    stratify: bool = True
+
+
+PARTS = ("train", "validation", "test")
+
+
+def split_table(
+    table: Table, split: Split, rng: np.random.Generator
+) -> dict[str, Table]:
+    """Return the parts that are not empty by design, rows in their given order.
+
+    Raises:
+        DataError: A part that the config asks for, or the training part, is empty.
+    """
+    shares = {"validation": split.validation, "test": split.test}
+    stratify = split.stratify and table.classes is not None
+    groups = table.y if stratify else np.zeros(len(table), int)
+    part = _assign(groups, list(shares.values()), rng)
+    parts = {}
+    for number, name in enumerate(PARTS):
+        index = np.flatnonzero(part == number)
+        wanted = name == "train" or shares[name] > 0
+        if wanted and not index.size:
+            asked = f"split.{name} is {shares[name]:g}" if name in shares else "the rest"
+            raise DataError(
+                f"split: expected at least one row in the {name} part, got none of "
+                f"{len(table)} rows ({asked}). Change the shares or use more data."
+            )
+        if wanted:
+            parts[name] = table.rows(index)
+    return parts
+
+
+def _assign(groups: Array, shares: list[float], rng: np.random.Generator) -> Array:
+    """Return 0 (rest), 1, 2, ... for each row, drawn within each group.
+
+    Each part gets round(share·N) rows, a group as near to its share of them as whole
+    rows allow: its quota rounded down, the left-over to the largest remainders.
+    """
+    part = np.zeros(len(groups), int)
+    names, sizes = np.unique(groups, return_counts=True)
+    orders = [rng.permutation(np.flatnonzero(groups == name)) for name in names]
+    taken = np.zeros(len(names), int)
+    for number, share in enumerate(shares, start=1):
+        quota = share * sizes
+        counts = np.floor(quota).astype(int)
+        missing = round(share * len(groups)) - int(counts.sum())
+        by_remainder = np.argsort(counts - quota, kind="stable")
+        counts[by_remainder[: max(0, missing)]] += 1
+        counts = np.minimum(counts, sizes - taken)
+        for group, count in enumerate(counts):
+            begin = taken[group]
+            part[orders[group][begin : begin + count]] = number
+        taken += counts
+    return part

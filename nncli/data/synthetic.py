@@ -1,0 +1,141 @@
+"""Small datasets that are drawn from a formula."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nncli.data.base import Dataset, Table
+from nncli.signature import NonNegative, Positive
+
+
+class Spiral(Dataset, name="spiral"):
+    """Arms of a spiral in the plane, one a class: x (N, 2).
+
+    Point i of arm k lies at radius r = i/(samples − 1) and angle
+    2.5·(4·(k + r) + noise·N(0, 1)), as (r·sin, r·cos).
+
+    Source: Karpathy, CS231n course notes; angle factor of Kinsley and Kukieła, "Neural
+    Networks from Scratch".
+
+    Args:
+        samples: Points an arm.
+        classes: Number of arms.
+        noise: Standard deviation of the angle, before the factor 2.5.
+    """
+
+    drawn = True
+
+    def __init__(
+        self, samples: Positive = 100, classes: Positive = 3, noise: NonNegative = 0.2
+    ) -> None:
+        self.samples = samples
+        self.classes = classes
+        self.noise = noise
+
+    def load(self, rng: np.random.Generator) -> Table:
+        """Draw the arms, one after the other."""
+        radius = np.tile(np.linspace(0.0, 1.0, self.samples), self.classes)
+        label = np.repeat(np.arange(self.classes), self.samples)
+        noise = self.noise * rng.normal(size=label.size)
+        angle = 2.5 * (4 * (label + radius) + noise)
+        x = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+        return Table(x, label, _names(self.classes))
+
+
+class Xor(Dataset, name="xor"):
+    """Four clouds around (±1, ±1); the class says whether the signs differ: x (N, 2).
+
+    Args:
+        samples: Points a cloud.
+        noise: Standard deviation of each coordinate.
+    """
+
+    drawn = True
+
+    def __init__(self, samples: Positive = 100, noise: NonNegative = 0.3) -> None:
+        self.samples = samples
+        self.noise = noise
+
+    def load(self, rng: np.random.Generator) -> Table:
+        """Draw the clouds, one after the other."""
+        centre = np.repeat(_CORNERS, self.samples, axis=0)
+        x = 2.0 * centre - 1.0 + self.noise * rng.normal(size=centre.shape)
+        return Table(x, centre[:, 0] ^ centre[:, 1], _names(2))
+
+
+class XorTable(Dataset, name="xor_table"):
+    """The truth table of exclusive or: four rows of two bits, x (4, 2)."""
+
+    def load(self, rng: np.random.Generator) -> Table:
+        """Return the four rows."""
+        return Table(_CORNERS.astype(float), _CORNERS[:, 0] ^ _CORNERS[:, 1], _names(2))
+
+
+class TwoEllipses(Dataset, name="two_ellipses"):
+    """A filled ellipse (class 0) inside an elliptic ring (class 1): x (N, 2).
+
+    The inner points have semi-axes (1, ½)·√u with u ~ U(0, 1); the ring has (2, 1.2).
+    Both are blurred.
+
+    Args:
+        samples: Points a class.
+        noise: Standard deviation of the blur of each coordinate.
+    """
+
+    drawn = True
+
+    def __init__(self, samples: Positive = 200, noise: NonNegative = 0.1) -> None:
+        self.samples = samples
+        self.noise = noise
+
+    def load(self, rng: np.random.Generator) -> Table:
+        """Draw the inner ellipse, then the ring."""
+        label = np.repeat(np.arange(2), self.samples)
+        angle = rng.uniform(0, 2 * math.pi, label.size)
+        radius = np.where(label == 0, np.sqrt(rng.uniform(size=label.size)), 1.0)
+        axes = np.array([[1.0, 0.5], [2.0, 1.2]])[label]
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        x = radius[:, None] * axes * circle
+        x = x + self.noise * rng.normal(size=x.shape)
+        return Table(x, label, _names(2))
+
+
+class Linear(Dataset, name="linear"):
+    """y = x·coefficients + intercept + noise·N(0, 1) with x ~ N(0, 1): x (N, F), y (N, 1).
+
+    Args:
+        samples: Number of rows.
+        coefficients: One factor for each input.
+        intercept: The value at x = 0.
+        noise: Standard deviation of what is added to y.
+    """
+
+    drawn = True
+
+    def __init__(
+        self,
+        samples: Positive = 200,
+        coefficients: list[float] | None = None,
+        intercept: float = 0.5,
+        noise: NonNegative = 0.1,
+    ) -> None:
+        self.samples = samples
+        self.coefficients = coefficients or [2.0, -1.0]
+        self.intercept = intercept
+        self.noise = noise
+
+    def load(self, rng: np.random.Generator) -> Table:
+        """Draw inputs, then noise."""
+        x = rng.normal(size=(self.samples, len(self.coefficients)))
+        y = x @ np.array(self.coefficients) + self.intercept
+        y = y + self.noise * rng.normal(size=self.samples)
+        return Table(x, y[:, None], None)
+
+
+_CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def _names(classes: int) -> tuple[str, ...]:
+    return tuple(str(k) for k in range(classes))

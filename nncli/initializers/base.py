@@ -1,0 +1,51 @@
+"""Initializer: the abstract class and the registry of first values."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from nncli.backend import Array, Shape, check_memory
+from nncli.registry import Component
+
+
+class Initializer(Component, family="initializer"):
+    """Draws the first values of one weight."""
+
+    @abstractmethod
+    def sample(
+        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> Array:
+        """Return float64 values.
+
+        Args:
+            shape: Shape of the weight.
+            fan_in: How many inputs each output is a sum of.
+            fan_out: How many outputs each input goes into.
+            rng: Where random numbers come from.
+        """
+
+    def __call__(
+        self, shape: Shape, rng: np.random.Generator, dtype: np.dtype[Any]
+    ) -> Array:
+        """Return the first values of a weight with outputs first in ``shape``.
+
+        Raises:
+            NncliError: The weight is larger than this machine's memory.
+        """
+        # The draw is in float64 whatever the dtype, so that both precisions start
+        # from the same numbers.
+        check_memory(shape, np.dtype(np.float64), "weight")
+        return self.sample(shape, *fans(shape), rng).astype(dtype)
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return (fan_in, fan_out) of a weight of shape (outputs, inputs, *kernel)."""
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel

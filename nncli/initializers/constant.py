@@ -1,0 +1,18 @@
+"""Initializers that draw nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.backend import Array, Shape
+from nncli.initializers.base import Initializer
+
+
+class Zeros(Initializer, name="zeros"):
+    """w = 0. For biases; a layer whose whole weight is zero learns nothing at first."""
+
+    def sample(
+        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> Array:
+        """Return zeros."""
+        return np.zeros(shape)

@@ -1,0 +1,60 @@
+"""Normalization: layers that fix the mean and the spread of what passes."""
+
+from __future__ import annotations
+
+from nncli.autograd.tensor import Tensor, apply
+from nncli.backend import Shape, xp
+from nncli.errors import ShapeError
+from nncli.initializers.constant import Zeros
+from nncli.initializers.random import Normal
+from nncli.layers.base import Layer
+from nncli.ops.norm import BatchNorm as BatchNormFunction
+from nncli.signature import PositiveFloat, UnitInterval
+from nncli.streams import Streams
+
+
+class BatchNorm(Layer, name="batch_norm"):
+    """y = γ·(x − μ) / √(σ² + eps) + β, (N, F) → (N, F), for each feature.
+
+    In training μ and σ² are the batch's mean and (biased) variance; in use they are
+    running averages r ← (1 − momentum)·r + momentum·batch, where, as in PyTorch, the
+    variance enters unbiased. γ is 1 and β is 0 at first; running mean 0, variance 1.
+
+    Source: Ioffe and Szegedy 2015.
+
+    Args:
+        momentum: Weight of the newest batch in the running averages.
+        eps: Added to the variance under the root.
+    """
+
+    output = None
+
+    def __init__(
+        self, momentum: UnitInterval = 0.1, eps: PositiveFloat = 1e-5
+    ) -> None:
+        self.momentum = momentum
+        self.eps = eps
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Make γ, β and the running averages."""
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"expected inputs with one axis of features, got {input_shape}. "
+                "Put a flatten layer in front."
+            )
+        one = Normal(std=0.0, mean=1.0)
+        self.gamma = self.add_parameter("gamma", input_shape, one, rng)
+        self.beta = self.add_parameter("beta", input_shape, Zeros(), rng)
+        self.running_mean = self.add_state("running_mean", xp.zeros(input_shape))
+        self.running_var = self.add_state("running_var", xp.ones(input_shape))
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalize with the batch in training, with the averages otherwise."""
+        if self.training:
+            function = BatchNormFunction(
+                self.running_mean, self.running_var, self.momentum, self.eps
+            )
+            return apply(function, x, self.gamma, self.beta)
+        root = (Tensor(self.running_var) + self.eps) ** 0.5
+        return (x - Tensor(self.running_mean)) * (self.gamma / root) + self.beta

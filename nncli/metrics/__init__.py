@@ -1,0 +1,1 @@
+"""Metrics: what a person wants to know of predictions."""

@@ -1,0 +1,47 @@
+"""Metric: the abstract class and the registry of scores."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+from nncli.backend import Array, xp
+from nncli.registry import Component
+
+Task = Literal["classification", "regression"]
+
+
+class Metric(Component, family="metric"):
+    """A score of predictions, added up batch by batch.
+
+    Class attributes:
+        task: What kind of targets it scores.
+        higher_is_better: Which of two values is the better one.
+    """
+
+    task: ClassVar[Task]
+    higher_is_better: ClassVar[bool] = True
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all batches."""
+
+    @abstractmethod
+    def update(self, predictions: Array, targets: Array) -> None:
+        """Add a batch.
+
+        Args:
+            predictions: Probabilities (N, K) or (N, 1) of classes, or values.
+            targets: Class indices (N,), or values in the predictions' shape.
+        """
+
+    @abstractmethod
+    def result(self) -> float:
+        """Return the score of all batches since ``reset``."""
+
+
+def decide(predictions: Array) -> Array:
+    """Return the class index of each row: the most probable, or p > ½ of one output."""
+    if predictions.shape[-1] == 1:
+        return (predictions[..., 0] > 0.5).astype(int)
+    return xp.argmax(predictions, axis=-1)
