@@ -1,0 +1,100 @@
+"""Load: from a file, overrides and plugins to a typed config."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nncli.config.override import apply_overrides
+from nncli.config.read import Document, read_config
+from nncli.config.schema import Config, validate
+from nncli.errors import NncliError, Problem, UsageError
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A typed config and the document it was made from, for later messages."""
+
+    config: Config
+    document: Document
+
+
+def load_config(
+    path: Path, overrides: list[str], *, allow_plugins: bool = False
+) -> Loaded:
+    """Read, change and validate a config file.
+
+    Args:
+        path: The YAML file.
+        overrides: ``path=value`` texts.
+        allow_plugins: Whether the config may run the Python files it names.
+
+    Raises:
+        ConfigError: The config has problems.
+        UsageError: The file cannot be read, or plugins are not allowed.
+    """
+    document = read_config(path)
+    apply_overrides(document, overrides)
+    value = document.value
+    value.setdefault("name", path.stem)
+    return finish(document, path.parent, allow_plugins=allow_plugins)
+
+
+def finish(document: Document, folder: Path, *, allow_plugins: bool) -> Loaded:
+    """Run a document's plugins, if allowed, and validate it."""
+    plugins = document.value.get("plugins")
+    if isinstance(plugins, list) and all(isinstance(p, str) for p in plugins):
+        files = [str((folder / name).resolve()) for name in plugins]
+        if files and not allow_plugins:
+            raise document.error(
+                [
+                    Problem(
+                        ("plugins",),
+                        "this config runs Python code from "
+                        f"{', '.join(plugins)}. If you trust it, add --allow-plugins.",
+                    )
+                ]
+            )
+        for i, (name, file) in enumerate(zip(plugins, files, strict=True)):
+            if not Path(file).is_file():
+                text = f"expected a Python file, found nothing at {file}."
+                raise document.error([Problem(("plugins", i), text)])
+            run_plugin(Path(file), name)
+        document.value["plugins"] = files
+    return Loaded(validate(document), document)
+
+
+def run_plugin(path: Path, shown: str) -> None:
+    """Import a Python file, so that its components enter the registries.
+
+    Raises:
+        UsageError: The file cannot be imported.
+    """
+    module_name = f"nncli_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{shown}: expected a Python file, got {path.name}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except NncliError:
+        raise
+    except Exception as error:
+        line = _line_of(error, str(path))
+        raise UsageError(
+            f"{shown}{line}: the plugin failed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _line_of(error: Exception, file: str) -> str:
+    """Return ``:line`` of the deepest frame in the file, if there is one."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f":{line}" if line else ""

@@ -1,0 +1,258 @@
+"""Schema: the typed config, and the walk that makes it from plain values."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, MinLen
+
+from nncli.config.read import Document
+from nncli.data.base import Dataset, Transform
+from nncli.data.split import Split
+from nncli.errors import ArgumentError, Path, Problem
+from nncli.layers.base import Layer
+from nncli.losses.base import Loss
+from nncli.metrics.base import Metric
+from nncli.optimizers.base import Optimizer
+from nncli.registry import Component
+from nncli.schedules.base import Schedule
+from nncli.schedules.decay import Constant
+from nncli.signature import (
+    Checked,
+    Count,
+    NonNegative,
+    Positive,
+    PositiveFloat,
+    Section,
+    nearest,
+    show,
+    signature_of,
+)
+
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
+
+
+@dataclass(frozen=True)
+class EarlyStopping(Section, kind="mapping"):
+    """Stop when the monitored value has not improved for a while.
+
+    Attributes:
+        patience: Epochs to go on without an improvement.
+        min_delta: By how much a value must be better to count as an improvement.
+    """
+
+    patience: Positive
+    min_delta: NonNegative = 0.0
+
+
+@dataclass(frozen=True)
+class Training(Section, kind="mapping"):
+    """How long and in which portions.
+
+    Attributes:
+        epochs: Passes over the training part.
+        batch_size: Rows a step; ``full`` for all of them.
+        evaluate_every: Epochs between two evaluations; the last one always counts.
+        monitor: ``loss`` or a metric: decides which checkpoint is the best one. Of
+            the validation part, where there is one, else of the training part.
+        clip_norm: Scale a gradient down to at most this Euclidean norm; null for never.
+        early_stopping: When to stop before the last epoch; null for never.
+        checkpoint_seconds: Seconds that lie at least between two checkpoints while
+            training; 0 writes one at every evaluation.
+    """
+
+    epochs: Positive
+    batch_size: Positive | Literal["full"] = 32
+    evaluate_every: Positive = 1
+    monitor: str = "loss"
+    clip_norm: PositiveFloat | None = None
+    early_stopping: EarlyStopping | None = None
+    checkpoint_seconds: NonNegative = 10.0
+
+
+@dataclass(frozen=True)
+class Config(Section, kind="mapping"):
+    """One experiment.
+
+    Attributes:
+        dataset: Where the rows come from.
+        layers: The network, from input to output.
+        loss: What training makes small.
+        optimizer: How parameters move.
+        training: How long and in which portions.
+        name: Name of the run directory; by default the file's name.
+        seed: Seed of everything random.
+        precision: Element type of the whole run.
+        split: Which rows are kept from training.
+        transforms: Changes of the inputs, in order, fitted on the training part.
+        schedule: How the learning rate changes.
+        metrics: What is scored beside the loss.
+        plugins: Python files with components of your own; relative to this file.
+    """
+
+    dataset: Dataset
+    layers: Annotated[list[Layer], MinLen(1)]
+    loss: Loss
+    optimizer: Optimizer
+    training: Training
+    name: str = ""
+    seed: Seed = 0
+    precision: Literal["float32", "float64"] = "float32"
+    split: Split = field(default_factory=Split)
+    transforms: list[Transform] = field(default_factory=list)
+    schedule: Schedule = field(default_factory=Constant)
+    metrics: list[Metric] = field(default_factory=list)
+    plugins: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Walk:
+    """Makes components and sections, and collects what is wrong on the way."""
+
+    problems: list[Problem]
+
+    def value(self, annotation: Any, value: Any, path: Path) -> Any:
+        """Make what ``annotation`` wants where that is something of ours.
+
+        Other values are handed back as they are: the constructor they go to checks
+        them. ``_FAILED`` stands for what could not be made and was reported.
+        """
+        if value is None:
+            return value
+        wanted = _ours(annotation)
+        if wanted is not None and not isinstance(value, list):
+            if issubclass(wanted, Component):
+                return self.component(wanted, value, path)
+            return self.section(wanted, value, path)
+        item = _item_of_ours(annotation)
+        if item is not None and isinstance(value, list):
+            made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
+            return _FAILED if _FAILED in made else made
+        return value
+
+    def component(self, family: type[Component], value: Any, path: Path) -> Any:
+        if isinstance(value, str):
+            value = {"type": value}
+        if not isinstance(value, dict):
+            names = ", ".join(family.registry.names())
+            text = f"expected a {family.kind} ({names}), got {show(value)}."
+            return self.fail(path, text)
+        if "type" not in value:
+            names = ", ".join(family.registry.names())
+            return self.fail(path, f"type is missing: expected one of {names}.")
+        cls = family.registry.find(value["type"]) if _is_text(value["type"]) else None
+        if cls is None:
+            name = value["type"]
+            text = (
+                family.registry.unknown(name)
+                if _is_text(name)
+                else f"expected the name of a {family.kind}, got {show(name)}."
+            )
+            place = (*path, "type")
+            return self.fail(place, text)
+        rest = {key: v for key, v in value.items() if key != "type"}
+        return self.construct(cls, rest, path)
+
+    def section(self, cls: type[Checked], value: Any, path: Path) -> Any:
+        if not isinstance(value, dict):
+            return self.fail(path, f"expected a mapping, got {show(value)}.")
+        return self.construct(cls, value, path)
+
+    def construct(self, cls: type[Checked], given: dict[str, Any], path: Path) -> Any:
+        signature = signature_of(cls)
+        before = len(self.problems)
+        made = {
+            key: self.value(signature.arguments[key].annotation, value, (*path, key))
+            if key in signature.arguments
+            else value
+            for key, value in given.items()
+        }
+        for fault in signature.faults(made):
+            place = (*path, *fault.path)
+            if not (fault.path and made.get(str(fault.path[0])) is _FAILED):
+                self.problems.append(Problem(place, fault.message, fault.at_key))
+        if len(self.problems) > before:
+            return _FAILED
+        try:
+            return cls(**made)
+        except ArgumentError as error:
+            return self.fail(path, str(error))
+
+    def fail(self, path: Path, message: str) -> Any:
+        self.problems.append(Problem(path, message))
+        return _FAILED
+
+
+_FAILED = object()
+
+
+def validate(document: Document) -> Config:
+    """Turn plain values into a typed config.
+
+    Raises:
+        ConfigError: With every problem at once.
+    """
+    problems: list[Problem] = []
+    config = _Walk(problems).section(Config, document.value, ())
+    if not problems:
+        problems.extend(_across(config))
+    if problems:
+        raise document.error(problems)
+    assert isinstance(config, Config)  # noqa: S101 - for the type checker
+    return config
+
+
+def _across(config: Config) -> list[Problem]:
+    """Find what is wrong between parts that are right alone."""
+    problems = []
+    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+    name = config.name
+    if name and (set(name) - set(allowed) or name[0] in ".-" or len(name) > 64):
+        text = (
+            "expected up to 64 letters, digits, '.', '_' and '-', not beginning with "
+            f"'.' or '-', got {show(name)}."
+        )
+        problems.append(Problem(("name",), text))
+    scores = ["loss", *(metric.type_name for metric in config.metrics)]
+    for i, metric in enumerate(config.metrics):
+        if metric.type_name in scores[: i + 1]:
+            problems.append(Problem(("metrics", i), "expected each metric only once."))
+    if config.training.monitor not in scores:
+        text = f"unknown score {config.training.monitor!r}. "
+        text += nearest(config.training.monitor, scores)
+        problems.append(Problem(("training", "monitor"), text))
+    return problems
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """Return the alternatives of an annotation, without null and bounds."""
+    if typing.get_origin(annotation) is Annotated:
+        return _choices(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [c for part in typing.get_args(annotation) for c in _choices(part)]
+    return [] if annotation is type(None) else [annotation]
+
+
+def _ours(annotation: Any) -> type[Checked] | None:
+    """Return the family or section that an annotation names, if any."""
+    for choice in _choices(annotation):
+        if isinstance(choice, type) and issubclass(choice, Checked):
+            return choice
+    return None
+
+
+def _item_of_ours(annotation: Any) -> Any:
+    """Return the annotation of a list's items, where those are ours."""
+    for choice in _choices(annotation):
+        if typing.get_origin(choice) is list:
+            item = typing.get_args(choice)[0]
+            if _ours(item) or _item_of_ours(item):
+                return item
+    return None
