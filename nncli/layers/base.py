@@ -39,6 +39,7 @@ class Layer(Component, family="layer"):
         output: What its values are: ``probability`` (each between 0 and 1),
             ``distribution`` (along the last axis they sum to 1) or ``real``; None
             where they are what its inputs are.
+        min_rows: How many rows a training batch must have at least.
 
     Attributes:
         parameters: Trained tensors by name, filled by ``add_parameter``.
@@ -49,6 +50,7 @@ class Layer(Component, family="layer"):
 
     suits: ClassVar[str | None] = None
     output: ClassVar[OutputKind | None] = "real"
+    min_rows: ClassVar[int] = 1
 
     parameters: dict[str, Tensor]
     state: dict[str, Array]

@@ -1,0 +1,245 @@
+"""Build: a typed config to data, network, loss and optimizer that fit each other."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nncli.backend import DTYPES, Array
+from nncli.config.load import Loaded
+from nncli.config.schema import Config
+from nncli.data.base import Table, Transform
+from nncli.data.split import split_table
+from nncli.errors import DataError, Problem, ShapeError
+from nncli.layers.base import Layer
+from nncli.losses.base import Loss
+from nncli.metrics.base import Metric
+from nncli.network import LayerError, Network
+from nncli.optimizers.base import Optimizer
+from nncli.schedules.base import Schedule
+from nncli.streams import Streams, stream
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data, ready to train or to evaluate on.
+
+    Attributes:
+        x: (N, ...) transformed inputs in the dtype of the run.
+        targets: (N, ...) targets as the loss wants them.
+    """
+
+    x: Array
+    targets: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass
+class Experiment:
+    """Everything that a config describes, made and fitted together.
+
+    Attributes:
+        config: The typed config.
+        parts: train, and validation and test where the config asks for them.
+        classes: Names of the classes; None where targets are numbers.
+        transforms: Fitted on the training part.
+        network: Without a last activation that is fused into the loss.
+        loss: What is computed, which may be the fused form of what the config says.
+        fused: Name of the activation that is part of the loss, or "".
+        data_sha256: Digest of all inputs and targets before the split.
+        streams: The generators that the network draws from.
+    """
+
+    config: Config
+    parts: dict[str, Part]
+    classes: tuple[str, ...] | None
+    transforms: list[Transform]
+    network: Network
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    metrics: list[Metric]
+    data_sha256: str
+    streams: Streams
+    fused: str = ""
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """Rows a training step."""
+        size = self.config.training.batch_size
+        rows = len(self.parts["train"])
+        return rows if size == "full" else min(size, rows)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps an epoch."""
+        return math.ceil(len(self.parts["train"]) / self.batch_size)
+
+    def prepare(self, table: Table) -> Part:
+        """Transform and encode rows as those of the training part were."""
+        x = table.x
+        for transform in self.transforms:
+            x = transform(x)
+        dtype = DTYPES[self.config.precision]
+        targets = self.loss.encode(
+            table.y, table.classes, self.network.shapes[-1], dtype
+        )
+        return Part(np.ascontiguousarray(x, dtype), targets)
+
+    def draw(self, seed: int) -> Table:
+        """Draw new rows of the dataset's kind, other than those of any training.
+
+        Raises:
+            DataError: The dataset is not drawn but given.
+        """
+        dataset = self.config.dataset
+        if not dataset.drawn:
+            raise DataError(
+                f"dataset {dataset.type_name}: expected one that is drawn from a "
+                "formula, to draw fresh rows; this one is given. Use another split."
+            )
+        # A second key keeps the draw apart from the training data of every seed.
+        return dataset.load(stream(seed, "data", 1))
+
+
+def build(loaded: Loaded) -> Experiment:
+    """Make everything that a config describes.
+
+    Raises:
+        ConfigError: Parts of the config do not fit each other or the data.
+        DataError: The data cannot be read.
+    """
+    config = loaded.config
+    problems: list[Problem] = []
+    table = config.dataset.load(stream(config.seed, "data"))
+    _check_table(table, config)
+    try:
+        rng = stream(config.seed, "split")
+        tables = split_table(table, config.split, rng)
+    except DataError as error:
+        text = str(error).removeprefix("split: ")
+        raise loaded.document.error([Problem(("split",), text)]) from None
+    streams = Streams(config.seed)
+    layers, loss, fused = _fuse(config)
+    shape = table.x.shape[1:]
+    try:
+        network = Network(layers, shape, streams, DTYPES[config.precision])
+    except LayerError as error:
+        name = layers[error.index].type_name
+        problem = Problem(("layers", error.index), f"{name}: {error}")
+        raise loaded.document.error([problem]) from None
+    experiment = Experiment(
+        config,
+        {},
+        table.classes,
+        config.transforms,
+        network,
+        loss,
+        config.optimizer,
+        config.schedule,
+        config.metrics,
+        _digest(table),
+        streams,
+        fused,
+        tables,
+    )
+    problems.extend(_misfits(config, table, network, loss))
+    if problems:
+        raise loaded.document.error(problems)
+    _fit_transforms(config.transforms, tables["train"])
+    experiment.parts = {name: experiment.prepare(t) for name, t in tables.items()}
+    problem = _lonely_row(experiment)
+    if problem:
+        raise loaded.document.error([problem])
+    experiment.optimizer.start(network.flat.values, network.flat.grads)
+    return experiment
+
+
+def _check_table(table: Table, config: Config) -> None:
+    name = config.dataset.type_name
+    if not len(table):
+        raise DataError(f"dataset {name}: expected at least one row, got none.")
+    if not np.isfinite(table.x).all() or not np.isfinite(table.y).all():
+        raise DataError(
+            f"dataset {name}: expected finite numbers, got NaN or infinity."
+        )
+
+
+def _fuse(config: Config) -> tuple[list[Layer], Loss, str]:
+    """Leave a last activation to the loss, where the pair has a safer common form."""
+    last, loss = config.layers[-1], config.loss
+    if loss.fusion and last.type_name == loss.fusion[0] and len(config.layers) > 1:
+        cls = Loss.registry.find(loss.fusion[1])
+        if cls is not None:
+            return config.layers[:-1], cls(), last.type_name
+    return config.layers, loss, ""
+
+
+def _misfits(
+    config: Config, table: Table, network: Network, loss: Loss
+) -> list[Problem]:
+    """Find what does not fit between data, network, loss and metrics."""
+    problems = []
+    refusal = loss.refuses(network.output)
+    if refusal:
+        problems.append(Problem(("loss",), refusal))
+    else:
+        try:
+            loss.encode(table.y, table.classes, network.shapes[-1], network.dtype)
+        except ShapeError as error:
+            problems.append(Problem(_last_sized(config), str(error)))
+    task = "regression" if table.classes is None else "classification"
+    kind = "numbers" if table.classes is None else "classes"
+    for i, metric in enumerate(config.metrics):
+        if metric.task != task:
+            text = (
+                f"{metric.type_name} scores {metric.task}; the targets of dataset "
+                f"{config.dataset.type_name} are {kind}."
+            )
+            problems.append(Problem(("metrics", i), text))
+    return problems
+
+
+def _last_sized(config: Config) -> tuple[str | int, ...]:
+    """Return the path of the last layer that decides the size of the output."""
+    for i in reversed(range(len(config.layers))):
+        if "units" in config.layers[i].arguments:
+            return ("layers", i, "units")
+    return ("layers", len(config.layers) - 1)
+
+
+def _fit_transforms(transforms: list[Transform], train: Table) -> None:
+    x = train.x
+    for transform in transforms:
+        transform.fit(x)
+        x = transform(x)
+
+
+def _lonely_row(experiment: Experiment) -> Problem | None:
+    """Find a training batch too small for a layer that needs several rows."""
+    rows = len(experiment.parts["train"])
+    smallest = rows % experiment.batch_size or experiment.batch_size
+    for i, layer in enumerate(experiment.network.layers):
+        if smallest < layer.min_rows:
+            text = (
+                f"{layer.type_name} needs at least {layer.min_rows} rows in every "
+                f"batch; batches of {experiment.batch_size} leave a last one with "
+                f"{smallest} of the {rows} training rows. Choose another "
+                "training.batch_size."
+            )
+            return Problem(("layers", i), text)
+    return None
+
+
+def _digest(table: Table) -> str:
+    digest = hashlib.sha256()
+    for array in (table.x, table.y):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

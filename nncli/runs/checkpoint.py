@@ -1,0 +1,96 @@
+"""Checkpoint: named arrays and JSON in one safetensors file, with a digest of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncli.backend import Array
+from nncli.errors import RunError
+from nncli.runs.atomic import write_bytes
+
+FORMAT = "nncli-checkpoint-1"
+MAX_META_BYTES = 16 * 2**20
+
+
+@dataclass
+class Checkpoint:
+    """All that the next step of a training depends on.
+
+    Attributes:
+        arrays: Parameters, optimizer slots, layer state, fitted transforms, by name.
+        meta: Config, place in the training, generators, callbacks: plain JSON values.
+    """
+
+    arrays: dict[str, Array]
+    meta: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically."""
+    from safetensors.numpy import save
+
+    arrays = {
+        name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()
+    }
+    meta = json.dumps(checkpoint.meta, sort_keys=True, allow_nan=False)
+    metadata = {"format": FORMAT, "meta": meta, "sha256": _digest(meta, arrays)}
+    write_bytes(path, save(arrays, metadata))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and prove that it is whole.
+
+    No code is run: the file holds JSON and numbers. Arrays are as large as the file.
+
+    Raises:
+        RunError: The file is missing, no checkpoint, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise RunError(
+                    f"{path}: expected a checkpoint of nncli ({FORMAT}), got "
+                    f"format {metadata.get('format')!r}."
+                )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RunError(f"{path}: expected a checkpoint, found nothing.") from None
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{path}: expected a checkpoint (safetensors), got: {error}."
+        ) from None
+    meta = metadata.get("meta", "")
+    if _digest(meta, arrays) != metadata.get("sha256"):
+        raise RunError(
+            f"{path}: the checkpoint is damaged: its content does not have the digest "
+            "that was written with it. Use another checkpoint of the run."
+        )
+    return Checkpoint(arrays, _parse(meta, path))
+
+
+def _parse(meta: str, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(meta) if len(meta) <= MAX_META_BYTES else None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: expected JSON metadata in the checkpoint, got none.")
+    return value
+
+
+def _digest(meta: str, arrays: dict[str, Array]) -> str:
+    digest = hashlib.sha256(meta.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""RunDirectory: every path in a run, and how a run comes into being."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from nncli.errors import RunError
+from nncli.runs.atomic import sync_directory, write_bytes
+
+MAX_ROW_BYTES = 2**20
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: The directory, for example ``runs/spiral-1``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.resolved = path / "resolved.yaml"
+        self.manifest = path / "manifest.json"
+        self.metrics = path / "metrics.jsonl"
+        self.summary = path / "summary.json"
+        self.log = path / "train.log"
+        self.checkpoints = path / "checkpoints"
+        self.last = self.checkpoints / "last.safetensors"
+        self.best = self.checkpoints / "best.safetensors"
+
+    @classmethod
+    def create(
+        cls, parent: Path, name: str, fill: Callable[[RunDirectory], None]
+    ) -> RunDirectory:
+        """Make ``parent/name-1`` (or -2, ...) with its first files, all or nothing.
+
+        The directory is filled under another name and then renamed, so that nobody
+        ever sees half of it, and an existing one is never touched.
+
+        Args:
+            parent: Where runs lie; made if it is missing.
+            name: The name without the number.
+            fill: Writes the first files.
+
+        Raises:
+            RunError: The directory cannot be made.
+        """
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+        except OSError as error:
+            raise RunError(
+                f"{parent}: expected a directory that runs can be written to, got: "
+                f"{error.strerror}. Choose another with --runs-dir."
+            ) from None
+        try:
+            hidden.chmod(0o755)
+            draft = cls(hidden)
+            draft.checkpoints.mkdir()
+            fill(draft)
+            sync_directory(hidden)
+            final = _rename(hidden, parent, name)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        sync_directory(parent)
+        return cls(final)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """Return an existing run.
+
+        Raises:
+            RunError: There is none at the path.
+        """
+        run = cls(path)
+        if not path.is_dir():
+            raise RunError(f"{path}: expected a run directory, found nothing there.")
+        if not run.checkpoints.is_dir():
+            raise RunError(
+                f"{path}: expected a run directory with checkpoints/, got another "
+                "directory."
+            )
+        return run
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run, so that no second process writes to it.
+
+        Raises:
+            RunError: Another process holds it.
+        """
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(
+                    f"{self.path}: another process is training this run. Wait for it, "
+                    "or stop it first."
+                ) from None
+            yield
+        finally:
+            os.close(handle)
+
+    def append_row(self, row: dict[str, Any]) -> None:
+        """Add one evaluation to metrics.jsonl."""
+        line = json.dumps(row, allow_nan=False) + "\n"
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    def sync_rows(self) -> None:
+        """Make sure that all rows survive a loss of power."""
+        if self.metrics.exists():
+            with self.metrics.open("rb") as file:
+                os.fsync(file.fileno())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return all whole rows of metrics.jsonl."""
+        if not self.metrics.exists():
+            return []
+        rows = []
+        with self.metrics.open("rb") as file:
+            while line := file.readline(MAX_ROW_BYTES):
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    # The last line of a run that was killed may be torn.
+                    break
+        return rows
+
+    def keep_rows(self, count: int) -> None:
+        """Drop the rows that were written after a checkpoint.
+
+        Raises:
+            RunError: There are fewer rows than the checkpoint knows of.
+        """
+        rows = self.rows()
+        if len(rows) < count:
+            raise RunError(
+                f"{self.metrics}: expected at least the {count} rows that the "
+                f"checkpoint was saved after, got {len(rows)}."
+            )
+        lines = [json.dumps(row, allow_nan=False) + "\n" for row in rows[:count]]
+        write_bytes(self.metrics, "".join(lines).encode())
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return the checkpoint of a run (the best one, else the last) or a file itself.
+
+    Raises:
+        RunError: There is none.
+    """
+    if not path.is_dir():
+        if path.exists():
+            return path
+        raise RunError(f"{path}: expected a run directory or a checkpoint, found nothing.")
+    run = RunDirectory.open(path)
+    for candidate in (run.best, run.last):
+        if candidate.exists():
+            return candidate
+    raise RunError(f"{path}: expected a checkpoint in {run.checkpoints}, found none.")
+
+
+def _rename(hidden: Path, parent: Path, name: str) -> Path:
+    pattern = re.compile(re.escape(name) + r"-([0-9]{1,9})")
+    taken = [
+        int(match[1])
+        for entry in os.listdir(parent)  # noqa: PTH208 - names are enough
+        if (match := pattern.fullmatch(entry))
+    ]
+    number = max(taken, default=0) + 1
+    while True:
+        final = parent / f"{name}-{number}"
+        try:
+            # Onto a directory with files in it a rename fails: never overwritten.
+            hidden.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            number += 1
+        else:
+            return final

@@ -1,0 +1,35 @@
+"""Manifest: what a run was made with, so that it can be made again."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def manifest(seed: int, data_sha256: str, command: list[str]) -> dict[str, Any]:
+    """Return versions, machine, threads, seed, data digest and command."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    return {
+        "nncli": version("nncli"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "safetensors": version("safetensors"),
+        "blas": {"name": blas.get("name"), "version": blas.get("version")},
+        "threads": {name: os.environ.get(name) for name in _THREADS},
+        "cpus": os.cpu_count(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "byteorder": sys.byteorder,
+        "seed": seed,
+        "data_sha256": data_sha256,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,215 @@
+"""Trainer: the loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nncli.build import Experiment
+from nncli.data.batches import Batches
+from nncli.errors import DivergedError
+from nncli.runs.checkpoint import Checkpoint, save_checkpoint
+from nncli.runs.directory import RunDirectory
+from nncli.training.callbacks import Callback, Row
+from nncli.training.evaluate import Evaluator
+from nncli.training.state import capture
+from nncli.training.step import TrainingStep
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        epoch: Finished epochs.
+        batch: Finished batches of the epoch that is under way.
+        step: Finished steps.
+        rows: Evaluations made.
+        best: The best monitored value so far, None before the first evaluation.
+        best_epoch: The epoch after which it was measured.
+        stalled_from: The epoch of the last improvement by more than min_delta.
+        reference: The value of that improvement.
+        stopped: Early stopping ended the training.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    rows: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    stalled_from: int = 0
+    reference: float | None = None
+    stopped: bool = False
+
+
+class Trainer:
+    """Runs the epochs of an experiment, evaluates, and keeps checkpoints.
+
+    Args:
+        experiment: What to train.
+        run: Where checkpoints and rows are written; None writes nothing.
+        callbacks: Who hears of it.
+
+    Attributes:
+        progress: How far it is.
+        interrupted: Set to True from outside: stop after the step under way.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        run: RunDirectory | None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.experiment = experiment
+        self.run = run
+        self.callbacks = callbacks
+        self.progress = Progress()
+        self.interrupted = False
+        config = experiment.config
+        self.epochs = config.training.epochs
+        self.total_steps = self.epochs * experiment.steps_per_epoch
+        train = experiment.parts["train"]
+        size = experiment.batch_size
+        self.batches = Batches(train.x, train.targets, size, config.seed)
+        self.step = TrainingStep(
+            experiment.network,
+            experiment.loss,
+            experiment.optimizer,
+            config.training.clip_norm,
+        )
+        self.evaluators = {
+            name: Evaluator(experiment, part)
+            for name, part in experiment.parts.items()
+            if name != "test"
+        }
+        self._best: Checkpoint | None = None
+        self._saved_at = time.monotonic()
+
+    def fit(self) -> None:
+        """Train until the last epoch, an early stop, or an interruption.
+
+        Raises:
+            DivergedError: A loss or gradient is not finite. The best checkpoint so
+                far is written.
+        """
+        self._tell("on_start")
+        try:
+            while not self.done and not self.interrupted:
+                self._epoch()
+            self.save()
+        except DivergedError:
+            self._save_best()
+            raise
+        finally:
+            self._tell("on_end")
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.progress.stopped or self.progress.epoch >= self.epochs
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        at, experiment = self.progress, self.experiment
+        return experiment.schedule.rate(
+            experiment.optimizer.lr, at.step, at.epoch, self.total_steps
+        )
+
+    def _epoch(self) -> None:
+        """Run the rest of the epoch that is under way."""
+        at = self.progress
+        for batch in self.batches.epoch(at.epoch, at.batch):
+            self.step.run(batch, self.lr, at.step + 1)
+            at.step += 1
+            at.batch += 1
+            for callback in self.callbacks:
+                callback.on_step(self)
+            if at.batch < len(self.batches):
+                if self.interrupted:
+                    return
+                self._save_when_due()
+        at.epoch, at.batch = at.epoch + 1, 0
+        training = self.experiment.config.training
+        if at.epoch % training.evaluate_every == 0 or at.epoch == self.epochs:
+            self._evaluate()
+        self._save_when_due()
+
+    def _evaluate(self) -> None:
+        at = self.progress
+        row: Row = {"epoch": at.epoch, "step": at.step, "lr": self.lr}
+        row |= {name: part.run() for name, part in self.evaluators.items()}
+        for name in self.evaluators:
+            loss = row[name]["loss"]
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"step {at.step}: training diverged: the loss of the {name} part "
+                    f"is {loss}. Try a smaller optimizer.lr "
+                    f"(now {self.experiment.optimizer.lr:g}) or training.clip_norm=1."
+                )
+        at.rows += 1
+        self._judge(row)
+        if self.run is not None:
+            self.run.append_row(row)
+        self._tell("on_row", row)
+
+    def _judge(self, row: Row) -> None:
+        """See whether the row is the best one so far, or the last one needed."""
+        at, training = self.progress, self.experiment.config.training
+        value = row["validation" if "validation" in row else "train"][training.monitor]
+        sign = -1.0 if self.higher_is_better else 1.0
+        if at.best is None or sign * value < sign * at.best:
+            at.best, at.best_epoch = value, at.epoch
+            if self.run is not None:
+                self._best = capture(self.experiment, at)
+        stopping = training.early_stopping
+        if stopping is None:
+            return
+        gain = math.inf if at.reference is None else sign * (at.reference - value)
+        if gain > stopping.min_delta:
+            at.reference, at.stalled_from = value, at.epoch
+        at.stopped = at.epoch - at.stalled_from >= stopping.patience
+        if at.stopped and self._best is not None:
+            self._best.meta["progress"]["stopped"] = at.best_epoch == at.epoch
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether larger monitored values are better."""
+        return any(
+            metric.higher_is_better
+            for metric in self.experiment.metrics
+            if metric.type_name == self.experiment.config.training.monitor
+        )
+
+    def _save_when_due(self) -> None:
+        if self.run is None or self.done:
+            return
+        pause = self.experiment.config.training.checkpoint_seconds
+        # A pause of 0 means every evaluation, not every step.
+        due = time.monotonic() - self._saved_at >= pause
+        if due and (pause or self.progress.batch == 0):
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoints; the rows they count are on disk before them."""
+        if self.run is None:
+            return
+        self.run.sync_rows()
+        # Best before last: what a resumed run finds again is never lost.
+        self._save_best()
+        save_checkpoint(self.run.last, capture(self.experiment, self.progress))
+        self._saved_at = time.monotonic()
+
+    def _save_best(self) -> None:
+        if self.run is not None and self._best is not None:
+            save_checkpoint(self.run.best, self._best)
+            self._best = None
+
+    def _tell(self, event: str, *details: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *details)
