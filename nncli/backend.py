@@ -35,12 +35,12 @@ def check_memory(shape: Shape, dtype: xp.dtype[Any], what: str) -> None:
         what: Its name in the message.
 
     Raises:
-        NncliError: The array alone is larger than the machine's memory.
+        NncliError: The array alone is larger than half of the machine's memory.
     """
     size = math.prod(shape) * dtype.itemsize
-    limit = _physical_memory()
+    limit = _physical_memory() // 2
     if size > limit:
         raise NncliError(
-            f"{what}: expected at most {limit / 2**30:.1f} GiB, the memory of this "
-            f"machine, got shape {shape} with {size / 2**30:.1f} GiB. Make it smaller."
+            f"{what}: expected at most {limit / 2**30:.1f} GiB, half of this machine's "
+            f"memory, got shape {shape} with {size / 2**30:.1f} GiB. Make it smaller."
         )

@@ -9,7 +9,7 @@ import re
 import textwrap
 import typing
 from abc import ABCMeta
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -85,21 +85,35 @@ class Signature:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
+        if cls.__init__ is object.__init__:
+            self.arguments: dict[str, Argument] = {}
+            return
         hints = typing.get_type_hints(cls.__init__, include_extras=True)
         texts = argument_help(cls)
         defaults = _dataclass_defaults(cls)
-        self.arguments: dict[str, Argument] = {}
-        for name, parameter in inspect.signature(cls).parameters.items():
+        self.arguments = {}
+        # Of the constructor, not of the class: that would be the metaclass's call.
+        constructor = inspect.signature(cls.__init__).parameters
+        for name, parameter in list(constructor.items())[1:]:
             default = defaults.get(name, parameter.default)
             annotation = hints.get(name, Any)
             self.arguments[name] = Argument(
                 name, annotation, default, texts.get(name, "")
             )
 
-    def faults(self, given: Mapping[str, Any]) -> list[Fault]:
-        """List everything that is wrong with ``given``, at once."""
+    def faults(
+        self, given: Mapping[str, Any], skip: Collection[str] = ()
+    ) -> list[Fault]:
+        """List everything that is wrong with ``given``, at once.
+
+        Args:
+            given: Values by argument name.
+            skip: Names that are given, but need not be looked at.
+        """
         found = []
         for name, value in given.items():
+            if name in skip:
+                continue
             argument = self.arguments.get(name)
             if argument is None:
                 found.append(Fault((name,), self._unknown(name), at_key=True))
@@ -194,6 +208,8 @@ def show(value: Any) -> str:
 def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, TypeAdapter
 
+    if isinstance(annotation, type) and issubclass(annotation, Checked):
+        return TypeAdapter(annotation)
     return TypeAdapter(
         annotation, config=ConfigDict(strict=True, allow_inf_nan=False)
     )

@@ -170,10 +170,11 @@ class _Walk:
             else value
             for key, value in given.items()
         }
-        for fault in signature.faults(made):
-            place = (*path, *fault.path)
-            if not (fault.path and made.get(str(fault.path[0])) is _FAILED):
-                self.problems.append(Problem(place, fault.message, fault.at_key))
+        failed = [key for key, part in made.items() if part is _FAILED]
+        self.problems.extend(
+            Problem((*path, *fault.path), fault.message, fault.at_key)
+            for fault in signature.faults(made, skip=failed)
+        )
         if len(self.problems) > before:
             return _FAILED
         try:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from nncli.backend import check_memory
 from nncli.data.base import Dataset, Table
 from nncli.signature import NonNegative, Positive
 
@@ -36,6 +37,7 @@ class Spiral(Dataset, name="spiral"):
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the arms, one after the other."""
+        _check_size(self.samples * self.classes, 2)
         radius = np.tile(np.linspace(0.0, 1.0, self.samples), self.classes)
         label = np.repeat(np.arange(self.classes), self.samples)
         noise = self.noise * rng.normal(size=label.size)
@@ -60,6 +62,7 @@ class Xor(Dataset, name="xor"):
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the clouds, one after the other."""
+        _check_size(self.samples * 4, 2)
         centre = np.repeat(_CORNERS, self.samples, axis=0)
         x = 2.0 * centre - 1.0 + self.noise * rng.normal(size=centre.shape)
         return Table(x, centre[:, 0] ^ centre[:, 1], _names(2))
@@ -92,6 +95,7 @@ class TwoEllipses(Dataset, name="two_ellipses"):
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the inner ellipse, then the ring."""
+        _check_size(self.samples * 2, 2)
         label = np.repeat(np.arange(2), self.samples)
         angle = rng.uniform(0, 2 * math.pi, label.size)
         radius = np.where(label == 0, np.sqrt(rng.uniform(size=label.size)), 1.0)
@@ -128,6 +132,7 @@ class Linear(Dataset, name="linear"):
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw inputs, then noise."""
+        _check_size(self.samples, len(self.coefficients))
         x = rng.normal(size=(self.samples, len(self.coefficients)))
         y = x @ np.array(self.coefficients) + self.intercept
         y = y + self.noise * rng.normal(size=self.samples)
@@ -135,6 +140,10 @@ class Linear(Dataset, name="linear"):
 
 
 _CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def _check_size(rows: int, features: int) -> None:
+    check_memory((rows, features), np.dtype(np.float64), "dataset")
 
 
 def _names(classes: int) -> tuple[str, ...]:

@@ -174,8 +174,6 @@ class Trainer:
         if gain > stopping.min_delta:
             at.reference, at.stalled_from = value, at.epoch
         at.stopped = at.epoch - at.stalled_from >= stopping.patience
-        if at.stopped and self._best is not None:
-            self._best.meta["progress"]["stopped"] = at.best_epoch == at.epoch
 
     @property
     def higher_is_better(self) -> bool:

@@ -1,0 +1,83 @@
+"""App: finds the verbs, and turns expected failures into one message and a code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+from nncli.cli import commands
+from nncli.errors import NncliError
+
+EPILOG = "Start with: nncli train configs/spiral.yaml"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nncli {version('nncli')}")
+        raise typer.Exit
+
+
+def make_app() -> typer.Typer:
+    """Collect the verbs of ``cli/commands/``: each file's function of its own name.
+
+    A file with an ``app`` of its own is a group of verbs.
+    """
+    app = typer.Typer(
+        name="nncli",
+        help="Train neural networks, written from scratch in NumPy, from one YAML file.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def _options(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", callback=_version, is_eager=True, help="Show the version."
+            ),
+        ] = False,
+    ) -> None:
+        del version
+
+    for info in pkgutil.iter_modules(commands.__path__):
+        module = importlib.import_module(f"{commands.__name__}.{info.name}")
+        verb = info.name.removesuffix("_").replace("_", "-")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb)(getattr(module, info.name))
+    return app
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: What follows ``nncli``; by default the process's.
+    """
+    try:
+        code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except NncliError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`nncli components | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,111 @@
+"""``nncli eval``: loss and metrics of a run or checkpoint on a part of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from nncli.cli.console import AllowPlugins, Json, number, out, say, say_json, table
+from nncli.errors import UsageError
+
+if TYPE_CHECKING:
+    from nncli.build import Experiment, Part
+
+EPILOG = """\b
+Examples:
+  nncli eval runs/digits-1
+  nncli eval runs/spiral-1 --split fresh --seed 7
+  nncli eval runs/digits-1/checkpoints/last.safetensors --split train --json
+"""
+
+Split = Literal["train", "validation", "test", "fresh"]
+
+
+def eval(  # noqa: A001 - the verb's name; nobody imports it from here
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|CHECKPOINT",
+            help="A run directory (its best checkpoint) or a checkpoint.",
+            show_default=False,
+        ),
+    ],
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Which rows; fresh draws new ones from the dataset's formula. By "
+            "default test, else validation, else train.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of --split fresh.")
+    ] = None,
+    allow_plugins: AllowPlugins = False,
+    json: Json = False,
+) -> None:
+    """Score a trained network: loss, metrics, and each class."""
+    from nncli.runs.directory import find_checkpoint
+    from nncli.training.evaluate import Evaluator, per_class
+    from nncli.training.session import restore_checkpoint
+
+    if seed is not None and split != "fresh":
+        raise UsageError("eval: --seed only belongs to --split fresh.")
+    checkpoint = find_checkpoint(path)
+    restored = restore_checkpoint(checkpoint, allow_plugins=allow_plugins)
+    experiment = restored.experiment
+    name = split or _default_split(experiment)
+    evaluator = Evaluator(experiment, _part(experiment, name, seed), confusion=True)
+    scores = evaluator.run()
+    result: dict[str, Any] = {
+        "checkpoint": str(checkpoint),
+        "epoch": restored.progress.epoch,
+        "split": name,
+        "rows": len(evaluator.batches.x),
+        **scores,
+    }
+    if evaluator.confusion is not None and experiment.classes is not None:
+        result["classes"] = per_class(evaluator.confusion, experiment.classes)
+        result["confusion"] = evaluator.confusion.tolist()
+    if json:
+        say_json(result)
+    else:
+        _show(result, scores)
+
+
+def _default_split(experiment: Experiment) -> str:
+    for name in ("test", "validation"):
+        if name in experiment.parts:
+            return name
+    return "train"
+
+
+def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
+    if name == "fresh":
+        drawn = experiment.draw(experiment.config.seed if seed is None else seed)
+        return experiment.prepare(drawn)
+    if name not in experiment.parts:
+        names = ", ".join(experiment.parts)
+        raise UsageError(
+            f"eval: the run has no {name} part. Expected one of: {names}, or fresh for "
+            "a dataset that is drawn."
+        )
+    return experiment.parts[name]
+
+
+def _show(result: dict[str, Any], scores: dict[str, float]) -> None:
+    say(f"{result['checkpoint']} (after epoch {result['epoch']:,})")
+    say(f"{result['split']}: {result['rows']:,} rows")
+    for name, value in scores.items():
+        say(f"  {name:<12}{number(value)}")
+    if "classes" not in result:
+        return
+    rows = table("class", ">rows", ">precision", ">recall", ">f1")
+    for line in result["classes"]:
+        numbers = (number(line[key]) for key in ("precision", "recall", "f1"))
+        rows.add_row(line["class"], f"{line['rows']:,}", *numbers)
+    out().print(rows)
+
+
+eval.__doc__ = f"{eval.__doc__}\n\n{EPILOG}"

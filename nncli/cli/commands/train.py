@@ -1,0 +1,228 @@
+"""``nncli train``: train the network of a config, or go on with a run."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nncli.cli.console import (
+    AllowPlugins,
+    Json,
+    Overrides,
+    duration,
+    note,
+    say,
+    say_json,
+)
+from nncli.errors import DivergedError, InterruptedRun, UsageError
+
+if TYPE_CHECKING:
+    from nncli.build import Experiment
+    from nncli.runs.directory import RunDirectory
+    from nncli.training.trainer import Progress, Trainer
+
+EPILOG = """\b
+Examples:
+  nncli train configs/spiral.yaml
+  nncli train configs/spiral.yaml optimizer.lr=0.01 training.epochs=500
+  nncli train --resume runs/spiral-1
+  nncli train --resume runs/spiral-1 training.epochs=20000
+  nncli train configs/digits.yaml --dry-run
+"""
+
+
+def train(
+    config: Annotated[
+        str | None,
+        typer.Argument(metavar="[CONFIG]", help="The YAML file.", show_default=False),
+    ] = None,
+    overrides: Overrides = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with this run directory."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the run directory, instead of the config's."),
+    ] = None,
+    runs_dir: Annotated[
+        Path, typer.Option("--runs-dir", help="Where run directories are made.")
+    ] = Path("runs"),
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Build, make one step, show the network, write nothing."
+        ),
+    ] = False,
+    allow_plugins: AllowPlugins = False,
+    json: Json = False,
+) -> None:
+    """Train the network of a config, or go on with a run."""
+    changes = list(overrides or [])
+    if resume is not None:
+        _refuse_with_resume(name, dry_run)
+        changes = ([config] if config else []) + changes
+        _resume(resume, changes, allow_plugins, json)
+        return
+    if config is None:
+        raise UsageError(
+            "train: expected a CONFIG, for example: nncli train configs/spiral.yaml"
+        )
+    from nncli.build import build
+    from nncli.config.load import load_config
+
+    if name is not None:
+        changes.append(f"name={name!r}")
+    loaded = load_config(Path(config), changes, allow_plugins=allow_plugins)
+    experiment = build(loaded)
+    if dry_run:
+        _dry_run(experiment, json)
+        return
+    from nncli.training.session import create_run
+    from nncli.training.trainer import Progress
+
+    command = ["nncli", *sys.argv[1:]]
+    run = create_run(experiment, loaded, runs_dir, command)
+    with run.lock():
+        _train(experiment, run, Progress(), json)
+
+
+def _refuse_with_resume(name: str | None, dry_run: bool) -> None:
+    if name is not None or dry_run:
+        raise UsageError(
+            "train: --resume goes on with a run as it is; leave out --name and "
+            "--dry-run."
+        )
+
+
+def _resume(path: Path, changes: list[str], allow_plugins: bool, json: bool) -> None:
+    from nncli.runs.directory import RunDirectory
+    from nncli.training.session import resume_run
+
+    run = RunDirectory.open(path)
+    with run.lock():
+        restored = resume_run(run, changes, allow_plugins=allow_plugins)
+        _train(restored.experiment, run, restored.progress, json)
+
+
+def _dry_run(experiment: Experiment, json: bool) -> None:
+    from nncli.cli.summary import show_summary, summary_json
+    from nncli.training.trainer import Trainer
+
+    trainer = Trainer(experiment, None)
+    batch = next(trainer.batches.epoch(0))
+    trainer.step.run(batch, trainer.lr, 1)
+    if json:
+        say_json(summary_json(experiment))
+        return
+    show_summary(experiment)
+    say("One step went well. Nothing was written.")
+
+
+def _train(
+    experiment: Experiment, run: RunDirectory, progress: Progress, json: bool
+) -> None:
+    from nncli.cli.views import LogWriter, make_view
+    from nncli.training.trainer import Trainer
+
+    trainer = Trainer(experiment, run, [make_view(), LogWriter()])
+    trainer.progress = progress
+    if trainer.done:
+        raise UsageError(
+            f"{run.path}: the run is finished after {progress.epoch} epochs"
+            f"{' (stopped early)' if progress.stopped else ''}. To go on, add "
+            f"training.epochs={2 * trainer.epochs}."
+        )
+    (note if json else say)(f"run {run.path}")
+    began = time.perf_counter()
+    try:
+        with _interruptible(trainer):
+            trainer.fit()
+    except DivergedError as error:
+        _finish(trainer, run, "diverged", time.perf_counter() - began)
+        best = f" The best checkpoint is kept: {run.best}" if run.best.exists() else ""
+        raise DivergedError(f"{error}{best}") from None
+    seconds = time.perf_counter() - began
+    status = "finished" if trainer.done else "interrupted"
+    result = _finish(trainer, run, status, seconds)
+    if status == "interrupted":
+        raise InterruptedRun(
+            f"stopped after step {trainer.progress.step}; everything is saved.\n"
+            f"Go on with: nncli train --resume {shlex.quote(str(run.path))}"
+        )
+    if json:
+        say_json(result)
+        return
+    _report(result, run)
+
+
+def _finish(
+    trainer: Trainer, run: RunDirectory, status: str, seconds: float
+) -> dict[str, Any]:
+    from nncli.runs.atomic import write_json
+
+    at = trainer.progress
+    rows = run.rows()
+    result = {
+        "run": str(run.path),
+        "status": status,
+        "stopped_early": at.stopped,
+        "epochs": at.epoch,
+        "steps": at.step,
+        "seconds": round(seconds, 3),
+        "monitor": trainer.experiment.config.training.monitor,
+        "best": {"epoch": at.best_epoch, "value": at.best},
+        "last": rows[-1] if rows else None,
+    }
+    write_json(run.summary, result)
+    return result
+
+
+def _report(result: dict[str, Any], run: RunDirectory) -> None:
+    from nncli.cli.console import number
+    from nncli.cli.views import scores_text
+
+    early = " (stopped early)" if result["stopped_early"] else ""
+    say(
+        f"{result['epochs']:,} epochs{early}, {result['steps']:,} steps in "
+        f"{duration(result['seconds'])}"
+    )
+    for part in ("train", "validation"):
+        if part in result["last"]:
+            say(f"{part + ':':<12}{scores_text(result['last'][part])}")
+    best = result["best"]
+    say(
+        f"{'best:':<12}{result['monitor']} {number(best['value'])} after epoch "
+        f"{best['epoch']:,}"
+    )
+    say(f"run {run.path}")
+    say(f"next: nncli eval {shlex.quote(str(run.path))}")
+
+
+@contextlib.contextmanager
+def _interruptible(trainer: Trainer) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end after the step, the second at once."""
+
+    def stop(_signal: int, _frame: Any) -> None:
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        trainer.interrupted = True
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {which: signal.signal(which, stop) for which in signals}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+train.__doc__ = f"{train.__doc__}\n\n{EPILOG}"

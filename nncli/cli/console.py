@@ -1,0 +1,90 @@
+"""Console: results to stdout, progress to stderr, numbers as people read them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AllowPlugins = Annotated[
+    bool,
+    typer.Option("--allow-plugins", help="Let the config run the Python it names."),
+]
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH=VALUE]...",
+        help="Changes of the config: optimizer.lr=0.01 layers[0].units=32",
+        show_default=False,
+    ),
+]
+
+
+def out() -> Console:
+    """Return the console of results."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Print one line of a result."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Print one line that is no result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def say_json(value: Any) -> None:
+    """Print a result as JSON."""
+    say(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table; a column whose name begins with ``>`` holds numbers."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False
+    )
+    for column in columns:
+        if column.startswith(">"):
+            made.add_column(column[1:], justify="right", no_wrap=True)
+        else:
+            made.add_column(column, overflow="fold")
+    return made
+
+
+def number(value: float | None) -> str:
+    """Write a number with four significant digits, or a dash for none."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e5):
+        return f"{value:.3e}"
+    return f"{value:.4f}" if size < 10 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

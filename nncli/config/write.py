@@ -1,0 +1,30 @@
+"""Write: plain values back to YAML that reads as the same values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from nncli.config.read import scalar
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes block style, and quotes texts that YAML 1.2 would read as numbers."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal parts out, since the reader takes no aliases."""
+        return True
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    style = None if isinstance(scalar(value), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(value: Any) -> str:
+    """Return YAML text; reading it gives ``value`` again."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,128 @@
+"""Session: from a config to a run, and from a run or checkpoint back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nncli.build import Experiment, build
+from nncli.config.load import Loaded, finish
+from nncli.config.override import apply_overrides
+from nncli.config.read import Document
+from nncli.config.write import to_yaml
+from nncli.errors import ConfigError, RunError, UsageError
+from nncli.registry import spec_of
+from nncli.runs.atomic import write_bytes, write_json
+from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nncli.runs.directory import RunDirectory
+from nncli.runs.manifest import manifest
+from nncli.training.state import capture, restore
+from nncli.training.trainer import Progress
+
+EXTENDABLE = "training.epochs"
+
+
+@dataclass
+class Restored:
+    """An experiment as a checkpoint left it."""
+
+    experiment: Experiment
+    checkpoint: Checkpoint
+    progress: Progress
+
+
+def create_run(
+    experiment: Experiment, loaded: Loaded, parent: Path, command: list[str]
+) -> RunDirectory:
+    """Make a run directory whose first checkpoint is the untrained network."""
+    document, config = loaded.document, experiment.config
+
+    def fill(run: RunDirectory) -> None:
+        _write_configs(run, document, experiment)
+        facts = manifest(config.seed, experiment.data_sha256, command)
+        write_json(run.manifest, facts)
+        write_bytes(run.metrics, b"")
+        save_checkpoint(run.last, capture(experiment, Progress()))
+
+    return RunDirectory.create(parent, config.name, fill)
+
+
+def _write_configs(
+    run: RunDirectory, document: Document, experiment: Experiment
+) -> None:
+    given = to_yaml(document.value)
+    if document.text and not document.overrides and "name" in _keys(document):
+        given = "\n".join(document.text) + "\n"
+    write_bytes(run.config, given.encode())
+    write_bytes(run.resolved, to_yaml(spec_of(experiment.config)).encode())
+
+
+def _keys(document: Document) -> set[Any]:
+    """Return the top-level keys that the file itself has."""
+    return {path[0] for path in document.key_marks if len(path) == 1}
+
+
+def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
+    """Build the experiment that a checkpoint describes, and fill it.
+
+    Raises:
+        RunError: The file is no whole checkpoint, or its data is not to be had.
+        UsageError: Its config names plugins and they are not allowed.
+    """
+    checkpoint = load_checkpoint(path)
+    return _rebuild(path, checkpoint, [], allow_plugins)
+
+
+def resume_run(
+    run: RunDirectory, overrides: list[str], *, allow_plugins: bool
+) -> Restored:
+    """Build a run's experiment as its last checkpoint left it.
+
+    Rows that were logged after that checkpoint are dropped, for they will be made
+    again. ``training.epochs`` may be changed, to go on after the end.
+
+    Raises:
+        RunError: The run cannot be continued.
+        UsageError: Something else than the number of epochs is changed.
+    """
+    for text in overrides:
+        if text.partition("=")[0] != EXTENDABLE:
+            raise UsageError(
+                f"override {text!r}: a run that is resumed can only be changed in "
+                f"{EXTENDABLE}. Start a new run for other changes."
+            )
+    checkpoint = load_checkpoint(run.last)
+    restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
+    run.keep_rows(restored.progress.rows)
+    if overrides:
+        config = restored.experiment.config
+        text = to_yaml(spec_of(config)).encode()
+        write_bytes(run.config, text)
+        write_bytes(run.resolved, text)
+    return restored
+
+
+def _rebuild(
+    path: Path, checkpoint: Checkpoint, overrides: list[str], allow_plugins: bool
+) -> Restored:
+    value = checkpoint.meta.get("config")
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: expected a config in the checkpoint, found none.")
+    document = Document(str(path), value)
+    apply_overrides(document, overrides)
+    try:
+        loaded = finish(document, path.parent, allow_plugins=allow_plugins)
+        experiment = build(loaded)
+    except ConfigError as error:
+        if "plugins" in str(error):
+            raise
+        raise RunError(f"{path}: its config cannot be used here:\n{error}") from None
+    progress = Progress()
+    if checkpoint.meta.get("data_sha256") != experiment.data_sha256:
+        raise RunError(
+            f"{path}: the data of dataset {experiment.config.dataset.type_name} is "
+            "not what the run was trained on. Bring back the old data."
+        )
+    restore(experiment, checkpoint, progress)
+    return Restored(experiment, checkpoint, progress)
