@@ -14,7 +14,10 @@ from nncli.errors import NncliError
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 
-DTYPES = {"float32": xp.dtype(xp.float32), "float64": xp.dtype(xp.float64)}
+DTYPES: dict[str, xp.dtype[Any]] = {
+    "float32": xp.dtype(xp.float32),
+    "float64": xp.dtype(xp.float64),
+}
 
 __all__ = ["DTYPES", "Array", "Shape", "check_memory", "xp"]
 

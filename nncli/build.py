@@ -154,9 +154,9 @@ def build(loaded: Loaded) -> Experiment:
         raise loaded.document.error(problems)
     _fit_transforms(config.transforms, tables["train"])
     experiment.parts = {name: experiment.prepare(t) for name, t in tables.items()}
-    problem = _lonely_row(experiment)
-    if problem:
-        raise loaded.document.error([problem])
+    lonely = _lonely_row(experiment)
+    if lonely:
+        raise loaded.document.error([lonely])
     experiment.optimizer.start(network.flat.values, network.flat.grads)
     return experiment
 

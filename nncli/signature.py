@@ -10,7 +10,7 @@ import textwrap
 import typing
 from abc import ABCMeta
 from collections.abc import Collection, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -85,16 +85,16 @@ class Signature:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        if cls.__init__ is object.__init__:
-            self.arguments: dict[str, Argument] = {}
+        self.arguments: dict[str, Argument] = {}
+        # The constructor itself: calling the class goes through the metaclass.
+        constructor = getattr(cls, "__init__")  # noqa: B009
+        if constructor is object.__init__:
             return
-        hints = typing.get_type_hints(cls.__init__, include_extras=True)
+        hints = typing.get_type_hints(constructor, include_extras=True)
         texts = argument_help(cls)
         defaults = _dataclass_defaults(cls)
-        self.arguments = {}
-        # Of the constructor, not of the class: that would be the metaclass's call.
-        constructor = inspect.signature(cls.__init__).parameters
-        for name, parameter in list(constructor.items())[1:]:
+        parameters = inspect.signature(constructor).parameters
+        for name, parameter in list(parameters.items())[1:]:
             default = defaults.get(name, parameter.default)
             annotation = hints.get(name, Any)
             self.arguments[name] = Argument(
@@ -148,7 +148,7 @@ class Signature:
         return f"unknown key. {nearest(name, names)}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature_of(cls: type) -> Signature:
     """Return the (cached) signature of a class."""
     return Signature(cls)
@@ -167,7 +167,9 @@ def _dataclass_defaults(cls: type) -> dict[str, Any]:
 def argument_help(cls: type) -> dict[str, str]:
     """Read the ``Args:`` (or ``Attributes:``) section of a class docstring."""
     doc = inspect.cleandoc(cls.__doc__ or "")
-    match = re.search(r"^(?:Args|Attributes):\n((?:[ ]{4}.*\n?|\n)+)", doc, re.MULTILINE)
+    match = re.search(
+        r"^(?:Args|Attributes):\n((?:[ ]{4}.*\n?|\n)+)", doc, re.MULTILINE
+    )
     if not match:
         return {}
     entries = re.split(r"^(?=\S)", textwrap.dedent(match[1]), flags=re.MULTILINE)
@@ -192,7 +194,7 @@ def nearest(name: str, names: list[str]) -> str:
 
 def show(value: Any) -> str:
     """Quote a value for an error message, shortened to one line."""
-    kinds = {dict: "a mapping", list: "a list"}
+    kinds: dict[type, str] = {dict: "a mapping", list: "a list"}
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -204,15 +206,13 @@ def show(value: Any) -> str:
     return f"{kind} {text}" if kind else text
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, TypeAdapter
 
     if isinstance(annotation, type) and issubclass(annotation, Checked):
         return TypeAdapter(annotation)
-    return TypeAdapter(
-        annotation, config=ConfigDict(strict=True, allow_inf_nan=False)
-    )
+    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 def schema_of(annotation: Any) -> dict[str, Any]:
@@ -273,6 +273,7 @@ class CheckedMeta(ABCMeta):
     """Checks a constructor's arguments against its signature and remembers them."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an instance, or raise ArgumentError with everything that is wrong."""
         signature = signature_of(cls)
         given = dict(zip(signature.arguments, args, strict=False)) | kwargs
         name = getattr(cls, "type_name", "") or cls.__name__
@@ -280,9 +281,7 @@ class CheckedMeta(ABCMeta):
             raise ArgumentError(f"{name}: got more arguments than it has.")
         faults = signature.faults(given)
         if faults:
-            raise ArgumentError(
-                "\n".join(_located(name, fault) for fault in faults)
-            )
+            raise ArgumentError("\n".join(_located(name, fault) for fault in faults))
         instance = super().__call__(**given)
         arguments = signature.defaults() | given
         ordered = {key: arguments[key] for key in signature.arguments}

@@ -30,9 +30,7 @@ def stream(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
         purpose: What the numbers are for; other purposes never share numbers.
         keys: Further counters, such as the epoch whose order is drawn.
     """
-    sequence = np.random.SeedSequence(
-        seed, spawn_key=(_PURPOSES.index(purpose), *keys)
-    )
+    sequence = np.random.SeedSequence(seed, spawn_key=(_PURPOSES.index(purpose), *keys))
     return np.random.Generator(np.random.PCG64(sequence))
 
 

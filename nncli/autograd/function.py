@@ -44,16 +44,19 @@ class Function(ABC):
             cls.type_name = name
             FUNCTIONS.add(name, cls)
 
+    # The three methods take as many arrays as the operation has, by position; typed
+    # so that a type checker accepts any number of them in a subclass.
+
     @abstractmethod
-    def allocate(self, *inputs: Array) -> Array:
+    def allocate(self, *inputs: Any, **_: Any) -> Array:
         """Return the output's array (its content is undefined); make workspaces."""
 
     @abstractmethod
-    def forward(self, *arrays: Array) -> None:
+    def forward(self, *arrays: Any, **_: Any) -> None:
         """Write the value: called as ``forward(*inputs, out)``."""
 
     @abstractmethod
-    def backward(self, grad: Array, *input_grads: Array | None) -> None:
+    def backward(self, grad: Array, *input_grads: Any, **_: Any) -> None:
         """Overwrite each input's gradient, given the output's.
 
         ``input_grads`` has one entry an input, None where none is wanted. With the

@@ -135,9 +135,7 @@ def _check_tensor(
         FLOOR * max(1.0, abs(middle)),
         max((abs(part) for pair in pairs for part in pair[1:]), default=0.0),
     )
-    errors = [
-        abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs
-    ]
+    errors = [abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs]
     worst = int(np.argmax(errors)) if errors else None
     index, analytic, numeric = pairs[worst] if worst is not None else ((), 0.0, 0.0)
     error = errors[worst] if worst is not None else 0.0

@@ -44,7 +44,8 @@ class Step:
 @contextmanager
 def record() -> Iterator[list[Step]]:
     """Collect every step made inside the block, in order, for a Replay."""
-    outer, steps = _state.tape, []
+    outer = _state.tape
+    steps: list[Step] = []
     _state.tape = steps
     try:
         yield steps

@@ -31,7 +31,7 @@ def make_app() -> typer.Typer:
     """
     app = typer.Typer(
         name="nncli",
-        help="Train neural networks, written from scratch in NumPy, from one YAML file.",
+        help="Train neural networks written from scratch in NumPy, from one YAML file.",
         epilog=EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -70,7 +70,7 @@ def show_summary(experiment: Experiment) -> None:
     )
     say(
         f"memory        {_bytes(sum(memory.values()))} in training: parameters "
-        f"{_bytes(memory['parameters'])}, their gradients {_bytes(memory['gradients'])},"
+        f"{_bytes(memory['parameters'])}, gradients {_bytes(memory['gradients'])},"
     )
     say(
         f"              optimizer {_bytes(memory['optimizer'])}, a step's values and "
@@ -149,4 +149,3 @@ def _bytes(size: int) -> str:
             return f"{amount:.3g} {unit}"
         amount /= 1024
     return f"{amount:.3g} GiB"
-

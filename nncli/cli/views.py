@@ -115,7 +115,8 @@ class LiveView(Callback):
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Keep the row for the next drawing."""
         self._row = row
-        self._losses.append(row.get("validation", row["train"])["loss"])
+        scores: Row = row["validation" if "validation" in row else "train"]
+        self._losses.append(scores["loss"])
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw the last state and leave it on the screen."""

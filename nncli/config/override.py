@@ -96,6 +96,8 @@ def _nowhere(text: str, path: errors.Path, size: int) -> UsageError:
 
 def _forget(document: Document, path: errors.Path) -> None:
     """Drop what is known of places at and below a path that now holds new values."""
-    for marks in (document.value_marks, document.key_marks, document.overrides):
-        for known in [p for p in marks if p[: len(path)] == path and len(p) > len(path)]:
-            del marks[known]  # type: ignore[attr-defined]
+    for known in [*document.value_marks, *document.key_marks, *document.overrides]:
+        if known[: len(path)] == path and len(known) > len(path):
+            document.value_marks.pop(known, None)
+            document.key_marks.pop(known, None)
+            document.overrides.pop(known, None)

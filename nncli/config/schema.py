@@ -22,7 +22,6 @@ from nncli.schedules.base import Schedule
 from nncli.schedules.decay import Constant
 from nncli.signature import (
     Checked,
-    Count,
     NonNegative,
     Positive,
     PositiveFloat,

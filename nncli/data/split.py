@@ -47,7 +47,9 @@ def split_table(
         index = np.flatnonzero(part == number)
         wanted = name == "train" or shares[name] > 0
         if wanted and not index.size:
-            asked = f"split.{name} is {shares[name]:g}" if name in shares else "the rest"
+            asked = (
+                f"split.{name} is {shares[name]:g}" if name in shares else "the rest"
+            )
             raise DataError(
                 f"split: expected at least one row in the {name} part, got none of "
                 f"{len(table)} rows ({asked}). Change the shares or use more data."

@@ -107,7 +107,7 @@ class TwoEllipses(Dataset, name="two_ellipses"):
 
 
 class Linear(Dataset, name="linear"):
-    """y = x·coefficients + intercept + noise·N(0, 1) with x ~ N(0, 1): x (N, F), y (N, 1).
+    """y = x·coefficients + intercept + noise·N(0, 1), x ~ N(0, 1): x (N, F), y (N, 1).
 
     Args:
         samples: Number of rows.

@@ -30,9 +30,7 @@ class BatchNorm(Layer, name="batch_norm"):
     output = None
     min_rows = 2
 
-    def __init__(
-        self, momentum: UnitInterval = 0.1, eps: PositiveFloat = 1e-5
-    ) -> None:
+    def __init__(self, momentum: UnitInterval = 0.1, eps: PositiveFloat = 1e-5) -> None:
         self.momentum = momentum
         self.eps = eps
 

@@ -147,6 +147,6 @@ def _zeros_and_ones(
     if values.size and not 0 <= values.min() <= values.max() <= 1:
         raise ShapeError(
             f"{name} expects targets between 0 and 1; the dataset's go from "
-            f"{values.min():g} to {values.max():g}. Use a loss for numbers, such as mse."
+            f"{values.min():g} to {values.max():g}. Use a loss for numbers: mse."
         )
     return values

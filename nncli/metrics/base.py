@@ -43,5 +43,5 @@ class Metric(Component, family="metric"):
 def decide(predictions: Array) -> Array:
     """Return the class index of each row: the most probable, or p > ½ of one output."""
     if predictions.shape[-1] == 1:
-        return (predictions[..., 0] > 0.5).astype(int)
+        return xp.asarray(predictions[..., 0] > 0.5, int)
     return xp.argmax(predictions, axis=-1)

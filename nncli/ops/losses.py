@@ -202,8 +202,8 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
 
     def allocate(self, scores: Array, labels: Array) -> Array:
         """Make room for the exponentials and for which class is hit."""
-        self.classes = xp.arange(scores.shape[-1])[:, None] if scores.ndim else None
         out = super().allocate(scores, labels)
+        self.classes: Array = xp.arange(scores.shape[-1])[:, None]
         self.hit: Array = xp.empty(self.work.shape, scores.dtype)
         return out
 
@@ -314,9 +314,7 @@ class Penalty(Function, name="penalty"):
             xp.abs(weight, self.work)
             out += self.l1 * xp.add.reduce(self.work, axis=None)
 
-    def backward(
-        self, grad: Array, dx: Array | None, dweight: Array | None
-    ) -> None:
+    def backward(self, grad: Array, dx: Array | None, dweight: Array | None) -> None:
         """Hand the gradient on, and write that of the price."""
         if dx is not None:
             xp.copyto(dx, grad)

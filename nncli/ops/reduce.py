@@ -19,9 +19,7 @@ class Sum(Function, name="sum"):
         keepdims: Keep the summed axes with length 1.
     """
 
-    def __init__(
-        self, axis: int | Shape | None = None, keepdims: bool = False
-    ) -> None:
+    def __init__(self, axis: int | Shape | None = None, keepdims: bool = False) -> None:
         self.axis = axis
         self.keepdims = keepdims
 

@@ -165,7 +165,9 @@ def find_checkpoint(path: Path) -> Path:
     if not path.is_dir():
         if path.exists():
             return path
-        raise RunError(f"{path}: expected a run directory or a checkpoint, found nothing.")
+        raise RunError(
+            f"{path}: expected a run directory or a checkpoint, found nothing."
+        )
     run = RunDirectory.open(path)
     for candidate in (run.best, run.last):
         if candidate.exists():

@@ -16,7 +16,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def manifest(seed: int, data_sha256: str, command: list[str]) -> dict[str, Any]:
     """Return versions, machine, threads, seed, data digest and command."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "nncli": version("nncli"),
         "python": platform.python_version(),

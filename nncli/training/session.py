@@ -97,9 +97,9 @@ def resume_run(
     run.keep_rows(restored.progress.rows)
     if overrides:
         config = restored.experiment.config
-        text = to_yaml(spec_of(config)).encode()
-        write_bytes(run.config, text)
-        write_bytes(run.resolved, text)
+        resolved = to_yaml(spec_of(config)).encode()
+        write_bytes(run.config, resolved)
+        write_bytes(run.resolved, resolved)
     return restored
 
 

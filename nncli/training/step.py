@@ -90,7 +90,7 @@ class TrainingStep:
             if not xp.isfinite(step.output.data).all():
                 raise DivergedError(_where(step, number, self.optimizer.lr))
         for name, tensor in self.network.flat.tensors.items():
-            if not xp.isfinite(tensor.grad).all():
+            if tensor.grad is not None and not xp.isfinite(tensor.grad).all():
                 raise DivergedError(
                     f"step {number}: the gradient of {name} is not finite, though the "
                     f"loss is. {_REMEDY.format(lr=self.optimizer.lr)}"

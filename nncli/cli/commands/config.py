@@ -28,7 +28,7 @@ def validate(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Find everything that is wrong with a config, shapes and data included.
+    r"""Find everything that is wrong with a config, shapes and data included.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def show(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Print a config with every default filled in.
+    r"""Print a config with every default filled in.
 
     \b
     Example:
@@ -86,7 +86,7 @@ def schema(
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Print the JSON Schema of a config, for editors.
+    r"""Print the JSON Schema of a config, for editors.
 
     With yaml-language-server (VS Code's YAML extension), write it to a file and begin
     a config with the line: # yaml-language-server: $schema=nncli.schema.json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,8 @@ from nncli.errors import CheckFailed
 if TYPE_CHECKING:
     from nncli.autograd.gradcheck import GradientReport
     from nncli.checks import Check
+
+MAX_SHOWN = 8
 
 EPILOG = """\b
 Examples:
@@ -63,9 +65,7 @@ def gradcheck(
             {
                 "passed": not failed,
                 "failed": failed,
-                "checks": [
-                    dataclasses.asdict(c) | {"passed": c.passed} for c in found
-                ],
+                "checks": [dataclasses.asdict(c) | {"passed": c.passed} for c in found],
             }
         )
     else:
@@ -81,41 +81,56 @@ def _show(checks: list[Check]) -> None:
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.family, check.name), []).append(check)
-    rows = table("", "checked", ">cases", ">values", ">kinks", ">error", "worst at")
+    rows = table("", "", ">values", ">kinks", ">error", "worst at")
+    shown = ""
     for (family, name), cases in groups.items():
-        reports = [(case, report) for case in cases for report in case.reports]
+        if family != shown:
+            rows.add_row("", f"[bold]{family}[/]")
+            shown = family
+        reports = [report for case in cases for report in case.reports]
         good = all(case.passed for case in cases)
-        error, where = _worst(cases, reports)
+        worst = max(reports, key=lambda report: report.error, default=None)
         rows.add_row(
             "[green]ok[/]" if good else "[red bold]WRONG[/]",
-            f"{family} {name}".replace("[", r"\["),
-            str(len(cases)),
-            f"{sum(report.checked for _, report in reports):,}",
-            str(sum(report.kinks for _, report in reports) or ""),
-            error,
-            where.replace("[", r"\["),
+            name.replace("[", r"\["),
+            f"{sum(report.checked for report in reports):,}",
+            str(sum(report.kinks for report in reports) or ""),
+            f"{worst.error:.0e}" if worst else "-",
+            _place(worst).replace("[", r"\[") if worst else "-",
         )
     out().print(rows)
-    wrong = sum(not check.passed for check in checks)
+    wrong = [check for check in checks if not check.passed]
+    for check in wrong[:MAX_SHOWN]:
+        say(f"WRONG {check.family} {check.name} {check.case}")
+        for line in _explain(check):
+            say(f"      {line}")
+    if len(wrong) > MAX_SHOWN:
+        say(f"      ... and {len(wrong) - MAX_SHOWN} more cases (see --json)")
     values = sum(report.checked for check in checks for report in check.reports)
     say(
-        f"{len(checks)} cases, {values:,} derivatives, {wrong} wrong "
+        f"{len(checks)} cases, {values:,} derivatives, {len(wrong)} cases wrong "
         f"(relative error above {TOLERANCE:g})"
     )
 
 
-def _worst(cases: list[Check], reports: list[tuple[Check, GradientReport]]) -> Any:
-    for case in cases:
-        if case.failure:
-            return "-", case.failure
-    case, report = max(reports, key=lambda pair: (not pair[1].passed, pair[1].error))
-    index = ", ".join(map(str, report.index))
-    where = f"{report.name}[{index}] of {case.case}"
-    if not report.checked:
-        return "-", f"{report.name}: nothing but kinks, of {case.case}"
-    if not report.passed:
-        where += f": got {report.analytic:.6g}, expected {report.numeric:.6g}"
-    return f"{report.error:.0e}", where
+def _place(report: GradientReport) -> str:
+    return f"{report.name}[{', '.join(map(str, report.index))}]"
+
+
+def _explain(check: Check) -> list[str]:
+    """Say of each wrong tensor what was expected and what was found."""
+    if check.failure:
+        return [check.failure]
+    lines = []
+    for report in check.reports:
+        if not report.checked:
+            lines.append(f"{report.name}: expected derivatives, found only kinks")
+        elif not report.passed:
+            lines.append(
+                f"{_place(report)}: expected {report.numeric:.8g} (differences), got "
+                f"{report.analytic:.8g} (backward)"
+            )
+    return lines
 
 
 gradcheck.__doc__ = f"{gradcheck.__doc__}\n\n{EPILOG}"
