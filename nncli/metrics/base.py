@@ -44,4 +44,5 @@ def decide(predictions: Array) -> Array:
     """Return the class index of each row: the most probable, or p > ½ of one output."""
     if predictions.shape[-1] == 1:
         return xp.asarray(predictions[..., 0] > 0.5, int)
-    return xp.argmax(predictions, axis=-1)
+    classes: Array = xp.argmax(predictions, axis=-1)
+    return classes
