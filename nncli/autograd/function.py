@@ -30,11 +30,14 @@ class Function(ABC):
     Class attributes:
         broadcasts: ``backward`` writes gradients in the output's shape, and the
             engine sums them down to each input's shape.
+        elementwise: ``backward`` may write its first input's gradient over the
+            output's: it reads no element of ``grad`` after writing one that overlaps.
         whole_batch: The value of one row depends on the other rows, so a batch must
             not be split.
     """
 
     broadcasts: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
     whole_batch: ClassVar[bool] = False
     type_name: ClassVar[str] = ""
 

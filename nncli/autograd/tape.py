@@ -168,6 +168,10 @@ class _Plan:
         grad = self.grads.pop(id(step.output), None)
         if grad is None:
             return
+        if self._in_place(step, grad):
+            self.grads[id(step.inputs[0])] = grad
+            self.calls.append(partial(step.function.backward, grad, grad))
+            return
         targets: list[Array | None] = []
         sums: list[Callable[[], object]] = []
         borrowed: list[Array] = []
@@ -189,6 +193,17 @@ class _Plan:
         self.calls.extend(sums)
         for array in (grad, *borrowed):
             self.pool.give_back(array)
+
+    def _in_place(self, step: Step, grad: Array) -> bool:
+        """Whether the input's gradient can take over the buffer of the output's."""
+        first = step.inputs[0]
+        return (
+            step.function.elementwise
+            and len(step.inputs) == 1
+            and first.step is not None
+            and id(first) not in self.grads
+            and first.shape == grad.shape
+        )
 
     def _total(self, tensor: Tensor) -> tuple[Array, bool]:
         """Return where a tensor's gradient adds up, and whether it is still empty."""

@@ -112,6 +112,8 @@ class Divide(Binary, name="divide"):
 class Unary(Function):
     """Base of y = f(x), element by element."""
 
+    elementwise = True
+
     def allocate(self, x: Array) -> Array:
         """Make an output in the shape and memory layout of ``x``."""
         self.work = xp.empty_like(x)
@@ -296,6 +298,8 @@ class Dropout(Function, name="dropout"):
         rate: The probability p of dropping an element, 0 <= p < 1.
         rng: Where the mask comes from; every forward pass draws a new one.
     """
+
+    elementwise = True
 
     def __init__(self, rate: float, rng: np.random.Generator) -> None:
         self.rate = rate

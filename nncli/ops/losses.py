@@ -25,18 +25,15 @@ class Elementwise(Function):
                 f"{outputs.shape}, got {targets.shape}."
             )
         self.work, self.work2 = xp.empty_like(outputs), xp.empty_like(outputs)
-        self.scale: Array = xp.empty((), outputs.dtype)
         return xp.empty((), outputs.dtype)
 
     def average(self, values: Array, out: Array) -> None:
         """Write Σ values / n."""
-        xp.add.reduce(values, axis=None, out=out)
-        xp.divide(out, values.size, out=out)
+        out[()] = xp.add.reduce(values, axis=None).item() / values.size
 
-    def per_element(self, grad: Array) -> Array:
-        """Return dL/dy / n as an array without axes."""
-        xp.divide(grad, self.work.size, out=self.scale)
-        return self.scale
+    def per_element(self, grad: Array) -> float:
+        """Return dL/dy / n."""
+        return float(grad.item()) / self.work.size
 
     def flops(self, *arrays: Array) -> int:
         """Count about three operations an element."""
@@ -56,9 +53,7 @@ class MeanSquaredError(Elementwise, name="mse"):
         self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
     ) -> None:
         """Write 2·(x − t) / n."""
-        scale = self.per_element(grad)
-        xp.multiply(scale, 2, out=scale)
-        xp.multiply(self.work, scale, doutputs)
+        xp.multiply(self.work, 2 * self.per_element(grad), out=doutputs)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -98,7 +93,7 @@ class SigmoidBinaryCrossEntropy(Elementwise, name="sigmoid_binary_cross_entropy"
         xp.multiply(self.work, 0.5, out=self.work)
         xp.add(self.work, 0.5, out=self.work)
         xp.subtract(self.work, self.targets, self.work)
-        xp.multiply(self.work, self.per_element(grad), doutputs)
+        xp.multiply(self.work, self.per_element(grad), out=doutputs)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -142,7 +137,7 @@ class BinaryCrossEntropy(Elementwise, name="binary_cross_entropy"):
         xp.maximum(self.work, 1e-12, out=self.work)
         xp.subtract(self.probabilities, self.targets, self.work2)
         xp.divide(self.work2, self.work, self.work2)
-        xp.multiply(self.work2, self.per_element(grad), doutputs)
+        xp.multiply(self.work2, self.per_element(grad), out=doutputs)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -171,25 +166,28 @@ class Categorical(Function):
                 f"got labels from {labels.min()} to {labels.max()}."
             )
         rows = labels.size
+        self.rows = rows
         self.row_index = xp.arange(rows)
+        # Sums of few, long rows are faster as products with ones.
+        self.ones = xp.ones(classes, scores.dtype)
+        self.stride: Array = xp.asarray(rows)
         self.index = xp.empty(rows, int)
         self.picked, self.row, self.total = xp.empty((3, rows), scores.dtype)
         self.work: Array = xp.empty((classes, rows), scores.dtype)
         self.work2: Array = xp.empty((classes, rows), scores.dtype)
-        self.scale: Array = xp.empty((), scores.dtype)
         return xp.empty((), scores.dtype)
 
-    def pick(self, values: Array, labels: Array) -> None:
-        """Write values[label of row i, row i] to ``picked``; values is (K, rows)."""
-        xp.multiply(labels.reshape(-1), len(self.row_index), out=self.index)
+    def pick(self, labels: Array) -> None:
+        """Write work[label of row i, row i] to ``picked``."""
+        xp.multiply(labels.reshape(-1), self.stride, self.index)
         xp.add(self.index, self.row_index, self.index)
         # Labels were checked; "clip" spares the copy that "raise" makes.
-        xp.take(values.reshape(-1), self.index, out=self.picked, mode="clip")
+        self.work.reshape(-1).take(self.index, None, self.picked, "clip")
 
 
 def classes_first(array: Array) -> Array:
     """Return (..., K) as a view of shape (K, rows)."""
-    return array.reshape(-1, array.shape[-1]).T
+    return array.T if array.ndim == 2 else array.reshape(-1, array.shape[-1]).T
 
 
 class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
@@ -200,25 +198,17 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
     dL/dz_ik = dL/dy · (softmax(z_i)_k − [k = t_i]) / N.
     """
 
-    def allocate(self, scores: Array, labels: Array) -> Array:
-        """Make room for the exponentials and for which class is hit."""
-        out = super().allocate(scores, labels)
-        self.classes: Array = xp.arange(scores.shape[-1])[:, None]
-        self.hit: Array = xp.empty(self.work.shape, scores.dtype)
-        return out
-
     def forward(self, scores: Array, labels: Array, out: Array) -> None:
         """Write the mean of ln Σ e^(z − m) − (z[t] − m)."""
-        self.labels = labels
-        xp.maximum.reduce(classes_first(scores), axis=0, out=self.row)
-        xp.subtract(classes_first(scores), self.row, self.work)
+        z = classes_first(scores)
+        xp.maximum.reduce(z, 0, None, self.row)
+        xp.subtract(z, self.row, self.work)
         xp.exp(self.work, self.work2)
-        xp.add.reduce(self.work2, axis=0, out=self.total)
+        xp.dot(self.ones, self.work2, self.total)
         xp.log(self.total, self.row)
-        self.pick(self.work, labels)
+        self.pick(labels)
         xp.subtract(self.row, self.picked, self.row)
-        xp.add.reduce(self.row, axis=None, out=out)
-        xp.divide(out, labels.size, out=out)
+        out[()] = xp.add.reduce(self.row).item() / self.rows
 
     def backward(
         self, grad: Array, dscores: Array | None, dlabels: Array | None = None
@@ -226,11 +216,12 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
         """Write (softmax(z) − one-hot) / N."""
         if dscores is None:
             return
-        xp.divide(self.work2, self.total, self.work)
-        xp.equal(self.classes, self.labels.reshape(-1), out=self.hit)
-        xp.subtract(self.work, self.hit, self.work)
-        xp.divide(grad, self.labels.size, out=self.scale)
-        xp.multiply(self.work, self.scale, classes_first(dscores))
+        scale = grad.item() / self.rows
+        xp.divide(scale, self.total, out=self.row)
+        xp.multiply(self.work2, self.row, self.work)
+        flat = self.work.reshape(-1)
+        flat[self.index] -= flat.dtype.type(scale)
+        xp.copyto(classes_first(dscores), self.work)
 
     def flops(self, *arrays: Array) -> int:
         """Count about five operations a score."""
@@ -254,12 +245,11 @@ class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
     def forward(self, scores: Array, labels: Array, out: Array) -> None:
         """Write the mean of −ln p[t]."""
         xp.copyto(self.work, classes_first(scores))
-        self.pick(self.work, labels)
+        self.pick(labels)
         with xp.errstate(divide="ignore"):
             xp.log(self.picked, self.row)
         xp.maximum(self.row, -100, out=self.row)
-        xp.add.reduce(self.row, axis=None, out=out)
-        xp.divide(out, -labels.size, out=out)
+        out[()] = -xp.add.reduce(self.row).item() / self.rows
 
     def backward(
         self, grad: Array, dscores: Array | None, dlabels: Array | None = None
@@ -267,9 +257,8 @@ class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
         """Write −1 / p[t] / N at the labels, 0 elsewhere."""
         if dscores is None:
             return
-        xp.divide(grad, -self.picked.size, out=self.scale)
         xp.maximum(self.picked, 1e-12, out=self.row)
-        xp.divide(self.scale, self.row, self.row)
+        xp.divide(-grad.item() / self.rows, self.row, out=self.row)
         self.work.fill(0)
         xp.put(self.work.reshape(-1), self.index, self.row)
         xp.copyto(classes_first(dscores), self.work)
@@ -301,18 +290,18 @@ class Penalty(Function, name="penalty"):
     def allocate(self, x: Array, weight: Array) -> Array:
         """Make room for |w|."""
         self.work = xp.empty_like(weight)
-        self.scale: Array = xp.empty((), x.dtype)
         return xp.empty_like(x)
 
     def forward(self, x: Array, weight: Array, out: Array) -> None:
         """Write the sum."""
         self.weight = weight
-        xp.copyto(out, x)
+        price = 0.0
         if self.l2:
-            out += self.l2 * xp.vdot(weight, weight)
+            price += self.l2 * xp.vdot(weight, weight).item()
         if self.l1:
             xp.abs(weight, self.work)
-            out += self.l1 * xp.add.reduce(self.work, axis=None)
+            price += self.l1 * xp.add.reduce(self.work, axis=None).item()
+        out[()] = x.item() + price
 
     def backward(self, grad: Array, dx: Array | None, dweight: Array | None) -> None:
         """Hand the gradient on, and write that of the price."""
@@ -320,12 +309,11 @@ class Penalty(Function, name="penalty"):
             xp.copyto(dx, grad)
         if dweight is None:
             return
-        xp.multiply(grad, 2 * self.l2, out=self.scale)
-        xp.multiply(self.weight, self.scale, dweight)
+        scale = grad.item()
+        xp.multiply(self.weight, 2 * self.l2 * scale, out=dweight)
         if self.l1:
-            xp.multiply(grad, self.l1, out=self.scale)
             xp.sign(self.weight, self.work)
-            xp.multiply(self.work, self.scale, self.work)
+            xp.multiply(self.work, self.l1 * scale, out=self.work)
             xp.add(dweight, self.work, dweight)
 
     @classmethod

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nncli.backend import xp
 from nncli.build import Experiment
 from nncli.data.batches import Batches
 from nncli.errors import DivergedError
@@ -88,6 +89,13 @@ class Trainer:
             if name != "test"
         }
         self._best: Checkpoint | None = None
+        # What the loop asks for at every step, looked up once.
+        self._batches_per_epoch = len(self.batches)
+        self._on_step = [
+            callback.on_step
+            for callback in callbacks
+            if type(callback).on_step is not Callback.on_step
+        ]
         self._saved_at = time.monotonic()
 
     def fit(self) -> None:
@@ -99,8 +107,10 @@ class Trainer:
         """
         self._tell("on_start")
         try:
-            while not self.done and not self.interrupted:
-                self._epoch()
+            # What is not finite is found by looking, not by warnings.
+            with xp.errstate(all="ignore"):
+                while not self.done and not self.interrupted:
+                    self._epoch()
             self.save()
         except DivergedError:
             self._save_best()
@@ -128,9 +138,9 @@ class Trainer:
             self.step.run(batch, self.lr, at.step + 1)
             at.step += 1
             at.batch += 1
-            for callback in self.callbacks:
-                callback.on_step(self)
-            if at.batch < len(self.batches):
+            for on_step in self._on_step:
+                on_step(self)
+            if at.batch < self._batches_per_epoch:
                 if self.interrupted:
                     return
                 self._save_when_due()
