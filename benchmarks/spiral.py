@@ -61,7 +61,7 @@ def torch_round(steps: int, fused: bool) -> float:
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=fused)
     group = optimizer.param_groups[0]
-    weight = model[0].weight
+    weight = next(model.parameters())
     began = time.perf_counter()
     for step in range(steps):
         group["lr"] = 0.05 / (1 + 5e-5 * step)

@@ -208,7 +208,7 @@ class Relu(Unary, name="relu"):
     def allocate(self, x: Array) -> Array:
         """Make the output, a zero to compare with and room for the mask."""
         # NumPy's maximum of two arrays is vectorized, that with a scalar is not:
-        # 3.7 against 9 µs for 19,200 elements. Larger arrays are bound by memory.
+        # 2.6 against 8 µs for 19,200 elements. Larger arrays are bound by memory.
         self.zero = xp.zeros_like(x) if x.size <= 2**16 else xp.zeros((), x.dtype)
         self.mask = xp.empty_like(x, dtype=bool)
         return xp.empty_like(x)
@@ -216,7 +216,7 @@ class Relu(Unary, name="relu"):
     def forward(self, x: Array, out: Array) -> None:
         """Write the larger of x and 0."""
         self.out = out
-        xp.maximum(x, self.zero, out)
+        xp.maximum(x, self.zero, out=out)
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Let the gradient through where the value is positive."""
@@ -238,7 +238,7 @@ class LeakyRelu(Unary, name="leaky_relu"):
         """Write the larger of x and s·x (the smaller, for s > 1)."""
         self.x = x
         xp.multiply(x, self.slope, out=out)
-        (xp.maximum if self.slope <= 1 else xp.minimum)(x, out, out)
+        (xp.maximum if self.slope <= 1 else xp.minimum)(x, out, out=out)
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Multiply by s + (1 − s)·[x > 0]."""

@@ -219,8 +219,11 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
         scale = grad.item() / self.rows
         xp.divide(scale, self.total, out=self.row)
         xp.multiply(self.work2, self.row, self.work)
+        # work[t, row] -= scale, without the temporaries that this would make.
         flat = self.work.reshape(-1)
-        flat[self.index] -= flat.dtype.type(scale)
+        flat.take(self.index, None, self.picked, "clip")
+        xp.subtract(self.picked, scale, out=self.picked)
+        flat.put(self.index, self.picked, "clip")
         xp.copyto(classes_first(dscores), self.work)
 
     def flops(self, *arrays: Array) -> int:

@@ -1,0 +1,231 @@
+"""The contract that every registered component keeps, plugins included."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nncli.config.schema  # noqa: F401 - imports every family
+from nncli.autograd.function import FUNCTIONS, Function
+from nncli.autograd.replay import Replay
+from nncli.autograd.tape import record
+from nncli.autograd.tensor import Tensor, apply
+from nncli.checks import ROW_SHAPES, check_everything, variations
+from nncli.data.base import Dataset
+from nncli.errors import NncliError
+from nncli.layers.base import Layer
+from nncli.losses.base import Loss
+from nncli.network import Network
+from nncli.optimizers.base import Optimizer
+from nncli.registry import FAMILIES, Component, spec_of
+from nncli.signature import argument_help, signature_of
+from nncli.streams import Streams
+
+COMPONENTS: list[Any] = [
+    member for family in FAMILIES.values() for member in family.members().values()
+]
+LAYERS = list(Layer.members().values())
+LOSSES = list(Loss.members().values())
+OPS: list[type[Function]] = [FUNCTIONS.scan()[name] for name in FUNCTIONS.names()]
+
+
+def name_of(cls: Any) -> str:
+    return f"{getattr(cls, 'kind', 'op')}-{cls.type_name}"
+
+
+@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
+def test_component_explains_itself_and_each_argument(cls: type[Component]) -> None:
+    doc = inspect.getdoc(cls)
+    assert doc
+    assert len(doc.partition("\n")[0]) <= 88
+    helps = argument_help(cls)
+    names = list(signature_of(cls).arguments)
+    assert list(helps) == names
+    assert all(helps.values())
+
+
+@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
+def test_component_defaults_are_what_its_arguments_accept(
+    cls: type[Component],
+) -> None:
+    signature = signature_of(cls)
+    assert signature.faults(signature.defaults()) == [
+        fault for fault in signature.faults({}) if not fault.at_key
+    ]
+
+
+@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
+def test_component_is_final_and_remembers_its_arguments(cls: type[Component]) -> None:
+    assert cls.__subclasses__() == []
+    for arguments in variations(cls):
+        try:
+            made: Any = cls(**arguments)
+        except NncliError:
+            continue
+        assert made.arguments | arguments == made.arguments
+        spec = spec_of(made)
+        again = {} if isinstance(spec, str) else dict(spec)
+        assert again.pop("type", spec) == cls.type_name
+
+
+def _networks(cls: type[Layer], dtype: Any) -> list[tuple[Network, Network]]:
+    """Return pairs of equal networks of the layer, for all arguments and shapes."""
+    pairs = []
+    for arguments in variations(cls):
+        for shape in ROW_SHAPES:
+            try:
+                pair = [
+                    Network([cls(**arguments)], shape, Streams(1), np.dtype(dtype))
+                    for _ in range(2)
+                ]
+            except NncliError:
+                continue
+            pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cls", LAYERS, ids=name_of)
+def test_layer_keeps_its_promised_shape_and_dtype(cls: type[Layer], dtype: Any) -> None:
+    pairs = _networks(cls, dtype)
+    assert pairs
+    for network, _ in pairs:
+        for rows in (2, 5):
+            for training in (True, False):
+                network.set_training(training)
+                x = Tensor(np.ones((rows, *network.shapes[0]), dtype))
+                y = network(x)
+                assert y.shape == (rows, *network.shapes[1])
+                assert y.dtype == dtype
+        assert all(array.dtype == dtype for array in network.state.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("cls", LAYERS, ids=name_of)
+def test_layer_replays_to_the_bits_of_eager_mode(
+    cls: type[Layer], training: bool, dtype: Any
+) -> None:
+    for replayed, eager in _networks(cls, dtype):
+        rng = np.random.default_rng(0)
+        for network in (replayed, eager):
+            network.set_training(training)
+        x = Tensor(np.empty((4, *replayed.shapes[0]), dtype), requires_grad=True)
+        np.copyto(x.data, rng.normal(size=x.shape))
+        weight = rng.normal(size=(4, *replayed.shapes[1])).astype(dtype)
+        replay = None
+        for _ in range(3):
+            if replay is None:
+                with record() as steps:
+                    y = replayed(x)
+                    loss = replayed.with_prices((y * weight).sum())
+                replay = Replay(steps, loss, [*replayed.flat.leaves, x])
+            else:
+                replay.forward()
+            replay.backward()
+            lone = Tensor(x.data.copy(), requires_grad=True)
+            eager.flat.grads.fill(0)
+            z = eager(lone)
+            eager.with_prices((z * weight).sum()).backward()
+            np.testing.assert_array_equal(y.data, z.data)
+            np.testing.assert_array_equal(x.grad, lone.grad)
+            np.testing.assert_array_equal(replayed.flat.grads, eager.flat.grads)
+            for name, array in replayed.state.items():
+                np.testing.assert_array_equal(array, eager.state[name])
+            np.copyto(x.data, rng.normal(size=x.shape))
+
+
+@pytest.mark.parametrize("cls", OPS, ids=name_of)
+def test_op_replays_to_the_bits_of_eager_mode(cls: type[Function]) -> None:
+    for replayed, eager in zip(
+        cls.cases(np.random.default_rng(0)),
+        cls.cases(np.random.default_rng(0)),
+        strict=True,
+    ):
+        one = [
+            Tensor(a.copy(), requires_grad=i not in replayed.constant)
+            for i, a in enumerate(replayed.inputs)
+        ]
+        with record() as steps:
+            loss = (apply(replayed.function, *one) * 1.5).sum()
+        replay = Replay(steps, loss, [])
+        for factor in (1.0, 0.5, 0.9):
+            for i, tensor in enumerate(one):
+                if i not in replayed.constant:
+                    np.multiply(tensor.data, factor, out=tensor.data)
+            if factor != 1.0:
+                replay.forward()
+            replay.backward()
+            two = [Tensor(t.data.copy(), requires_grad=t.requires_grad) for t in one]
+            (apply(eager.function, *two) * 1.5).sum().backward()
+            for left, right in zip(one, two, strict=True):
+                if left.requires_grad:
+                    np.testing.assert_array_equal(left.grad, right.grad)
+
+
+@pytest.mark.parametrize("cls", OPS, ids=name_of)
+def test_op_forward_and_backward_write_only_what_they_are_given(
+    cls: type[Function],
+) -> None:
+    for case in cls.cases(np.random.default_rng(0)):
+        inputs = [array.copy() for array in case.inputs]
+        tensors = [
+            Tensor(array, requires_grad=i not in case.constant)
+            for i, array in enumerate(inputs)
+        ]
+        (apply(case.function, *tensors) * 1.5).sum().backward()
+        for array, original in zip(inputs, case.inputs, strict=True):
+            np.testing.assert_array_equal(array, original)
+        assert case.function.flops(*inputs, inputs[0]) >= 0
+
+
+def test_every_registered_derivative_is_right() -> None:
+    checks = list(check_everything())
+    wrong = [check for check in checks if not check.passed]
+    assert wrong == []
+    names = {(check.family, check.name) for check in checks}
+    wanted = {("op", cls.type_name) for cls in OPS}
+    wanted |= {("layer", cls.type_name) for cls in LAYERS}
+    wanted |= {("loss", cls.type_name) for cls in LOSSES}
+    assert names == wanted
+
+
+@pytest.mark.parametrize(
+    "cls", list(Optimizer.members().values()), ids=lambda cls: cls.type_name
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_optimizer_goes_downhill_and_keeps_its_dtype(
+    cls: type[Optimizer], dtype: Any
+) -> None:
+    for arguments in variations(cls):
+        try:
+            optimizer = cls(**arguments)
+        except NncliError:
+            continue
+        values, grads = np.full(5, 3.0, dtype), np.empty(5, dtype)
+        optimizer.start(values, grads)
+        for _ in range(50):
+            np.multiply(values, 2, out=grads)
+            optimizer.step(0.01)
+        assert (np.abs(values) < 3.0).all()
+        assert all(slot.dtype == dtype for slot in optimizer.state.values())
+
+
+@pytest.mark.parametrize(
+    "cls", list(Dataset.members().values()), ids=lambda cls: cls.type_name
+)
+def test_dataset_is_a_pure_function_of_its_generator(cls: type[Dataset]) -> None:
+    for arguments in variations(cls):
+        dataset = cls(**arguments)
+        one = dataset.load(np.random.default_rng(1))
+        two = dataset.load(np.random.default_rng(1))
+        np.testing.assert_array_equal(one.x, two.x)
+        np.testing.assert_array_equal(one.y, two.y)
+        assert len(one.x) == len(one.y) > 0
+        assert np.isfinite(one.x).all()
+        if one.classes is not None:
+            assert one.y.ndim == 1
+            assert 0 <= one.y.min() <= one.y.max() < len(one.classes)
