@@ -1,0 +1,353 @@
+"""Every op's value and derivative against PyTorch, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nncli.autograd.function import FUNCTIONS, Function
+from nncli.autograd.tensor import Tensor, apply
+from nncli.backend import Array, Shape
+from nncli.ops import elementwise, losses, matmul, norm, reduce, shape, softmax
+from tests.parity import assert_agrees, layouts, without_case
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+functional = torch.nn.functional
+
+pytestmark = pytest.mark.parity
+
+
+def _power(f: Any, x: Any) -> Any:
+    return x**f.exponent
+
+
+def _transpose(f: Any, x: Any) -> Any:
+    return x.permute(f.axes or tuple(reversed(range(x.ndim))))
+
+
+def _sum(f: Any, x: Any) -> Any:
+    return torch.sum(x, f.axis, keepdim=f.keepdims)
+
+
+def _mean(f: Any, x: Any) -> Any:
+    return torch.mean(x, f.axis, keepdim=f.keepdims)
+
+
+def _linear(f: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    return functional.linear(x, weight, bias)
+
+
+def _batch_norm(f: Any, x: Any, gamma: Any, beta: Any) -> Any:
+    return functional.batch_norm(x, None, None, gamma, beta, True, f.momentum, f.eps)
+
+
+def _rows_first(scores: Any, labels: Any) -> tuple[Any, Any]:
+    return scores.reshape(-1, scores.shape[-1]), labels.reshape(-1)
+
+
+def _softmax_cross_entropy(f: Any, scores: Any, labels: Any) -> Any:
+    return functional.cross_entropy(*_rows_first(scores, labels))
+
+
+def _categorical_cross_entropy(f: Any, p: Any, labels: Any) -> Any:
+    return functional.nll_loss(*_rows_first(torch.log(p), labels))
+
+
+def _penalty(f: Any, x: Any, weight: Any) -> Any:
+    return x + f.l1 * weight.abs().sum() + f.l2 * (weight**2).sum()
+
+
+# The op, as PyTorch has it: called with our Function, for its arguments, and tensors.
+TORCH: dict[str, Callable[..., Any]] = {
+    "add": lambda f, a, b: a + b,
+    "subtract": lambda f, a, b: a - b,
+    "multiply": lambda f, a, b: a * b,
+    "divide": lambda f, a, b: a / b,
+    "negative": lambda f, x: -x,
+    "exp": lambda f, x: torch.exp(x),
+    "log": lambda f, x: torch.log(x),
+    "power": _power,
+    "relu": lambda f, x: functional.relu(x),
+    "leaky_relu": lambda f, x: functional.leaky_relu(x, f.slope),
+    "sigmoid": lambda f, x: torch.sigmoid(x),
+    "tanh": lambda f, x: torch.tanh(x),
+    "softmax": lambda f, x: torch.softmax(x, -1),
+    "sum": _sum,
+    "mean": _mean,
+    "reshape": lambda f, x: x.reshape(f.shape),
+    "transpose": _transpose,
+    "getitem": lambda f, x: x[f.index],
+    "matmul": lambda f, a, b: a @ b,
+    "linear": _linear,
+    "batch_norm": _batch_norm,
+    "mse": lambda f, x, t: functional.mse_loss(x, t),
+    "binary_cross_entropy": lambda f, p, t: functional.binary_cross_entropy(p, t),
+    "sigmoid_binary_cross_entropy": lambda f, z, t: (
+        functional.binary_cross_entropy_with_logits(z, t)
+    ),
+    "softmax_cross_entropy": _softmax_cross_entropy,
+    "categorical_cross_entropy": _categorical_cross_entropy,
+    "penalty": _penalty,
+}
+
+WITHOUT_TORCH = {
+    "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
+    "holds the mask, its scale and its statistics",
+}
+
+
+@dataclass(frozen=True)
+class OpCase:
+    """One call: how to make the Function, its inputs, which of them are constant."""
+
+    make: Callable[[], Function]
+    inputs: tuple[Array, ...]
+    constant: tuple[int, ...] = ()
+
+
+def _draw(*shape: int) -> Array:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+def _positive(*shape: int) -> Array:
+    return np.random.default_rng(sum(shape)).uniform(0.2, 3.0, shape)
+
+
+def _labels(classes: int, *shape: int) -> Array:
+    return np.random.default_rng(sum(shape)).integers(0, classes, shape)
+
+
+BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
+    ((), ()),
+    ((), (3,)),
+    ((5,), (1,)),
+    ((3, 4), ()),
+    ((3, 1), (1, 4)),
+    ((4,), (3, 4)),
+    ((2, 3, 4), (3, 1)),
+    ((2, 1, 4), (5, 1, 3, 1)),
+    ((1, 1), (1, 1)),
+    ((1, 3), (4, 3)),
+)
+PRODUCTS: tuple[tuple[Shape, Shape], ...] = (
+    ((3, 5), (5, 2)),
+    ((1, 1), (1, 1)),
+    ((7, 2, 3), (3, 4)),
+    ((2, 3), (7, 3, 4)),
+    ((3, 1, 2, 4), (1, 5, 4, 3)),
+    ((1, 2, 4), (3, 4, 2)),
+)
+INDICES: tuple[Any, ...] = (
+    -1,
+    slice(None, None, 2),
+    (slice(1, None), 2),
+    (..., -1),
+    ([0, 2, 0, -1],),
+    ([0, 1, 1], [2, 2, 2]),
+    (slice(None), [1, 1]),
+    (None, 1),
+)
+
+
+def _more_cases() -> list[tuple[str, OpCase]]:
+    """Return calls beside those that the ops declare themselves."""
+    found: list[tuple[str, OpCase]] = []
+
+    def add(name: str, make: Callable[[], Function], *inputs: Array) -> None:
+        constant = (1,) if name in LOSSES else ()
+        found.append((name, OpCase(make, inputs, constant)))
+
+    for left, right in BROADCASTS:
+        for name in ("add", "subtract", "multiply", "divide"):
+            add(name, FUNCTIONS.scan()[name], _draw(*left), _positive(*right))
+    for left, right in PRODUCTS:
+        add("matmul", matmul.Matmul, _draw(*left), _draw(*right))
+    for name in ("relu", "sigmoid", "tanh", "exp", "negative"):
+        # Around the kink, on it (both zeros), and far away.
+        points = np.array([-745.0, -40.0, -1e-300, -0.0, 0.0, 1e-300, 0.5, 36.0, 700.0])
+        add(name, FUNCTIONS.scan()[name], points)
+    add("log", elementwise.Log, np.array([1e-300, 1e-8, 1.0, 1e300]))
+    for slope in (0.0, 0.01, 1.0, 2.0, -0.5):
+        kink = np.array([-3.0, -0.0, 0.0, 2.0])
+        add("leaky_relu", partial(elementwise.LeakyRelu, slope), kink)
+    for exponent in (1.0, 2.0, 3.0):
+        signs = np.array([-1.5, 0.0, 2.0])
+        add("power", partial(elementwise.Power, exponent), signs)
+    for scale in (1.0, 100.0, 1e4):
+        add("softmax", softmax.Softmax, scale * _draw(3, 5))
+    add("softmax", softmax.Softmax, _draw(4, 1))
+    for axis in (None, 0, 1, -1, (0, 1), (-1, 0), (0, 1, 2)):
+        for keepdims in (False, True):
+            for cls in (reduce.Sum, reduce.Mean):
+                add(cls.type_name, partial(cls, axis, keepdims), _draw(3, 1, 5))
+    for new in ((15,), (5, 3), (1, -1, 1), (3, 5)):
+        add("reshape", partial(shape.Reshape, new), _draw(3, 5))
+    for axes in (None, (0, 2, 1), (2, 0, 1), (-1, -3, -2)):
+        add("transpose", partial(shape.Transpose, axes), _draw(2, 3, 5))
+    for index in INDICES:
+        add("getitem", partial(shape.GetItem, index), _draw(3, 4))
+    for lead in ((1,), (9,), (2, 3), ()):
+        add("linear", matmul.Linear, _draw(*lead, 4), _draw(3, 4), _draw(3))
+        add("linear", matmul.Linear, _draw(*lead, 4), _draw(1, 4))
+    for rows in (2, 9):
+        make = partial(norm.BatchNorm, np.zeros(4), np.ones(4))
+        add("batch_norm", make, 3 + _draw(rows, 4), _draw(4), _draw(4))
+    for lead in ((1,), (7,), (3, 5)):
+        for classes in (1, 3):
+            labels = _labels(classes, *lead)
+            scores = 4 * _draw(*lead, classes)
+            add("softmax_cross_entropy", losses.SoftmaxCrossEntropy, scores, labels)
+            p = _positive(*lead, classes) / 4
+            cce = losses.CategoricalCrossEntropy
+            add("categorical_cross_entropy", cce, p, labels)
+    for l1, l2 in ((0.0, 0.0), (0.2, 0.3)):
+        add("penalty", partial(losses.Penalty, l1, l2), _draw(), _draw(5))
+        add(
+            "penalty",
+            partial(losses.Penalty, l1, l2),
+            _draw(),
+            np.array([[-1.0, 0.0], [-0.0, 2.0]]),
+        )
+    return found
+
+
+LOSSES = {
+    "mse",
+    "binary_cross_entropy",
+    "sigmoid_binary_cross_entropy",
+    "softmax_cross_entropy",
+    "categorical_cross_entropy",
+}
+
+
+def _given(function: Function) -> Function:
+    return function
+
+
+def _cases() -> list[tuple[str, OpCase]]:
+    """Return every case: a Function is made anew for each of them."""
+    found: list[tuple[str, OpCase]] = []
+    for name, cls in FUNCTIONS.scan().items():
+        if name not in TORCH:
+            continue
+        for case in cls.cases(np.random.default_rng(5)):
+            made = OpCase(partial(_given, case.function), case.inputs, case.constant)
+            found.append((name, made))
+    return found + _more_cases()
+
+
+CASES = _cases()
+IDS = [
+    f"{name}-{'-'.join(str(part.shape) for part in case.inputs)}"
+    for name, case in CASES
+]
+
+
+def _check(name: str, function: Function, arrays: list[Array], case: OpCase) -> None:
+    wanted = [i not in case.constant for i in range(len(arrays))]
+    ours = [Tensor(a, requires_grad=w) for a, w in zip(arrays, wanted, strict=True)]
+    theirs = [
+        torch.tensor(np.ascontiguousarray(a).reshape(a.shape), requires_grad=w)
+        for a, w in zip(arrays, wanted, strict=True)
+    ]
+    y = apply(function, *ours)
+    expected = TORCH[name](function, *theirs)
+    assert_agrees(y.data, expected.detach(), f"{name}: value")
+    weights = np.random.default_rng(11).normal(size=y.shape)
+    objective = (y * Tensor(np.asarray(weights))).sum()
+    expected_objective = (expected * torch.tensor(weights)).sum()
+    # Twice: a backward pass must leave alone what the next one reads.
+    for _ in range(2):
+        objective.backward()
+        expected_objective.backward(retain_graph=True)
+    for i, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+        if wanted[i]:
+            assert_agrees(mine.grad, other.grad, f"{name}: gradient of input {i}")
+
+
+@pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
+def test_op_agrees_with_torch(name: str, case: OpCase) -> None:
+    _check(name, case.make(), list(case.inputs), case)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
+def test_op_agrees_with_torch_in_every_memory_layout(name: str, case: OpCase) -> None:
+    # All inputs in one layout, then each input alone.
+    kinds = [dict(layouts(array)) for array in case.inputs]
+    plain = [kind["C"] for kind in kinds]
+    for layout in ("F", "strided", "reversed"):
+        arrays = [kind.get(layout, kind["C"]) for kind in kinds]
+        _check(name, case.make(), arrays, case)
+        for i, array in enumerate(arrays):
+            _check(name, case.make(), [*plain[:i], array, *plain[i + 1 :]], case)
+
+
+def test_every_op_has_a_parity_case() -> None:
+    missing = without_case(FUNCTIONS.scan(), set(TORCH) | set(WITHOUT_TORCH))
+    assert not missing, f"ops without a comparison with PyTorch: {', '.join(missing)}"
+    assert {name for name, _ in CASES} == set(TORCH)
+
+
+def test_ops_without_torch_say_why() -> None:
+    assert set(WITHOUT_TORCH) <= set(FUNCTIONS.scan())
+    assert all(len(reason) > 20 for reason in WITHOUT_TORCH.values())
+    assert not set(WITHOUT_TORCH) & set(TORCH)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_of_a_tensor_used_twice_add_up_as_in_torch(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(4, 4)), rng.uniform(0.5, 2.0, (4,))
+
+    def objective(x: Any, v: Any) -> Any:
+        y = x @ x + x * v - x / v
+        return (y * y + v).sum() + (x.T @ y).mean() + (v * v * v).sum()
+
+    ours = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    theirs = (
+        torch.tensor(a, requires_grad=True),
+        torch.tensor(b, requires_grad=True),
+    )
+    value, expected = objective(*ours), objective(*theirs)
+    value.backward()
+    expected.backward()
+    assert_agrees(value.data, expected.detach(), "value")
+    for mine, other in zip(ours, theirs, strict=True):
+        assert_agrees(mine.grad, other.grad, "gradient")
+
+
+def test_backward_called_twice_accumulates_as_in_torch() -> None:
+    a, w = _draw(5, 3), _draw(2, 3)
+    x, weight = Tensor(a, requires_grad=True), Tensor(w, requires_grad=True)
+    other, other_weight = (torch.tensor(v, requires_grad=True) for v in (a, w))
+    loss = (apply(matmul.Linear(), x, weight).tanh() * x.sum()).mean()
+    expected = (functional.linear(other, other_weight).tanh() * other.sum()).mean()
+    for _ in range(2):
+        loss.backward()
+        expected.backward(retain_graph=True)
+    assert_agrees(x.grad, other.grad, "input")
+    assert_agrees(weight.grad, other_weight.grad, "weight")
+    # A second value of the same leaves adds to what is there, until zero_grad.
+    (x * 2.0).sum().backward()
+    (other * 2.0).sum().backward()
+    assert_agrees(x.grad, other.grad, "input, again")
+    x.zero_grad()
+    assert x.grad is None
+
+
+def test_deep_chains_agree_with_torch() -> None:
+    a = _draw(3)
+    x = Tensor(a, requires_grad=True)
+    other = torch.tensor(a, requires_grad=True)
+    y, expected = x, other
+    for _ in range(1500):
+        y = (y * 0.999).tanh() + x * 0.001
+        expected = torch.tanh(expected * 0.999) + other * 0.001
+    y.sum().backward()
+    expected.sum().backward()
+    assert_agrees(x.grad, other.grad, "gradient")
