@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import math
 import re
 import textwrap
 import typing
@@ -48,7 +49,15 @@ class Argument:
     @property
     def expected(self) -> str:
         """Say in words what the argument accepts: ``an integer >= 1``."""
-        return describe(self.schema())
+        return self.expected_at(())
+
+    def expected_at(self, place: Path) -> str:
+        """Say in words what a place inside the value accepts."""
+        schema = self.schema()
+        for _ in place:
+            choices = schema.get("anyOf", [schema])
+            schema = next((c["items"] for c in choices if "items" in c), {})
+        return describe(schema)
 
     def faults(self, value: Any) -> list[Path]:
         """Return the places inside ``value`` that are wrong, ``()`` for all of it."""
@@ -57,7 +66,9 @@ class Argument:
         try:
             _adapter(self.annotation).validate_python(value)
         except ValidationError as error:
-            return [_place(value, details["loc"]) for details in error.errors()]
+            # Every alternative of a union complains on its own.
+            places = [_place(value, details["loc"]) for details in error.errors()]
+            return list(dict.fromkeys(places))
         return []
 
 
@@ -122,9 +133,7 @@ class Signature:
                 inner = value
                 for part in place:
                     inner = inner[part]
-                whole = argument.expected
-                expected = f"{whole}, every part of it" if place else whole
-                text = f"expected {expected}, got {show(inner)}."
+                text = f"expected {argument.expected_at(place)}, got {show(inner)}."
                 found.append(Fault((name, *place), text))
         for name, argument in self.arguments.items():
             if argument.required and name not in given:
@@ -182,14 +191,22 @@ def argument_help(cls: type) -> dict[str, str]:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Suggest the nearest valid name, or list all of them.
+    """Suggest the nearest valid name, two where they are as near, or list all."""
+    given = name.casefold()
+    near = [
+        (difflib.SequenceMatcher(None, given, each.casefold()).ratio(), each)
+        for each in names
+    ]
+    best = max((ratio for ratio, _ in near), default=0.0)
+    if best < 0.6:
+        return f"Expected one of: {', '.join(names)}."
+    close = [repr(each) for ratio, each in near if ratio > best - 0.05]
+    return f"Did you mean {' or '.join(close)}?"
 
-    A quotation of ``names`` is part of the text, so that whoever mistyped can go on.
-    """
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Expected one of: {', '.join(names)}."
+
+def with_article(noun: str) -> str:
+    """Put ``a`` or ``an`` in front."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def show(value: Any) -> str:
@@ -199,6 +216,8 @@ def show(value: Any) -> str:
         return "nothing (null)"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value}, which is not finite"
     text = repr(value)
     if len(text) > 48:
         text = text[:45] + "..."
@@ -224,8 +243,7 @@ def schema_of(annotation: Any) -> dict[str, Any]:
 def describe(schema: Mapping[str, Any]) -> str:
     """Say in words what a JSON Schema accepts."""
     if "x-kind" in schema:
-        kind = schema["x-kind"]
-        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+        return with_article(schema["x-kind"])
     if "anyOf" in schema:
         texts = [describe(choice) for choice in schema["anyOf"]]
         return " or ".join(dict.fromkeys(texts))
@@ -248,16 +266,19 @@ def describe(schema: Mapping[str, Any]) -> str:
 
 
 def _describe_array(schema: Mapping[str, Any]) -> str:
-    item = describe(schema.get("items", {}))
-    item = re.sub(r"^(an?) ", "", item)
+    item = re.sub(r"\ban? (\w+)", _plural, describe(schema.get("items", {})))
     least = schema.get("minItems")
     text = f"a list of {item}" if item != "any value" else "a list"
     return f"{text} (at least {least})" if least else text
 
 
+def _plural(match: re.Match[str]) -> str:
+    return match[1] + ("es" if match[1].endswith("s") else "s")
+
+
 def _bounds(schema: Mapping[str, Any]) -> str:
     bounds = [
-        f"{sign} {schema[key]:g}"
+        f"{sign} {schema[key]}"
         for key, sign in (
             ("minimum", ">="),
             ("exclusiveMinimum", ">"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +38,14 @@ def load_config(
     """
     document = read_config(path)
     apply_overrides(document, overrides)
-    value = document.value
-    value.setdefault("name", path.stem)
+    document.value.setdefault("name", _name_from(path))
     return finish(document, path.parent, allow_plugins=allow_plugins)
+
+
+def _name_from(path: Path) -> str:
+    """Make the name of a run out of the name of a file."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip(".-")
+    return name[:64] or "run"
 
 
 def finish(document: Document, folder: Path, *, allow_plugins: bool) -> Loaded:
@@ -57,10 +63,14 @@ def finish(document: Document, folder: Path, *, allow_plugins: bool) -> Loaded:
                     )
                 ]
             )
-        for i, (name, file) in enumerate(zip(plugins, files, strict=True)):
-            if not Path(file).is_file():
-                text = f"expected a Python file, found nothing at {file}."
-                raise document.error([Problem(("plugins", i), text)])
+        missing = [
+            Problem(("plugins", i), f"expected a Python file, found none at {file}.")
+            for i, file in enumerate(files)
+            if not Path(file).is_file()
+        ]
+        if missing:
+            raise document.error(missing)
+        for name, file in zip(plugins, files, strict=True):
             run_plugin(Path(file), name)
         document.value["plugins"] = files
     return Loaded(validate(document), document)
@@ -80,16 +90,13 @@ def run_plugin(path: Path, shown: str) -> None:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except NncliError:
-        raise
-    except Exception as error:
-        line = _line_of(error, str(path))
-        raise UsageError(
-            f"{shown}{line}: the plugin failed: {type(error).__name__}: {error}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        where = f"{shown}{_line_of(error, str(path))}"
+        kind = "" if isinstance(error, NncliError) else f"{type(error).__name__}: "
+        raise UsageError(f"{where}: the plugin failed: {kind}{error}") from error
 
 
-def _line_of(error: Exception, file: str) -> str:
+def _line_of(error: BaseException, file: str) -> str:
     """Return ``:line`` of the deepest frame in the file, if there is one."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     trace = error.__traceback__

@@ -8,90 +8,90 @@ from typing import Any
 from nncli import errors
 from nncli.config.read import Document, parse
 from nncli.errors import ConfigError, UsageError, dotted
+from nncli.signature import show
 
-_PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)|\[?([0-9]+)\]?")
+_PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,9})\]|([0-9]{1,9})")
 
 
 def apply_overrides(document: Document, overrides: list[str]) -> None:
     """Change a document in place.
 
-    Changes of a ``type`` come first and drop the arguments of the old type; then the
-    others, in their order. A mapping that is not there yet is made.
+    A new ``type`` drops the arguments of the old one, but for those that were set by an
+    override before it. A mapping that is not there yet is made.
 
     Raises:
         UsageError: An override is not ``path=value``, or its path leads nowhere.
     """
-    pairs = [(text, *_split(text)) for text in overrides]
-    for text, path, value in sorted(pairs, key=lambda pair: pair[1][-1] != "type"):
+    for text in overrides:
+        path, value = _split(text)
         _set(document, text, path, value)
 
 
 def _split(text: str) -> tuple[errors.Path, Any]:
     name, equals, value = text.partition("=")
-    path = tuple(_parts(name)) if equals else ()
-    if not path:
-        raise UsageError(
-            f"override {text!r}: expected path=value, for example optimizer.lr=0.01."
-        )
+    if not name or not equals:
+        message = "expected path=value, for example optimizer.lr=0.01."
+        raise _refused(text, message)
+    path = _parts(name)
+    if not path or isinstance(path[0], int):
+        message = f"expected a path like optimizer.lr or layers[0].units, got {name!r}."
+        raise _refused(text, message)
     try:
         return path, parse(value, "value").value
-    except ConfigError:
-        raise UsageError(
-            f"override {text!r}: expected a YAML value after '=', got {value!r}."
-        ) from None
+    except ConfigError as error:
+        message = " ".join(problem.message for problem in error.problems)
+        raise _refused(text, message) from None
 
 
-def _parts(name: str) -> list[str | int]:
+def _parts(name: str) -> errors.Path:
+    """Take a dotted path apart; ``()`` if it is none."""
     parts: list[str | int] = []
     for piece in name.replace("[", ".[").split("."):
         match = _PART.fullmatch(piece)
         if not match:
-            return []
-        parts.append(match[1] if match[1] else int(match[2]))
-    return parts
+            return ()
+        parts.append(match[1] or int(match[2] or match[3]))
+    return tuple(parts)
 
 
 def _set(document: Document, text: str, path: errors.Path, value: Any) -> None:
-    holder = _holder(document, text, path)
+    node = document.value
+    for depth, part in enumerate(path[:-1]):
+        _check_part(text, path[:depth], node, part)
+        if isinstance(node, dict):
+            node.setdefault(part, None)
+        if isinstance(node[part], str):
+            # A bare name is {type: name}.
+            node[part] = {"type": node[part]}
+        elif not isinstance(node[part], dict | list):
+            node[part] = {}
+            document.overrides[path[: depth + 1]] = text
+        node = node[part]
     last = path[-1]
-    if isinstance(holder, list):
-        if not isinstance(last, int) or last >= len(holder):
-            raise _nowhere(text, path, len(holder))
-        holder[last] = value
-    else:
-        if last == "type" and "type" in holder:
-            _forget(document, path[:-1])
-            holder.clear()
-        holder[str(last)] = value
+    _check_part(text, path[:-1], node, last)
+    if last == "type" and node.get("type", value) != value:
+        for key in set(node) - {"type"}:
+            if (*path[:-1], key) not in document.overrides:
+                del node[key]
+                _forget(document, (*path[:-1], key))
+    node[last] = value
     _forget(document, path)
     document.overrides[path] = text
 
 
-def _holder(document: Document, text: str, path: errors.Path) -> Any:
-    """Return the mapping or list that the last part of the path belongs to."""
-    node = document.value
-    for depth, part in enumerate(path[:-1]):
-        if isinstance(node, list):
-            if not isinstance(part, int) or part >= len(node):
-                raise _nowhere(text, path[: depth + 1], len(node))
-            key: Any = part
-        else:
-            key = str(part)
-            node.setdefault(key, {})
-        if isinstance(node[key], str):
-            # A bare name is {type: name}.
-            node[key] = {"type": node[key]}
-        elif not isinstance(node[key], dict | list):
-            node[key] = {}
-        node = node[key]
-    return node
+def _check_part(text: str, path: errors.Path, node: Any, part: str | int) -> None:
+    """Refuse an index into a mapping, a name in a list, and an index too large."""
+    if isinstance(node, dict):
+        if isinstance(part, int):
+            raise _refused(text, f"{dotted(path)} is no list and has no [{part}].")
+    elif isinstance(part, str) or part >= len(node):
+        indices = f"an index from 0 to {len(node) - 1}" if node else "no index"
+        where = f"for {dotted(path)}" if node else f"for {dotted(path)}, which is empty"
+        raise _refused(text, f"expected {indices} {where}, got {part!r}.")
 
 
-def _nowhere(text: str, path: errors.Path, size: int) -> UsageError:
-    return UsageError(
-        f"override {text!r}: expected an index from 0 to {size - 1} for "
-        f"{dotted(path[:-1])}, got {path[-1]!r}."
-    )
+def _refused(text: str, message: str) -> UsageError:
+    return UsageError(f"override {show(text)}: {message}")
 
 
 def _forget(document: Document, path: errors.Path) -> None:

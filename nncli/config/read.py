@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nncli import errors
-from nncli.errors import ConfigError, Problem, UsageError, dotted
+from nncli.config.scalar import scalar
+from nncli.errors import ConfigError, Problem, UsageError
+from nncli.signature import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 50
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Mark = tuple[int, int]
 
@@ -41,24 +45,30 @@ class Document:
 
     def error(self, problems: list[Problem]) -> ConfigError:
         """Make one error of all problems, each with its place and source line."""
-        order = sorted(problems, key=lambda p: self._find(p)[1])
-        parts = [self._report(problem) for problem in order]
-        count = f"{len(parts)} problem{'s' if len(parts) > 1 else ''}"
-        return ConfigError(problems, "\n".join([*parts, f"{count} in {self.source}."]))
+        parts: list[str] = []
+        order = sorted(problems, key=lambda p: self._find(p)[::-1])
+        for (where, mark), group in groupby(order, key=self._find):
+            parts += [f"{where}: {problem}" for problem in group]
+            parts += self._excerpt(where, mark)
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        text = "\n".join([*parts, f"{count} in {self.source}."])
+        return ConfigError(problems, _printable(text))
 
-    def _report(self, problem: Problem) -> str:
-        where, mark = self._find(problem)
-        report = f"{where}: {problem}"
+    def _excerpt(self, where: str, mark: Mark) -> list[str]:
+        """Return the source line of a place and a caret below it."""
         line, column = mark
-        if where.startswith(self.source) and 0 < line <= len(self.text):
-            shown = self.text[line - 1]
-            # Far to the right, show the end that matters.
-            cut = max(0, column - 60)
-            report += f"\n    {shown[cut : cut + 76]}\n    {' ' * (column - 1 - cut)}^"
-        return report
+        if not where.startswith(self.source) or not 0 < line <= len(self.text):
+            return []
+        # Far to the right, show the end that matters.
+        cut = max(0, column - 60)
+        shown = self.text[line - 1][cut : cut + 76]
+        return [f"    {shown}", f"    {' ' * (column - 1 - cut)}^"]
 
     def _find(self, problem: Problem) -> tuple[str, Mark]:
         """Return the nearest place that is known for a problem's path."""
+        if isinstance(problem, _Placed):
+            line, column = problem.mark
+            return f"{self.source}:{line}:{column}", problem.mark
         path = problem.path
         for end in range(len(path), -1, -1):
             prefix = path[:end]
@@ -70,6 +80,18 @@ class Document:
             if mark:
                 return f"{self.source}:{mark[0]}:{mark[1]}", mark
         return f"{self.source}:1:1", (1, 1)
+
+
+@dataclass(frozen=True)
+class _Placed(Problem):
+    """A problem of the text itself, found before every value has its place."""
+
+    mark: Mark = (1, 1)
+
+
+def _printable(text: str) -> str:
+    """Replace what could move the cursor or colour the terminal by spaces."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def read_config(path: Path) -> Document:
@@ -106,7 +128,7 @@ def read_config(path: Path) -> Document:
         ) from None
     document = parse(text, name)
     if not isinstance(document.value, dict):
-        kind = "an empty file" if document.value is None else "no mapping"
+        kind = "an empty file" if document.value is None else show(document.value)
         raise document.error(
             [Problem((), f"expected a mapping with dataset, layers, ..., got {kind}.")]
         )
@@ -119,30 +141,52 @@ def parse(text: str, source: str) -> Document:
     parser = _Parser(document)
     try:
         document.value = parser.run(text)
-    except yaml.YAMLError as error:
-        parser.problems.append(_syntax_problem(error, document))
+    except yaml.reader.ReaderError as error:
+        before = (text[: error.position] + "^").splitlines()
+        message = f"the character U+{error.character:04X} is not allowed. Remove it."
+        parser.refuse((len(before), len(before[-1])), message)
+    except yaml.MarkedYAMLError as error:
+        parser.refuse(*_syntax(error, text))
+    except (ValueError, OverflowError):
+        # PyYAML converts numbers of escapes and directives without a look at them.
+        mark = parser.loader.get_mark()
+        parser.refuse((mark.line + 1, mark.column + 1), "this number is too large.")
     if parser.problems:
         raise document.error(parser.problems)
     return document
 
 
-def _syntax_problem(error: yaml.YAMLError, document: Document) -> Problem:
-    path: errors.Path = ("YAML",)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    text = getattr(error, "problem", None) or "a character that YAML does not allow"
-    if mark is not None:
-        document.value_marks[path] = (mark.line + 1, mark.column + 1)
-    context = getattr(error, "context", None)
-    if context:
-        text = f"{text} ({context})"
-    hint = ""
-    if "\t" in text:
-        hint = " Indent with spaces, not tabs."
-    return Problem(path, f"expected valid YAML, got: {text}.{hint}")
+_HINTS = {
+    r"'\t'": "Indent with spaces, not tabs.",
+    "mapping values are not allowed": "Quote a text with ': ' in it; indent evenly.",
+    "cannot start any token": "Quote a text that begins with this sign.",
+    "expected <block end>": "Let what belongs together begin in the same column.",
+    "end of stream": "Close the quotation mark.",
+    "expected ',' or": "Close the bracket, or put a comma between its items.",
+}
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[Mark, str]:
+    """Return where a text stops being YAML, why, and how to mend it."""
+    place, begin = error.problem_mark, error.context_mark
+    message = str(error.problem)
+    if error.context:
+        message += f" ({error.context}"
+        if begin and place and begin.index < place.index:
+            message += f" that begins at {begin.line + 1}:{begin.column + 1}"
+        message += ")"
+    hints = (hint for sign, hint in _HINTS.items() if sign in message)
+    message = f"{message}. {next(hints, '')}".rstrip()
+    if begin and (place is None or place.index >= len(text)):
+        # What is never closed is missed at the end; show where it was opened.
+        place = begin
+    return (place.line + 1, place.column + 1) if place else (1, 1), message
 
 
 class _Parser:
     """Builds plain values from PyYAML's events, which need no recursion limit."""
+
+    loader: Any
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -150,36 +194,34 @@ class _Parser:
 
     def run(self, text: str) -> Any:
         # SafeLoader in Python: the C loader crashes on deep nesting.
-        self.events: Iterator[Any] = yaml.parse(text, Loader=yaml.SafeLoader)
-        next(self.events)
-        event = next(self.events)
+        self.loader = yaml.SafeLoader(text)
+        self._next()
+        event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
             return None
-        value = self._value(next(self.events), ())
-        next(self.events)
-        more = next(self.events)
+        value = self._value(self._next(), ())
+        self._next()
+        more = self._next()
         if not isinstance(more, yaml.StreamEndEvent):
             self._problem(more, (), "expected one document, got a second one (---).")
         return value
 
+    def refuse(self, mark: Mark, message: str) -> None:
+        """Note that the text is no YAML from some place on."""
+        self.problems.append(_Placed((), f"expected valid YAML: {message}", mark=mark))
+
+    def _next(self) -> Any:
+        return self.loader.get_event()
+
     def _value(self, event: Any, path: errors.Path) -> Any:
-        mark = event.start_mark
-        self.document.value_marks[path] = (mark.line + 1, mark.column + 1)
+        self.document.value_marks[path] = _mark(event)
         if len(path) > MAX_DEPTH:
-            raise self.document.error(
-                [Problem(path[:3], f"expected at most {MAX_DEPTH} levels, got more.")]
-            )
+            text = f"expected at most {MAX_DEPTH} levels, got more."
+            self._problem(event, path[:3], text)
+            raise self.document.error(self.problems)
+        self._check(event, path)
         if isinstance(event, yaml.AliasEvent):
-            self._problem(
-                event,
-                path,
-                f"aliases are not supported, got *{event.anchor}. Write it out.",
-            )
             return None
-        if event.tag is not None:
-            self._problem(
-                event, path, f"tags are not supported, got {event.tag}. Leave it out."
-            )
         if isinstance(event, yaml.ScalarEvent):
             return scalar(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.SequenceStartEvent):
@@ -188,39 +230,52 @@ class _Parser:
 
     def _sequence(self, path: errors.Path) -> list[Any]:
         values: list[Any] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             values.append(self._value(event, (*path, len(values))))
         return values
 
     def _mapping(self, path: errors.Path) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, path)
             place = (*path, key)
-            mark = event.start_mark
-            known = self.document.key_marks.get(place)
-            if known:
-                place = (*path, f"{key} ")
-            self.document.key_marks[place] = (mark.line + 1, mark.column + 1)
-            value = self._value(next(self.events), place)
-            if known:
-                self.problems.append(
-                    Problem(place, f"duplicate key, first in line {known[0]}.", True)
-                )
+            if key in values:
+                line, _ = self.document.key_marks[place]
+                text = f"duplicate key, first in line {line}."
+                self._problem(event, place, text)
             else:
-                values[key] = value
+                self.document.key_marks[place] = _mark(event)
+            values[key] = self._value(self._next(), place)
         return values
 
     def _key(self, event: Any, path: errors.Path) -> str:
+        self._check(event, path)
+        if isinstance(event, yaml.AliasEvent):
+            return f"*{event.anchor}"
         if not isinstance(event, yaml.ScalarEvent):
-            self._problem(event, path, "expected a text as key.")
+            text = "expected a text as key, got a list or a mapping."
+            self._problem(event, path, text)
             self._skip(event)
             return "?"
         if event.value == "<<" and event.implicit[0]:
-            self._problem(event, path, "merge keys (<<) are not supported.")
+            text = "merge keys (<<) are not supported. Write them out."
+            self._problem(event, path, text)
         elif event.implicit[0] and not isinstance(scalar(event.value), str):
             self._problem(event, path, f"expected a text as key, got {event.value}.")
         return str(event.value)
+
+    def _check(self, event: Any, path: errors.Path) -> None:
+        """Report an alias, a tag, or half a character; no config needs them."""
+        if isinstance(event, yaml.AliasEvent):
+            text = f"aliases are not supported, got *{event.anchor}. Write it out."
+            self._problem(event, path, text)
+        elif event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            text = f"tags are not supported, got {tag}. Leave it out."
+            self._problem(event, path, text)
+        elif isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
+            text = f"expected whole characters, got {show(event.value)}."
+            self._problem(event, path, text)
 
     def _skip(self, event: Any) -> None:
         """Pass over a key that is a collection."""
@@ -232,49 +287,11 @@ class _Parser:
                 depth -= 1
             if depth <= 0:
                 return
-            event = next(self.events)
+            event = self._next()
 
     def _problem(self, event: Any, path: errors.Path, message: str) -> None:
-        place = (*path, "") if path in self.document.value_marks else path
-        place = (*place, len(self.problems))
-        mark = event.start_mark
-        self.document.value_marks[place] = (mark.line + 1, mark.column + 1)
-        where = f"{dotted(path)}: " if path else ""
-        self.problems.append(_Placed(place, f"{where}{message}"))
+        self.problems.append(_Placed(path, message, mark=_mark(event)))
 
 
-class _Placed(Problem):
-    """A problem whose path only serves to find its mark."""
-
-    def __str__(self) -> str:
-        return self.message
-
-
-_INT = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-
-
-def scalar(text: str) -> Any:
-    """Return what a plain scalar means in YAML 1.2's core schema.
-
-    ``1e-3`` is a number; ``no``, ``on``, ``1:30`` and dates are texts.
-    """
-    if text in _SPECIAL:
-        return _SPECIAL[text]
-    if _INT.fullmatch(text):
-        # Beyond 4,300 digits Python refuses; such a number is a mistake anyway.
-        return int(text) if len(text) < 400 else text
-    if _BASED.fullmatch(text):
-        return int(text, 0) if len(text) < 400 else text
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return text
+def _mark(event: Any) -> Mark:
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -29,6 +29,7 @@ from nncli.signature import (
     nearest,
     show,
     signature_of,
+    with_article,
 )
 
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
@@ -97,7 +98,7 @@ class Config(Section, kind="mapping"):
     loss: Loss
     optimizer: Optimizer
     training: Training
-    name: str = ""
+    name: str = "run"
     seed: Seed = 0
     precision: Literal["float32", "float64"] = "float32"
     split: Split = field(default_factory=Split)
@@ -137,18 +138,21 @@ class _Walk:
             value = {"type": value}
         if not isinstance(value, dict):
             names = ", ".join(family.registry.names())
-            text = f"expected a {family.kind} ({names}), got {show(value)}."
+            kind = with_article(family.kind)
+            text = f"expected {kind} ({names}), got {show(value)}."
             return self.fail(path, text)
         if "type" not in value:
             names = ", ".join(family.registry.names())
-            return self.fail(path, f"type is missing: expected one of {names}.")
+            text = f"type is missing: expected {{type: ...}} with one of {names}."
+            return self.fail(path, text)
         cls = family.registry.find(value["type"]) if _is_text(value["type"]) else None
         if cls is None:
             name = value["type"]
             text = (
                 family.registry.unknown(name)
                 if _is_text(name)
-                else f"expected the name of a {family.kind}, got {show(name)}."
+                else f"expected the name of {with_article(family.kind)}, "
+                f"got {show(name)}."
             )
             place = (*path, "type")
             return self.fail(place, text)
@@ -157,7 +161,9 @@ class _Walk:
 
     def section(self, cls: type[Checked], value: Any, path: Path) -> Any:
         if not isinstance(value, dict):
-            return self.fail(path, f"expected a mapping, got {show(value)}.")
+            names = ", ".join(signature_of(cls).arguments)
+            text = f"expected a mapping ({names}), got {show(value)}."
+            return self.fail(path, text)
         return self.construct(cls, value, path)
 
     def construct(self, cls: type[Checked], given: dict[str, Any], path: Path) -> Any:
@@ -210,16 +216,17 @@ def _across(config: Config) -> list[Problem]:
     problems = []
     allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
     name = config.name
-    if name and (set(name) - set(allowed) or name[0] in ".-" or len(name) > 64):
+    if not name or set(name) - set(allowed) or name[0] in ".-" or len(name) > 64:
         text = (
-            "expected up to 64 letters, digits, '.', '_' and '-', not beginning with "
+            "expected 1 to 64 letters, digits, '.', '_' and '-', not beginning with "
             f"'.' or '-', got {show(name)}."
         )
         problems.append(Problem(("name",), text))
     scores = ["loss", *(metric.type_name for metric in config.metrics)]
     for i, metric in enumerate(config.metrics):
         if metric.type_name in scores[: i + 1]:
-            problems.append(Problem(("metrics", i), "expected each metric only once."))
+            text = f"expected each metric only once, got {metric.type_name} again."
+            problems.append(Problem(("metrics", i), text))
     if config.training.monitor not in scores:
         text = f"unknown score {config.training.monitor!r}. "
         text += nearest(config.training.monitor, scores)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from nncli.config.read import scalar
+from nncli.config.scalar import scalar
 
 
 class _Dumper(yaml.SafeDumper):
