@@ -1,0 +1,97 @@
+"""The documents tell the truth: what they show is run, or compared with the source."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nncli.autograd.function import FUNCTIONS
+from nncli.cli.app import run
+from nncli.config.schema import Config
+from nncli.layers.base import Layer
+from nncli.signature import signature_of
+from tests.conftest import CONFIGS
+
+ROOT = CONFIGS.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_readme_shows_the_config_that_ships() -> None:
+    shown = blocks(README, "yaml")[0]
+    assert shown == (CONFIGS / "spiral.yaml").read_text(encoding="utf-8")
+
+
+def test_readme_begins_with_the_two_commands_that_ci_runs() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    extract = re.search(r"< <\((awk .*)\)$", script, re.MULTILINE)
+    assert extract
+    found = subprocess.run(
+        ["bash", "-c", extract[1]], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert found == [
+        "pip install -e . && nncli train configs/spiral.yaml",
+        'pip install -e ".[dev]" && pytest',
+    ]
+
+
+def test_readme_shows_the_message_of_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text(
+        "dataset: spiral\nlayers:\n  - {type: dense, units: 8}\n"
+        "  - {type: reluu}\n  - {type: dense, units: 3}\n"
+        "loss: softmax_cross_entropy\noptimizer: adam\ntraining: {epochs: 1}\n"
+    )
+    assert run(["train", "bad.yaml"]) == 2
+    assert capsys.readouterr().err in README
+
+
+def test_readme_and_docs_name_what_there_is() -> None:
+    config = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    for key in signature_of(Config).arguments:
+        assert f"| `{key}` |" in config
+    commands = ROOT / "nncli" / "cli" / "commands"
+    verbs = {path.stem for path in commands.glob("*.py")} - {"__init__"}
+    assert verbs == set(re.findall(r"^\| `nncli ([a-z]+)", README, re.MULTILINE))
+    for path in CONFIGS.glob("*.yaml"):
+        assert f"(configs/{path.name})" in README
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_contributing_layer_works_as_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    plugin = tmp_path / "my_layers.py"
+    plugin.write_text(blocks(text, "python")[0], encoding="utf-8")
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        (CONFIGS / "spiral.yaml")
+        .read_text(encoding="utf-8")
+        .replace("- relu ", "- {type: my_softplus, beta: 2.0} ")
+        .replace("10000", "3")
+        + "plugins: [my_layers.py]\n",
+        encoding="utf-8",
+    )
+    with Layer.registry.temporary(), FUNCTIONS.temporary():
+        assert run(["components", "my_softplus", "--plugin", str(plugin)]) == 0
+        assert "Sharpness" in capsys.readouterr().out
+        assert run(["gradcheck", str(config), "--allow-plugins"]) == 0
+        runs = str(tmp_path / "runs")
+        command = ["train", str(config), "--allow-plugins", "--runs-dir", runs]
+        assert run(command) == 0
