@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -27,7 +28,8 @@ def _version(wanted: bool) -> None:
 def make_app() -> typer.Typer:
     """Collect the verbs of ``cli/commands/``: each file's function of its own name.
 
-    A file with an ``app`` of its own is a group of verbs.
+    Its examples are the file's ``EPILOG``. A file with an ``app`` of its own is a group
+    of verbs.
     """
     app = typer.Typer(
         name="nncli",
@@ -56,8 +58,16 @@ def make_app() -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
-            app.command(verb)(getattr(module, info.name))
+            app.command(verb, epilog=module.EPILOG)(getattr(module, info.name))
     return app
+
+
+def _drop_output() -> None:
+    """Keep Python from trying once more, at its end, to write what it could not."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -66,6 +76,10 @@ def run(arguments: list[str] | None = None) -> int:
     Args:
         arguments: What follows ``nncli``; by default the process's.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without UTF-8 shows what it can.
+            stream.reconfigure(errors="replace")
     try:
         code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
     except SystemExit as error:
@@ -76,8 +90,13 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)  # noqa: T201
         return 130
-    except BrokenPipeError:
-        # The reader of our output left (`nncli components | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except MemoryError:
+        print("error: the memory of this machine does not suffice.", file=sys.stderr)  # noqa: T201
+        return 1
+    except OSError as error:
+        # A full disk, say. (Typer itself ends quietly where a reader left a pipe.)
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}.", file=sys.stderr)  # noqa: T201
+        return 1
     return code if isinstance(code, int) else 0

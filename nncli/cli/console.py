@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ ConfigFile = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[PATH=VALUE]...",
+        metavar="PATH=VALUE",
         help="Changes of the config: optimizer.lr=0.01 layers[0].units=32",
         show_default=False,
     ),
@@ -35,7 +36,8 @@ def out() -> Console:
     """Return the console of results."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    # No markup: what is shown may hold brackets of its own.
+    return Console(highlight=False, markup=False)
 
 
 def say(text: str) -> None:
@@ -45,9 +47,10 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print one line that is no result."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Print one line that is no result; if it cannot be printed, go on."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def say_json(value: Any) -> None:
@@ -55,12 +58,12 @@ def say_json(value: Any) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table(*columns: str, title: str | None = None) -> Table:
+def table(*columns: str) -> Table:
     """Return an empty table; a column whose name begins with ``>`` holds numbers."""
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         if column.startswith(">"):
             made.add_column(column[1:], justify="right", no_wrap=True)

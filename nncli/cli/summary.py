@@ -50,7 +50,7 @@ def show_summary(experiment: Experiment) -> None:
     rows.add_row("input", _shape(facts["input_shape"]), "", "")
     for layer in facts["layers"]:
         rows.add_row(
-            layer["layer"].replace("[", r"\["),
+            layer["layer"],
             _shape(layer["output_shape"]),
             f"{layer['parameters']:,}",
             f"{layer['flops']:,}",
@@ -58,6 +58,7 @@ def show_summary(experiment: Experiment) -> None:
     if facts["fused"]:
         rows.add_row(f"{facts['fused']} (fused into the loss)", "", "", "")
     out().print(rows)
+    say("")
     parts = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
     memory = facts["memory_bytes"]
     say(f"loss          {facts['loss']}")

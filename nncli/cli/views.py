@@ -27,15 +27,26 @@ def make_view() -> Callback:
 
 
 class PlainView(Callback):
-    """One line an evaluation on stderr, at most two a second; always the last one."""
+    """A table on stderr, at most two rows a second; always the last one."""
 
     def __init__(self) -> None:
         self._shown_at = 0.0
         self._waiting = ""
 
+    def on_start(self, trainer: Trainer) -> None:
+        """Name the columns."""
+        self._columns = _columns(trainer)
+        note("  ".join(name.rjust(width) for name, width in self._columns))
+
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Show the row now, or keep it in case it is the last one."""
-        self._waiting = row_line(trainer, row)
+        cells = [f"{row['epoch']}/{trainer.epochs}"]
+        for part in trainer.evaluators:
+            cells.extend(number(value) for value in row[part].values())
+        cells.append(number(row["lr"]))
+        widths = (width for _, width in self._columns)
+        line = "  ".join(map(str.rjust, cells, widths))
+        self._waiting = line + _mark(trainer, row)
         if time.monotonic() - self._shown_at >= LINE_SECONDS:
             self._show()
 
@@ -48,6 +59,17 @@ class PlainView(Callback):
             note(self._waiting)
             self._waiting = ""
             self._shown_at = time.monotonic()
+
+
+def _columns(trainer: Trainer) -> list[tuple[str, int]]:
+    """Return the name and width of every column of the plain view."""
+    columns = [("epoch", len(f"{trainer.epochs}/{trainer.epochs}"))]
+    metrics = [metric.type_name for metric in trainer.experiment.metrics]
+    for part in trainer.evaluators:
+        columns.append((f"{part}: loss", 9))
+        columns.extend((name, 8) for name in metrics)
+    columns.append(("lr", 9))
+    return [(name, max(len(name), width)) for name, width in columns]
 
 
 class LogWriter(Callback):
@@ -93,17 +115,18 @@ class LiveView(Callback):
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(
-            console=Console(stderr=True, highlight=False), auto_refresh=False
-        )
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._live = Live(console=self._console, auto_refresh=False)
         self._losses: list[float] = []
         self._row: Row | None = None
         self._next = 0.0
 
     def on_start(self, trainer: Trainer) -> None:
-        """Open the panel."""
+        """Open the panel, with what an earlier part of the run left."""
         self._started = time.monotonic()
         self._first_step = trainer.progress.step
+        for row in trainer.run.rows() if trainer.run is not None else []:
+            self.on_row(trainer, row)
         self._live.start()
         self._draw(trainer)
 
@@ -115,8 +138,7 @@ class LiveView(Callback):
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Keep the row for the next drawing."""
         self._row = row
-        scores: Row = row["validation" if "validation" in row else "train"]
-        self._losses.append(scores["loss"])
+        self._losses.append(row[_judged(trainer)]["loss"])
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw the last state and leave it on the screen."""
@@ -126,65 +148,85 @@ class LiveView(Callback):
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
         self._live.update(self._panel(trainer), refresh=True)
-        # A slow terminal may take at most a tenth of the time.
+        # However slow the terminal is, it takes at most a twentieth of the time.
         cost = time.monotonic() - began
-        self._next = began + max(REDRAW_SECONDS, 10 * cost)
+        self._next = began + max(REDRAW_SECONDS, 20 * cost)
 
     def _panel(self, trainer: Trainer) -> RenderableType:
         from rich.console import Group
+
+        return Group(self._head(trainer), self._scores(trainer), *self._foot(trainer))
+
+    def _head(self, trainer: Trainer) -> RenderableType:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
+        from rich.text import Text
 
         at = trainer.progress
-        share = at.step / max(1, trainer.total_steps)
-        head = Table.grid(padding=(0, 1), expand=False)
-        head.add_row(
-            f"[bold]{trainer.experiment.config.name}[/]",
-            ProgressBar(trainer.total_steps, at.step, width=24),
-            f"epoch {at.epoch:,}/{trainer.epochs:,}",
-            f"{share:.0%}",
-            self._left(trainer),
-        )
-        return Group(head, self._scores(trainer), self._foot(trainer))
+        name = trainer.experiment.config.name
+        share = at.step / trainer.total_steps
+        words = f"epoch {at.epoch:,}/{trainer.epochs:,} {share:.0%}"
+        words = f"{words} {self._left(trainer)}".rstrip()
+        free = self._console.width - len(words) - 3
+        head = Table.grid(padding=(0, 1))
+        bar = ProgressBar(trainer.total_steps, at.step, width=min(24, free // 2))
+        name = name[: free - free // 2]
+        head.add_row(Text(name, style="bold"), bar, Text(words, no_wrap=True))
+        return head
 
     def _left(self, trainer: Trainer) -> str:
         done = trainer.progress.step - self._first_step
         spent = time.monotonic() - self._started
+        if trainer.done or trainer.interrupted:
+            return f"in {duration(spent)}"
         if not done:
             return ""
         left = spent / done * (trainer.total_steps - trainer.progress.step)
-        if trainer.done:
-            return f"in {duration(spent)}"
         return f"{duration(left)} left"
 
     def _scores(self, trainer: Trainer) -> RenderableType:
         from rich.table import Table
+        from rich.text import Text
 
         if self._row is None:
-            return "  first evaluation after epoch " + str(
-                trainer.experiment.config.training.evaluate_every
+            every = min(
+                trainer.experiment.config.training.evaluate_every, trainer.epochs
             )
-        scores = Table.grid(padding=(0, 3))
+            return Text(f"  first evaluation after epoch {every:,}")
         names = list(self._row["train"])
-        scores.add_column()
+        scores = Table.grid(padding=(0, 3))
+        scores.add_column(no_wrap=True)
         for _ in names:
-            scores.add_column(justify="right")
-        scores.add_row("", *(f"[dim]{name}[/]" for name in names))
+            scores.add_column(justify="right", no_wrap=True)
+        scores.add_row("", *(Text(name, style="dim") for name in names))
         for part in trainer.evaluators:
             values = (number(value) for value in self._row[part].values())
             scores.add_row(f"  {part}", *values)
         return scores
 
-    def _foot(self, trainer: Trainer) -> str:
+    def _foot(self, trainer: Trainer) -> list[RenderableType]:
+        from rich.text import Text
+
         at = trainer.progress
-        monitor = trainer.experiment.config.training.monitor
-        best = f"best {monitor} {number(at.best)} after epoch {at.best_epoch:,}"
-        if at.best is None:
-            best = ""
-        line = f"  lr {number(trainer.lr)}   [green]{best}[/]"
-        if len(self._losses) > 1:
-            line += f"\n  loss {sparkline(self._losses, 40)}"
-        return line
+        line = Text(f"  lr {number(trainer.lr)}", no_wrap=True, overflow="ellipsis")
+        if at.best is not None:
+            monitor = trainer.experiment.config.training.monitor
+            best = f"best {monitor} {number(at.best)} after epoch {at.best_epoch:,}"
+            line.append("   ").append(best, style="green")
+        if len(self._losses) < 2:
+            return [line]
+        label = f"  {_judged(trainer)} loss "
+        width = min(40, self._console.width - len(label) - 1)
+        return [line, Text(label + sparkline(self._losses, width), no_wrap=True)]
+
+
+def _judged(trainer: Trainer) -> str:
+    """Return the part whose scores decide which checkpoint is the best."""
+    return "validation" if "validation" in trainer.evaluators else "train"
+
+
+def _mark(trainer: Trainer, row: Row) -> str:
+    return "  best" if trainer.progress.best_epoch == row["epoch"] else ""
 
 
 def row_line(trainer: Trainer, row: Row) -> str:
@@ -195,9 +237,7 @@ def row_line(trainer: Trainer, row: Row) -> str:
         scores = " ".join(f"{name} {number(v)}" for name, v in row[part].items())
         texts.append(f"{part}: {scores}")
     texts.append(f"lr {number(row['lr'])}")
-    if trainer.progress.best_epoch == row["epoch"]:
-        texts.append("best")
-    return "  ".join(texts)
+    return "  ".join(texts) + _mark(trainer, row)
 
 
 def sparkline(values: list[float], width: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.backend import Array
+from nncli.backend import Array, check_memory
 from nncli.errors import RunError
 from nncli.runs.atomic import write_bytes
 
@@ -39,6 +39,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()
     }
     meta = json.dumps(checkpoint.meta, sort_keys=True, allow_nan=False)
+    if len(meta) > MAX_META_BYTES:
+        raise RunError(
+            f"{path}: expected at most 16 MiB of config and names of classes, got "
+            f"{len(meta) / 2**20:.1f} MiB."
+        )
     metadata = {"format": FORMAT, "meta": meta, "sha256": _digest(meta, arrays)}
     write_bytes(path, save(arrays, metadata))
 
@@ -53,7 +58,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path}: expected a checkpoint, got something else.")
     try:
+        check_memory((path.stat().st_size,), np.dtype(np.uint8), str(path))
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -105,7 +106,7 @@ class RunDirectory:
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise RunError(
                     f"{self.path}: another process is training this run. Wait for it, "
                     "or stop it first."
@@ -128,17 +129,22 @@ class RunDirectory:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all whole rows of metrics.jsonl."""
+        return [row for row, _ in self._read_rows()]
+
+    def _read_rows(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Yield rows and their lines, up to the first that is not whole."""
         if not self.metrics.exists():
-            return []
-        rows = []
+            return
         with self.metrics.open("rb") as file:
             while line := file.readline(MAX_ROW_BYTES):
                 try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    # The last line of a run that was killed may be torn.
-                    break
-        return rows
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    row = None
+                # The last line of a run that was killed may be torn.
+                if not isinstance(row, dict) or not line.endswith(b"\n"):
+                    return
+                yield row, line
 
     def keep_rows(self, count: int) -> None:
         """Drop the rows that were written after a checkpoint.
@@ -146,14 +152,13 @@ class RunDirectory:
         Raises:
             RunError: There are fewer rows than the checkpoint knows of.
         """
-        rows = self.rows()
-        if len(rows) < count:
+        lines = [line for _, line in itertools.islice(self._read_rows(), count)]
+        if len(lines) < count:
             raise RunError(
                 f"{self.metrics}: expected at least the {count} rows that the "
-                f"checkpoint was saved after, got {len(rows)}."
+                f"checkpoint was saved after, got {len(lines)}."
             )
-        lines = [json.dumps(row, allow_nan=False) + "\n" for row in rows[:count]]
-        write_bytes(self.metrics, "".join(lines).encode())
+        write_bytes(self.metrics, b"".join(lines))
 
 
 def find_checkpoint(path: Path) -> Path:

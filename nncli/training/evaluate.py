@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nncli.autograd.replay import Replay
-from nncli.autograd.tape import no_grad, record
+from nncli.autograd.tape import labelled, no_grad, record
 from nncli.backend import Array, xp
 from nncli.build import Experiment, Part
 from nncli.data.batches import Batch, Batches
+from nncli.errors import DivergedError
 from nncli.metrics.base import Metric, decide
 
 MIN_BATCH = 512
@@ -38,33 +40,40 @@ class Evaluator:
         self.batches = Batches(part.x, part.targets, size)
         self._plans: dict[int, tuple[Replay, Array, Array]] = {}
 
-    def run(self) -> dict[str, float]:
-        """Return the loss (without the prices of weights) and every metric."""
+    def run(self) -> dict[str, float | None]:
+        """Return the loss (without the prices of weights) and every metric.
+
+        A metric that is undefined for these rows is None.
+
+        Raises:
+            DivergedError: The loss is not finite; the message begins with the layer.
+        """
         for metric in self.metrics:
             metric.reset()
         total = 0.0
-        for batch in self.batches.epoch(0):
-            outputs, loss = self._forward(batch)
-            total += loss.item() * batch.rows
-            if self.metrics or self.confusion is not None:
-                self._score(self.loss.predictions(outputs), batch)
-        scores = {"loss": total / len(self.batches.x)}
-        scores.update(_scores(self.metrics))
-        return scores
-
-    def _forward(self, batch: Batch) -> tuple[Array, Array]:
-        plan = self._plans.get(batch.rows)
         with xp.errstate(all="ignore"):
-            if plan is None:
-                self.network.set_training(False)
-                with no_grad(), record() as steps:
-                    outputs = self.network(batch.x)
-                    loss = self.loss(outputs, batch.targets)
-                plan = (Replay(steps, None, []), outputs.data, loss.data)
-                self._plans[batch.rows] = plan
-            else:
-                plan[0].forward()
-        return plan[1:]
+            for batch in self.batches.epoch(0):
+                replay, outputs, loss = self._forward(batch)
+                if not xp.isfinite(loss):
+                    raise DivergedError(_origin(replay))
+                total += loss.item() * batch.rows
+                if self.metrics or self.confusion is not None:
+                    self._score(self.loss.predictions(outputs), batch)
+        return {"loss": total / len(self.batches.x), **_scores(self.metrics)}
+
+    def _forward(self, batch: Batch) -> tuple[Replay, Array, Array]:
+        plan = self._plans.get(batch.rows)
+        if plan is not None:
+            plan[0].forward()
+            return plan
+        self.network.set_training(False)
+        with no_grad(), record() as steps:
+            outputs = self.network(batch.x)
+            with labelled(f"loss {self.loss.type_name}"):
+                loss = self.loss(outputs, batch.targets)
+        plan = (Replay(steps, None, []), outputs.data, loss.data)
+        self._plans[batch.rows] = plan
+        return plan
 
     def _score(self, predictions: Array, batch: Batch) -> None:
         targets = batch.targets.data
@@ -81,8 +90,17 @@ def labels_of(targets: Array) -> Array:
     return targets if targets.dtype.kind in "iu" else decide(targets)
 
 
-def _scores(metrics: list[Metric]) -> dict[str, float]:
-    return {metric.type_name: metric.result() for metric in metrics}
+def _origin(replay: Replay) -> str:
+    """Say which layer gave the first number that is not finite."""
+    for step in replay.steps:
+        if not xp.isfinite(step.output.data).all():
+            return f"the output of {step.label} is not finite."
+    return "the loss is not finite."
+
+
+def _scores(metrics: list[Metric]) -> dict[str, float | None]:
+    results = {metric.type_name: float(metric.result()) for metric in metrics}
+    return {k: v if math.isfinite(v) else None for k, v in results.items()}
 
 
 def per_class(confusion: Array, classes: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -17,8 +17,7 @@ from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
-from nncli.training.state import capture, restore
-from nncli.training.trainer import Progress
+from nncli.training.state import Progress, capture, restore
 
 EXTENDABLE = "training.epochs"
 
@@ -84,7 +83,8 @@ def resume_run(
 
     Raises:
         RunError: The run cannot be continued.
-        UsageError: Something else than the number of epochs is changed.
+        UsageError: Something else than the number of epochs is changed, or there is
+            nothing left to do.
     """
     for text in overrides:
         if text.partition("=")[0] != EXTENDABLE:
@@ -94,13 +94,31 @@ def resume_run(
             )
     checkpoint = load_checkpoint(run.last)
     restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
+    _refuse_finished(run, restored)
     run.keep_rows(restored.progress.rows)
     if overrides:
-        config = restored.experiment.config
-        resolved = to_yaml(spec_of(config)).encode()
+        # The checkpoint first: it alone decides what a resumed run does.
+        save_checkpoint(run.last, capture(restored.experiment, restored.progress))
+        resolved = to_yaml(spec_of(restored.experiment.config)).encode()
         write_bytes(run.config, resolved)
         write_bytes(run.resolved, resolved)
     return restored
+
+
+def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
+    at, epochs = restored.progress, restored.experiment.config.training.epochs
+    # Without a summary the run was killed between its last checkpoint and its end.
+    if not at.done(epochs) or not run.summary.exists():
+        return
+    if at.stopped:
+        raise UsageError(
+            f"{run.path}: the run stopped early after {at.epoch} epochs. For more, "
+            "start a new run with a larger training.early_stopping.patience."
+        )
+    raise UsageError(
+        f"{run.path}: the run is finished after {at.epoch} epochs. To go on, add "
+        f"{EXTENDABLE}={2 * at.epoch}."
+    )
 
 
 def _rebuild(
@@ -115,14 +133,21 @@ def _rebuild(
         loaded = finish(document, path.parent, allow_plugins=allow_plugins)
         experiment = build(loaded)
     except ConfigError as error:
-        if "plugins" in str(error):
+        if any(problem.path == ("plugins",) for problem in error.problems):
             raise
         raise RunError(f"{path}: its config cannot be used here:\n{error}") from None
-    progress = Progress()
+    except RecursionError:
+        raise RunError(f"{path}: its config has too many levels.") from None
     if checkpoint.meta.get("data_sha256") != experiment.data_sha256:
         raise RunError(
             f"{path}: the data of dataset {experiment.config.dataset.type_name} is "
             "not what the run was trained on. Bring back the old data."
         )
-    restore(experiment, checkpoint, progress)
-    return Restored(experiment, checkpoint, progress)
+    at = restore(experiment, checkpoint)
+    steps = experiment.steps_per_epoch
+    if at.batch >= steps or at.step != at.epoch * steps + at.batch:
+        raise RunError(
+            f"{path}: expected a place in a training of {steps} steps an epoch, got "
+            f"epoch {at.epoch}, batch {at.batch}, step {at.step}."
+        )
+    return Restored(experiment, checkpoint, at)

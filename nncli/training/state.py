@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nncli.backend import Array
 from nncli.build import Experiment
-from nncli.errors import RunError
+from nncli.errors import ArgumentError, RunError
 from nncli.registry import spec_of
 from nncli.runs.checkpoint import Checkpoint
+from nncli.signature import Checked, Count
 
-if TYPE_CHECKING:
-    from nncli.training.trainer import Progress
+
+@dataclass
+class Progress(Checked):
+    """How far a training is.
+
+    Attributes:
+        epoch: Finished epochs.
+        batch: Finished batches of the epoch that is under way.
+        step: Finished steps.
+        rows: Evaluations made.
+        best: The best monitored value so far, None before the first evaluation.
+        best_epoch: The epoch after which it was measured.
+        stalled_from: The epoch of the last improvement by more than min_delta.
+        reference: The value of that improvement.
+        stopped: Early stopping ended the training.
+    """
+
+    epoch: Count = 0
+    batch: Count = 0
+    step: Count = 0
+    rows: Count = 0
+    best: float | None = None
+    best_epoch: Count = 0
+    stalled_from: Count = 0
+    reference: float | None = None
+    stopped: bool = False
+
+    def done(self, epochs: int) -> bool:
+        """Whether a training of so many epochs is over."""
+        return self.stopped or self.epoch >= epochs
 
 
 def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
@@ -34,15 +64,15 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
     return Checkpoint(arrays, meta)
 
 
-def restore(
-    experiment: Experiment, checkpoint: Checkpoint, progress: Progress | None = None
-) -> None:
+def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     """Put a checkpoint back into a freshly built experiment.
 
     Args:
         experiment: Built from the config in the checkpoint.
         checkpoint: What was captured.
-        progress: Overwritten with the checkpoint's; None leaves it out.
+
+    Returns:
+        How far the training was.
 
     Raises:
         RunError: The checkpoint does not fit the experiment.
@@ -55,16 +85,23 @@ def restore(
             key = f"transforms.{i}.{name}"
             _copy(fitted, checkpoint.arrays.get(key), key)
     try:
+        progress = Progress(**checkpoint.meta["progress"])
         state = checkpoint.meta["generators"]["dropout"]
         experiment.streams.dropout.bit_generator.state = state
-        experiment.optimizer.steps = int(checkpoint.meta["optimizer_steps"])
-        if progress is not None:
-            for field in dataclasses.fields(progress):
-                setattr(progress, field.name, checkpoint.meta["progress"][field.name])
+        experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
+    except ArgumentError as error:
+        raise RunError(f"checkpoint: {error}") from None
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"checkpoint: expected the state of a training, got: {error!r}."
         ) from None
+    return progress
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError(f"expected a number of steps, got {value!r}")
+    return value
 
 
 def _arrays(experiment: Experiment) -> dict[str, Array]:

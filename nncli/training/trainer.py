@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from nncli.backend import xp
@@ -16,35 +14,8 @@ from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
 from nncli.training.evaluate import Evaluator
-from nncli.training.state import capture
+from nncli.training.state import Progress, capture
 from nncli.training.step import TrainingStep
-
-
-@dataclass
-class Progress:
-    """How far a training is.
-
-    Attributes:
-        epoch: Finished epochs.
-        batch: Finished batches of the epoch that is under way.
-        step: Finished steps.
-        rows: Evaluations made.
-        best: The best monitored value so far, None before the first evaluation.
-        best_epoch: The epoch after which it was measured.
-        stalled_from: The epoch of the last improvement by more than min_delta.
-        reference: The value of that improvement.
-        stopped: Early stopping ended the training.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    rows: int = 0
-    best: float | None = None
-    best_epoch: int = 0
-    stalled_from: int = 0
-    reference: float | None = None
-    stopped: bool = False
 
 
 class Trainer:
@@ -121,7 +92,7 @@ class Trainer:
     @property
     def done(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.progress.stopped or self.progress.epoch >= self.epochs
+        return self.progress.done(self.epochs)
 
     @property
     def lr(self) -> float:
@@ -146,22 +117,23 @@ class Trainer:
                 self._save_when_due()
         at.epoch, at.batch = at.epoch + 1, 0
         training = self.experiment.config.training
-        if at.epoch % training.evaluate_every == 0 or at.epoch == self.epochs:
+        evaluated = at.epoch % training.evaluate_every == 0 or at.epoch == self.epochs
+        if evaluated:
             self._evaluate()
-        self._save_when_due()
+        self._save_when_due(evaluated)
 
     def _evaluate(self) -> None:
         at = self.progress
         row: Row = {"epoch": at.epoch, "step": at.step, "lr": self.lr}
-        row |= {name: part.run() for name, part in self.evaluators.items()}
-        for name in self.evaluators:
-            loss = row[name]["loss"]
-            if not math.isfinite(loss):
+        for name, evaluator in self.evaluators.items():
+            try:
+                row[name] = evaluator.run()
+            except DivergedError as error:
                 raise DivergedError(
-                    f"step {at.step}: training diverged: the loss of the {name} part "
-                    f"is {loss}. Try a smaller optimizer.lr "
-                    f"(now {self.experiment.optimizer.lr:g}) or training.clip_norm=1."
-                )
+                    f"step {at.step}: training diverged: on the {name} part, {error} "
+                    f"Try a smaller optimizer.lr (now "
+                    f"{self.experiment.optimizer.lr:g}) or training.clip_norm=1."
+                ) from None
         at.rows += 1
         self._judge(row)
         if self.run is not None:
@@ -173,15 +145,18 @@ class Trainer:
         at, training = self.progress, self.experiment.config.training
         value = row["validation" if "validation" in row else "train"][training.monitor]
         sign = -1.0 if self.higher_is_better else 1.0
-        if at.best is None or sign * value < sign * at.best:
+        # A score that is undefined (None) is no better than any other.
+        known = value is not None
+        if known and (at.best is None or sign * value < sign * at.best):
             at.best, at.best_epoch = value, at.epoch
             if self.run is not None:
                 self._best = capture(self.experiment, at)
         stopping = training.early_stopping
         if stopping is None:
             return
-        gain = math.inf if at.reference is None else sign * (at.reference - value)
-        if gain > stopping.min_delta:
+        if known and (
+            at.reference is None or sign * (at.reference - value) > stopping.min_delta
+        ):
             at.reference, at.stalled_from = value, at.epoch
         at.stopped = at.epoch - at.stalled_from >= stopping.patience
 
@@ -194,13 +169,13 @@ class Trainer:
             if metric.type_name == self.experiment.config.training.monitor
         )
 
-    def _save_when_due(self) -> None:
+    def _save_when_due(self, evaluated: bool = False) -> None:
         if self.run is None or self.done:
             return
-        pause = self.experiment.config.training.checkpoint_seconds
         # A pause of 0 means every evaluation, not every step.
-        due = time.monotonic() - self._saved_at >= pause
-        if due and (pause or self.progress.batch == 0):
+        pause = self.experiment.config.training.checkpoint_seconds
+        due = time.monotonic() - self._saved_at >= pause if pause else evaluated
+        if due:
             self.save()
 
     def save(self) -> None:

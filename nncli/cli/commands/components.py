@@ -97,8 +97,9 @@ def _list(found: list[type[Component]]) -> None:
         if shown and family:
             rows.add_row()
         family = cls.kind
-        rows.add_row(shown, _call(cls), first_line(cls).replace("[", r"\["))
+        rows.add_row(shown, _call(cls), first_line(cls))
     out().print(rows)
+    say("")
     say("All about one of them: nncli components NAME")
 
 
@@ -126,7 +127,7 @@ def _explain(cls: type[Component]) -> None:
             argument.name,
             argument.expected,
             _default(argument),
-            argument.help.replace("[", r"\["),
+            argument.help,
         )
     out().print(rows)
 
@@ -142,6 +143,3 @@ def _default(argument: Argument) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-components.__doc__ = f"{components.__doc__}\n\n{EPILOG}"

@@ -14,26 +14,36 @@ from nncli.cli.console import (
 )
 from nncli.cli.plugins import Plugins, run_plugins
 
+VALIDATE = """\b
+Example:
+  nncli config validate configs/spiral.yaml
+"""
+SHOW = """\b
+Example:
+  nncli config show configs/spiral.yaml optimizer=sgd
+"""
+SCHEMA = """\b
+Example:
+  nncli config schema > nncli.schema.json
+With yaml-language-server (VS Code's YAML extension), begin a config with:
+  # yaml-language-server: $schema=nncli.schema.json
+"""
+
 app = typer.Typer(
-    help="Validate a config, show it with every default, or print its JSON Schema.",
+    help="Validate a config, show it in full, or print its schema.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command()
+@app.command(epilog=VALIDATE)
 def validate(
     config: ConfigFile,
     overrides: Overrides = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    r"""Find everything that is wrong with a config, shapes and data included.
-
-    \b
-    Example:
-      nncli config validate configs/spiral.yaml
-    """
+    """Find everything that is wrong with a config, data included."""
     from nncli.build import build
     from nncli.config.load import load_config
 
@@ -49,25 +59,18 @@ def validate(
         say_json(facts)
         return
     rows = ", ".join(f"{name} {len(part):,}" for name, part in experiment.parts.items())
-    say(
-        f"{config}: valid: {facts['layers']} layers, {facts['parameters']:,} "
-        f"parameters, rows: {rows}"
-    )
+    say(f"{config}: valid")
+    say(f"{facts['layers']} layers, {facts['parameters']:,} parameters, rows: {rows}")
 
 
-@app.command()
+@app.command(epilog=SHOW)
 def show(
     config: ConfigFile,
     overrides: Overrides = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    r"""Print a config with every default filled in.
-
-    \b
-    Example:
-      nncli config show configs/spiral.yaml optimizer=sgd
-    """
+    """Print a config with every default filled in."""
     from nncli.config.load import load_config
     from nncli.config.write import to_yaml
     from nncli.registry import spec_of
@@ -81,20 +84,12 @@ def show(
         say(to_yaml(value).rstrip())
 
 
-@app.command()
+@app.command(epilog=SCHEMA)
 def schema(
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    r"""Print the JSON Schema of a config, for editors.
-
-    With yaml-language-server (VS Code's YAML extension), write it to a file and begin
-    a config with the line: # yaml-language-server: $schema=nncli.schema.json
-
-    \b
-    Example:
-      nncli config schema > nncli.schema.json
-    """
+    """Print the JSON Schema of a config, for editors."""
     from nncli.config.jsonschema import config_schema
 
     del json  # A schema is JSON anyway.

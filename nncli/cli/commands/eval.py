@@ -94,7 +94,7 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
     return experiment.parts[name]
 
 
-def _show(result: dict[str, Any], scores: dict[str, float]) -> None:
+def _show(result: dict[str, Any], scores: dict[str, float | None]) -> None:
     say(f"{result['checkpoint']} (after epoch {result['epoch']:,})")
     say(f"{result['split']}: {result['rows']:,} rows")
     for name, value in scores.items():
@@ -105,7 +105,5 @@ def _show(result: dict[str, Any], scores: dict[str, float]) -> None:
     for line in result["classes"]:
         numbers = (number(line[key]) for key in ("precision", "recall", "f1"))
         rows.add_row(line["class"], f"{line['rows']:,}", *numbers)
+    say("")
     out().print(rows)
-
-
-eval.__doc__ = f"{eval.__doc__}\n\n{EPILOG}"

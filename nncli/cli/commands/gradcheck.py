@@ -31,7 +31,7 @@ def gradcheck(
     config: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[CONFIG]",
+            metavar="CONFIG",
             help="Check this network; without it, everything.",
             show_default=False,
         ),
@@ -41,7 +41,7 @@ def gradcheck(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Prove every derivative against central differences, in float64.
+    """Prove every derivative against differences, in float64.
 
     Ends with exit code 3 if one is wrong.
     """
@@ -76,6 +76,8 @@ def gradcheck(
 
 def _show(checks: list[Check]) -> None:
     """Print one line a component: its worst tensor over all cases."""
+    from rich.text import Text
+
     from nncli.autograd.gradcheck import TOLERANCE
 
     groups: dict[tuple[str, str], list[Check]] = {}
@@ -85,20 +87,21 @@ def _show(checks: list[Check]) -> None:
     shown = ""
     for (family, name), cases in groups.items():
         if family != shown:
-            rows.add_row("", f"[bold]{family}[/]")
+            rows.add_row("", Text(family, style="bold"))
             shown = family
         reports = [report for case in cases for report in case.reports]
         good = all(case.passed for case in cases)
         worst = max(reports, key=lambda report: report.error, default=None)
         rows.add_row(
-            "[green]ok[/]" if good else "[red bold]WRONG[/]",
-            name.replace("[", r"\["),
+            Text("ok", style="green") if good else Text("WRONG", style="bold red"),
+            name,
             f"{sum(report.checked for report in reports):,}",
             str(sum(report.kinks for report in reports) or ""),
             f"{worst.error:.0e}" if worst else "-",
-            _place(worst).replace("[", r"\[") if worst else "-",
+            _place(worst) if worst else "-",
         )
     out().print(rows)
+    say("")
     wrong = [check for check in checks if not check.passed]
     for check in wrong[:MAX_SHOWN]:
         say(f"WRONG {check.family} {check.name} {check.case}")
@@ -131,6 +134,3 @@ def _explain(check: Check) -> list[str]:
                 f"{report.analytic:.8g} (backward)"
             )
     return lines
-
-
-gradcheck.__doc__ = f"{gradcheck.__doc__}\n\n{EPILOG}"

@@ -17,7 +17,7 @@ def summary(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Show layers, shapes, parameters, operations and memory of a config."""
+    """Show a network's layers, shapes, parameters, work and memory."""
     from nncli.build import build
     from nncli.cli.summary import show_summary, summary_json
     from nncli.config.load import load_config
@@ -28,6 +28,3 @@ def summary(
         say_json(summary_json(experiment))
     else:
         show_summary(experiment)
-
-
-summary.__doc__ = f"{summary.__doc__}\n\n{EPILOG}"

@@ -27,7 +27,8 @@ from nncli.errors import DivergedError, InterruptedRun, UsageError
 if TYPE_CHECKING:
     from nncli.build import Experiment
     from nncli.runs.directory import RunDirectory
-    from nncli.training.trainer import Progress, Trainer
+    from nncli.training.state import Progress
+    from nncli.training.trainer import Trainer
 
 EPILOG = """\b
 Examples:
@@ -42,7 +43,7 @@ Examples:
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(metavar="[CONFIG]", help="The YAML file.", show_default=False),
+        typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False),
     ] = None,
     overrides: Overrides = None,
     resume: Annotated[
@@ -87,7 +88,7 @@ def train(
         _dry_run(experiment, json)
         return
     from nncli.training.session import create_run
-    from nncli.training.trainer import Progress
+    from nncli.training.state import Progress
 
     command = ["nncli", *sys.argv[1:]]
     run = create_run(experiment, loaded, runs_dir, command)
@@ -114,12 +115,14 @@ def _resume(path: Path, changes: list[str], allow_plugins: bool, json: bool) -> 
 
 
 def _dry_run(experiment: Experiment, json: bool) -> None:
+    from nncli.backend import xp
     from nncli.cli.summary import show_summary, summary_json
     from nncli.training.trainer import Trainer
 
     trainer = Trainer(experiment, None)
     batch = next(trainer.batches.epoch(0))
-    trainer.step.run(batch, trainer.lr, 1)
+    with xp.errstate(all="ignore"):
+        trainer.step.run(batch, trainer.lr, 1)
     if json:
         say_json(summary_json(experiment))
         return
@@ -135,45 +138,47 @@ def _train(
 
     trainer = Trainer(experiment, run, [make_view(), LogWriter()])
     trainer.progress = progress
-    if trainer.done:
-        raise UsageError(
-            f"{run.path}: the run is finished after {progress.epoch} epochs"
-            f"{' (stopped early)' if progress.stopped else ''}. To go on, add "
-            f"training.epochs={2 * trainer.epochs}."
-        )
     (note if json else say)(f"run {run.path}")
+    # A summary tells that a training came to its end.
+    run.summary.unlink(missing_ok=True)
     began = time.perf_counter()
+    failure: DivergedError | None = None
     try:
-        with _interruptible(trainer):
+        with _interruptible(trainer, run):
             trainer.fit()
     except DivergedError as error:
-        _finish(trainer, run, "diverged", time.perf_counter() - began)
-        best = f" The best checkpoint is kept: {run.best}" if run.best.exists() else ""
-        raise DivergedError(f"{error}{best}") from None
-    seconds = time.perf_counter() - began
-    status = "finished" if trainer.done else "interrupted"
-    result = _finish(trainer, run, status, seconds)
-    if status == "interrupted":
-        raise InterruptedRun(
-            f"stopped after step {trainer.progress.step}; everything is saved.\n"
-            f"Go on with: nncli train --resume {shlex.quote(str(run.path))}"
-        )
+        failure = error
+    result = _finish(trainer, run, failure, time.perf_counter() - began)
     if json:
         say_json(result)
-        return
-    _report(result, run)
+    if failure is not None:
+        best = f"\nThe best checkpoint is kept: {run.best}" if run.best.exists() else ""
+        raise DivergedError(f"{failure}{best}") from None
+    if not trainer.done:
+        raise InterruptedRun(
+            f"stopped after step {trainer.progress.step}; everything is saved.\n"
+            f"{_go_on(run)}"
+        )
+    if not json:
+        _report(result, run)
+
+
+def _go_on(run: RunDirectory) -> str:
+    return f"Go on with: nncli train --resume {shlex.quote(str(run.path))}"
 
 
 def _finish(
-    trainer: Trainer, run: RunDirectory, status: str, seconds: float
+    trainer: Trainer, run: RunDirectory, failure: DivergedError | None, seconds: float
 ) -> dict[str, Any]:
+    """Write the summary."""
     from nncli.runs.atomic import write_json
 
     at = trainer.progress
     rows = run.rows()
+    status = "finished" if trainer.done else "interrupted"
     result = {
         "run": str(run.path),
-        "status": status,
+        "status": "diverged" if failure else status,
         "stopped_early": at.stopped,
         "epochs": at.epoch,
         "steps": at.step,
@@ -208,12 +213,14 @@ def _report(result: dict[str, Any], run: RunDirectory) -> None:
 
 
 @contextlib.contextmanager
-def _interruptible(trainer: Trainer) -> Iterator[None]:
+def _interruptible(trainer: Trainer, run: RunDirectory) -> Iterator[None]:
     """Let the first Ctrl-C (or SIGTERM) end after the step, the second at once."""
 
     def stop(_signal: int, _frame: Any) -> None:
         if trainer.interrupted:
-            raise KeyboardInterrupt
+            raise InterruptedRun(
+                f"stopped at once; the last checkpoint is kept.\n{_go_on(run)}"
+            )
         trainer.interrupted = True
 
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -223,6 +230,3 @@ def _interruptible(trainer: Trainer) -> Iterator[None]:
     finally:
         for which, handler in before.items():
             signal.signal(which, handler)
-
-
-train.__doc__ = f"{train.__doc__}\n\n{EPILOG}"
