@@ -14,10 +14,10 @@ from nncli.config.schema import Config
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
 from nncli.errors import DataError, Problem, ShapeError
-from nncli.layers.base import Layer
+from nncli.layers.base import Layer, LayerError
 from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
-from nncli.network import LayerError, Network
+from nncli.network import Network
 from nncli.optimizers.base import Optimizer
 from nncli.schedules.base import Schedule
 from nncli.streams import Streams, stream
@@ -30,10 +30,12 @@ class Part:
     Attributes:
         x: (N, ...) transformed inputs in the dtype of the run.
         targets: (N, ...) targets as the loss wants them.
+        weights: (N,) how much each row counts in the loss; None for 1.
     """
 
     x: Array
     targets: Array
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -90,7 +92,8 @@ class Experiment:
         targets = self.loss.encode(
             table.y, table.classes, self.network.shapes[-1], dtype
         )
-        return Part(np.ascontiguousarray(x, dtype), targets)
+        weights = None if table.weights is None else table.weights.astype(dtype)
+        return Part(np.ascontiguousarray(x, dtype), targets, weights)
 
     def draw(self, seed: int) -> Table:
         """Draw new rows of the dataset's kind, other than those of any training.
@@ -131,8 +134,7 @@ def build(loaded: Loaded) -> Experiment:
     try:
         network = Network(layers, shape, streams, DTYPES[config.precision])
     except LayerError as error:
-        name = layers[error.index].type_name
-        problem = Problem(("layers", error.index), f"{name}: {error}")
+        problem = Problem(("layers", *error.path), f"{error.name}: {error}")
         raise loaded.document.error([problem]) from None
     experiment = Experiment(
         config,
@@ -157,7 +159,7 @@ def build(loaded: Loaded) -> Experiment:
     lonely = _lonely_row(experiment)
     if lonely:
         raise loaded.document.error([lonely])
-    experiment.optimizer.start(network.flat.values, network.flat.grads)
+    experiment.optimizer.start(network.flat)
     return experiment
 
 
@@ -225,7 +227,7 @@ def _lonely_row(experiment: Experiment) -> Problem | None:
     """Find a training batch too small for a layer that needs several rows."""
     rows = len(experiment.parts["train"])
     smallest = rows % experiment.batch_size or experiment.batch_size
-    for i, layer in enumerate(experiment.network.layers):
+    for place, layer in experiment.network.nested.items():
         if smallest < layer.min_rows:
             text = (
                 f"{layer.type_name} needs at least {layer.min_rows} rows in every "
@@ -233,7 +235,8 @@ def _lonely_row(experiment: Experiment) -> Problem | None:
                 f"{smallest} of the {rows} training rows. Choose another "
                 "training.batch_size."
             )
-            return Problem(("layers", i), text)
+            path = (int(part) if part.isdigit() else part for part in place.split("."))
+            return Problem(tuple(path), text)
     return None
 
 

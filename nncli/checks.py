@@ -15,7 +15,7 @@ from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape, xp
 from nncli.build import Experiment
 from nncli.errors import NncliError
-from nncli.layers.base import Layer
+from nncli.layers.base import Layer, watch
 from nncli.losses.base import Loss
 from nncli.network import Network
 from nncli.registry import Component
@@ -88,7 +88,7 @@ def check_layer(cls: type[Layer]) -> Iterator[Check]:
             ran = True
             for rows in BATCHES:
                 for training in (True, False):
-                    if training and rows < layer.min_rows:
+                    if training and rows < network.min_rows:
                         continue
                     yield _check_alone(network, layer, arguments, rows, training)
     if not ran:
@@ -121,7 +121,13 @@ def _layer_reports(
     network: Network, layer: Layer, x: Tensor, rng: np.random.Generator
 ) -> list[GradientReport]:
     """Check Σ c·layer(x) and the prices of its weights, by x and by the parameters."""
-    generators = [v for v in vars(layer).values() if isinstance(v, np.random.Generator)]
+    inside = dict(layer.walk("layer"))
+    generators = [
+        part
+        for one in inside.values()
+        for part in vars(one).values()
+        if isinstance(part, np.random.Generator)
+    ]
     weights: list[Tensor] = []
 
     def objective() -> Tensor:
@@ -130,7 +136,10 @@ def _layer_reports(
             weights.append(Tensor(rng.uniform(0.5, 1.5, y.shape)))
         return network.with_prices((y * weights[0]).sum())
 
-    tensors = {"input": x, **layer.parameters}
+    tensors = {"input": x}
+    for path, one in inside.items():
+        for name, tensor in one.parameters.items():
+            tensors[f"{path}.{name}".removeprefix("layer.")] = tensor
     return check_gradients(objective, tensors, generators)
 
 
@@ -200,14 +209,13 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     rng = stream(SEED, "check")
     # Off the first values: with biases of zero, an input of zero sits on ReLU's kink.
     network.flat.values += rng.uniform(-0.1, 0.1, network.flat.values.size)
-    value = x
+    with no_grad(), watch() as calls:
+        network(x)
     prices, network.prices = network.prices, []
-    for label, layer in zip(network.labels, network.layers, strict=True):
-        lone = Tensor(value.data.copy(), requires_grad=True)
+    for layer, given in calls:
+        lone = Tensor(given.data.copy(), requires_grad=True)
         reports = _layer_reports(network, layer, lone, rng)
-        yield Check("layer", label, _shape(lone.shape), tuple(reports))
-        with no_grad():
-            value = layer(value)
+        yield Check("layer", layer.label, _shape(lone.shape), tuple(reports))
     network.prices = prices
 
     def objective() -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,11 @@ from nncli.autograd.flat import Flat
 from nncli.autograd.tape import labelled, no_grad
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape, check_memory, xp
-from nncli.errors import ArgumentError, ShapeError
-from nncli.initializers.base import Initializer
-from nncli.layers.base import Layer
+from nncli.errors import ShapeError
+from nncli.initializers.random import GlorotUniform
+from nncli.layers.base import Layer, LayerError, OutputKind, chain, kind_of, run
 from nncli.ops.losses import Penalty
 from nncli.streams import Streams
-
-
-class LayerError(ShapeError):
-    """A layer cannot be built behind the layers before it.
-
-    Attributes:
-        index: Which layer of the network.
-    """
-
-    def __init__(self, index: int, message: str) -> None:
-        super().__init__(message)
-        self.index = index
 
 
 class Network:
@@ -40,6 +29,7 @@ class Network:
 
     Attributes:
         shapes: Shape of a row before the first layer and after each one.
+        nested: All layers, those inside other layers too, by their places.
         flat: All parameters, and all their gradients, in one array each.
         state: Untrained arrays of all layers, by name.
 
@@ -57,53 +47,48 @@ class Network:
     ) -> None:
         self.layers = layers
         self.dtype = dtype
-        self.labels = [
-            f"layers[{i}] {layer.type_name}" for i, layer in enumerate(layers)
-        ]
-        self.shapes = [input_shape]
-        for i, layer in enumerate(layers):
-            try:
-                shape = layer.connect(
-                    self.shapes[-1], rng, dtype, _init_for(layers[i + 1 :])
-                )
-            except (ShapeError, ArgumentError) as error:
-                raise LayerError(i, str(error)) from None
-            self.shapes.append(shape)
+        self.shapes = chain(layers, input_shape, rng, dtype, GlorotUniform())
+        self.nested = dict(
+            item for i, layer in enumerate(layers) for item in layer.walk(f"layers.{i}")
+        )
+        for path, layer in self.nested.items():
+            layer.label = f"{_bracketed(path)} {layer.type_name}"
         named = {
-            f"layers.{i}.{name}": tensor
-            for i, layer in enumerate(layers)
+            f"{path}.{name}": tensor
+            for path, layer in self.nested.items()
             for name, tensor in layer.parameters.items()
         }
         total = sum(tensor.size for tensor in named.values())
         check_memory((4, total), dtype, "parameters, gradients and optimizer")
         self.flat = Flat(named)
         self.state: dict[str, Array] = {
-            f"layers.{i}.{name}": array
-            for i, layer in enumerate(layers)
+            f"{path}.{name}": array
+            for path, layer in self.nested.items()
             for name, array in layer.state.items()
         }
-        self.prices = [price for layer in layers for price in layer.prices()]
+        self.prices = [
+            price for layer in self.nested.values() for price in layer.prices()
+        ]
         self._try()
 
     @property
-    def output(self) -> str:
+    def output(self) -> OutputKind:
         """What the last layer's values are; see Layer.output."""
-        for layer in reversed(self.layers):
-            if layer.output is not None:
-                return layer.output
-        return "real"
+        return kind_of(self.layers) or "real"
+
+    @property
+    def min_rows(self) -> int:
+        """How many rows a training batch must have at least."""
+        return max(layer.min_rows for layer in self.nested.values())
 
     def set_training(self, training: bool) -> None:
         """Let all layers act as in training, or as in use."""
-        for layer in self.layers:
+        for layer in self.nested.values():
             layer.training = training
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the outputs for a batch of inputs."""
-        for label, layer in zip(self.labels, self.layers, strict=True):
-            with labelled(label):
-                x = layer(x)
-        return x
+        return run(self.layers, x)
 
     def with_prices(self, loss: Tensor) -> Tensor:
         """Add the prices of all weights to a loss."""
@@ -118,23 +103,20 @@ class Network:
         self.set_training(False)
         with no_grad():
             for i, layer in enumerate(self.layers):
+                name, promised = layer.type_name, self.shapes[i + 1]
                 try:
                     x = layer(x)
                 except ShapeError as error:
-                    raise LayerError(i, str(error)) from None
-                if x.shape != (2, *self.shapes[i + 1]):
+                    raise LayerError((i,), name, str(error)) from None
+                if x.shape != (2, *promised):
                     raise LayerError(
-                        i,
-                        f"{layer.type_name} promised rows of shape "
-                        f"{self.shapes[i + 1]} in build, but gave {x.shape[1:]}.",
+                        (i,),
+                        name,
+                        f"{name} promised rows of shape {promised} in build, but gave "
+                        f"{x.shape[1:]}.",
                     )
 
 
-def _init_for(following: list[Layer]) -> Initializer:
-    """Return the initializer that suits the next layer with an opinion."""
-    names = (layer.suits for layer in following if layer.suits is not None)
-    cls = Initializer.registry.find(next(names, "glorot_uniform"))
-    if cls is None:
-        raise ArgumentError("suits: expected the name of an initializer.")
-    initializer: Initializer = cls()
-    return initializer
+def _bracketed(path: str) -> str:
+    """Write ``layers.2.layers.0`` as ``layers[2].layers[0]``."""
+    return re.sub(r"\.([0-9]+)", r"[\1]", path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nncli.config.schema  # noqa: F401 - imports every family
+from nncli.autograd.flat import Flat
 from nncli.autograd.function import FUNCTIONS, Function
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import record
@@ -205,12 +206,12 @@ def test_optimizer_goes_downhill_and_keeps_its_dtype(
             optimizer = cls(**arguments)
         except NncliError:
             continue
-        values, grads = np.full(5, 3.0, dtype), np.empty(5, dtype)
-        optimizer.start(values, grads)
+        flat = Flat({"p": Tensor(np.full(5, 3.0, dtype), requires_grad=True)})
+        optimizer.start(flat)
         for _ in range(50):
-            np.multiply(values, 2, out=grads)
+            np.multiply(flat.values, 2, out=flat.grads)
             optimizer.step(0.01)
-        assert (np.abs(values) < 3.0).all()
+        assert (np.abs(flat.values) < 3.0).all()
         assert all(slot.dtype == dtype for slot in optimizer.state.values())
 
 

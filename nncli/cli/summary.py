@@ -19,13 +19,13 @@ def summary_json(experiment: Experiment) -> dict[str, Any]:
     network = experiment.network
     flops = _flops_by_label(experiment)
     layers = []
-    for i, layer in enumerate(network.layers):
+    for layer in network.nested.values():
         layers.append(
             {
-                "layer": network.labels[i],
-                "output_shape": list(network.shapes[i + 1]),
+                "layer": layer.label,
+                "output_shape": list(layer.output_shape),
                 "parameters": sum(t.size for t in layer.parameters.values()),
-                "flops": flops.get(network.labels[i], 0),
+                "flops": flops.get(layer.label, 0),
             }
         )
     return {

@@ -20,18 +20,21 @@ class Table:
         x: (N, ...) inputs, float64.
         y: (N,) class indices where there are classes, else (N, ...) numbers.
         classes: Names of the classes; None where targets are numbers.
+        weights: (N,) how much each row counts in the loss; None for 1.
     """
 
     x: Array
     y: Array
     classes: tuple[str, ...] | None
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def rows(self, index: Array) -> Table:
         """Return some of the rows."""
-        return Table(self.x[index], self.y[index], self.classes)
+        weights = None if self.weights is None else self.weights[index]
+        return Table(self.x[index], self.y[index], self.classes, weights)
 
 
 class Dataset(Component, family="dataset"):

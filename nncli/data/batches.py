@@ -21,11 +21,13 @@ class Batch:
         x: (n, ...) inputs.
         targets: (n, ...) targets as the loss wants them.
         rows: n.
+        weights: (n,) how much each row counts; None for 1.
     """
 
     x: Tensor
     targets: Tensor
     rows: int
+    weights: Tensor | None = None
 
 
 class Batches:
@@ -39,15 +41,22 @@ class Batches:
         targets: (N, ...) encoded targets.
         size: Rows a batch; the last one may have fewer. At least N for one batch.
         seed: Seed of the order; None for the given order.
+        weights: (N,) how much each row counts; None for 1.
     """
 
     def __init__(
-        self, x: Array, targets: Array, size: int, seed: int | None = None
+        self,
+        x: Array,
+        targets: Array,
+        size: int,
+        seed: int | None = None,
+        weights: Array | None = None,
     ) -> None:
         self.x = x
         self.targets = targets
         self.size = min(size, len(x))
         self.seed = seed
+        self.weights = weights
         self._buffers: dict[int, Batch] = {}
 
     def __len__(self) -> int:
@@ -69,6 +78,8 @@ class Batches:
             # Rows are known to exist; "clip" spares the copy that "raise" makes.
             xp.take(self.x, index, axis=0, out=batch.x.data, mode="clip")
             xp.take(self.targets, index, axis=0, out=batch.targets.data, mode="clip")
+            if batch.weights is not None and self.weights is not None:
+                xp.take(self.weights, index, out=batch.weights.data, mode="clip")
             yield batch
 
     def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[Any]]:
@@ -81,15 +92,18 @@ class Batches:
             # Features first in memory, as dense layers keep their outputs: the first
             # product is then a third faster.
             x = xp.asfortranarray(self.x) if self.x.ndim == 2 else self.x
-            batch = Batch(Tensor(x), Tensor(self.targets), len(x))
+            weights = None if self.weights is None else Tensor(self.weights)
+            batch = Batch(Tensor(x), Tensor(self.targets), len(x), weights)
             self._buffers[batch.rows] = batch
         return self._buffers[len(self.x)]
 
     def _buffer(self, rows: int) -> Batch:
         if rows not in self._buffers:
-            self._buffers[rows] = Batch(
-                Tensor(xp.empty((rows, *self.x.shape[1:]), self.x.dtype)),
-                Tensor(xp.empty((rows, *self.targets.shape[1:]), self.targets.dtype)),
-                rows,
-            )
+            x, targets = _room(self.x, rows), _room(self.targets, rows)
+            weights = None if self.weights is None else _room(self.weights, rows)
+            self._buffers[rows] = Batch(x, targets, rows, weights)
         return self._buffers[rows]
+
+
+def _room(array: Array, rows: int) -> Tensor:
+    return Tensor(xp.empty((rows, *array.shape[1:]), array.dtype))

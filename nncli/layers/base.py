@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from nncli.autograd.tape import labelled
 from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape
+from nncli.errors import ArgumentError, Path, ShapeError
 from nncli.initializers.base import Initializer
 from nncli.registry import Component
 from nncli.streams import Streams
@@ -24,6 +28,20 @@ class Price:
     weight: Tensor
     l1: float
     l2: float
+
+
+class LayerError(ShapeError):
+    """A layer cannot be built behind the layers before it.
+
+    Attributes:
+        path: Which layer, from the list it stands in: ``(2,)``, ``(2, "layers", 0)``.
+        name: Its name in YAML.
+    """
+
+    def __init__(self, path: Path, name: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.name = name
 
 
 class Layer(Component, family="layer"):
@@ -44,8 +62,11 @@ class Layer(Component, family="layer"):
     Attributes:
         parameters: Trained tensors by name, filled by ``add_parameter``.
         state: Untrained arrays that belong in a checkpoint, filled by ``add_state``.
+        children: Layers inside this one by name, filled by ``add_children``.
+        label: Where the layer stands, for messages: ``layers[2] dense``.
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
+        output_shape: What ``build`` returned.
     """
 
     suits: ClassVar[str | None] = None
@@ -54,8 +75,11 @@ class Layer(Component, family="layer"):
 
     parameters: dict[str, Tensor]
     state: dict[str, Array]
+    children: dict[str, Layer]
+    label: str = ""
     training: bool = False
     dtype: np.dtype[Any]
+    output_shape: Shape
     default_init: Initializer
 
     def connect(
@@ -81,9 +105,11 @@ class Layer(Component, family="layer"):
         """
         self.parameters = {}
         self.state = {}
+        self.children = {}
         self.dtype = dtype
         self.default_init = default_init
-        return self.build(input_shape, rng)
+        self.output_shape = self.build(input_shape, rng)
+        return self.output_shape
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make parameters for an input shape and return the output shape."""
@@ -97,6 +123,47 @@ class Layer(Component, family="layer"):
         """Return what the layer's weights add to the loss."""
         return []
 
+    def wants_init(self) -> str | None:
+        """Return the initializer that suits a weight in front; see ``suits``."""
+        return self.suits
+
+    def output_kind(self) -> OutputKind | None:
+        """Return what the values are; see ``output``."""
+        return self.output
+
+    def walk(self, path: str) -> Iterator[tuple[str, Layer]]:
+        """Yield this layer and all layers inside it, with their places.
+
+        Args:
+            path: Where this layer stands, for example ``layers.2``.
+        """
+        yield path, self
+        for name, child in self.children.items():
+            yield from child.walk(f"{path}.{name}")
+
+    def add_children(
+        self, name: str, layers: Sequence[Layer], input_shape: Shape, rng: Streams
+    ) -> Shape:
+        """Connect layers one behind the other inside this one.
+
+        Args:
+            name: The constructor argument that they came from.
+            layers: Layers of this layer's own: copies, not the arguments themselves.
+            input_shape: Shape of a row before the first of them.
+            rng: Where first values and noise come from.
+
+        Returns:
+            Shape of a row after the last of them.
+        """
+        try:
+            shapes = chain(layers, input_shape, rng, self.dtype, self.default_init)
+        except LayerError as error:
+            path = (name, *error.path)
+            raise LayerError(path, error.name, str(error)) from None
+        for i, layer in enumerate(layers, start=len(self.children)):
+            self.children[f"{name}.{i}"] = layer
+        return shapes[-1]
+
     def add_parameter(
         self, name: str, shape: Shape, init: Initializer, rng: Streams
     ) -> Tensor:
@@ -109,3 +176,84 @@ class Layer(Component, family="layer"):
         """Make an untrained array that is kept in checkpoints and return it."""
         self.state[name] = values.astype(self.dtype)
         return self.state[name]
+
+
+def chain(
+    layers: Sequence[Layer],
+    input_shape: Shape,
+    rng: Streams,
+    dtype: np.dtype[Any],
+    default_init: Initializer,
+) -> list[Shape]:
+    """Connect layers, each behind the one before it.
+
+    Args:
+        layers: What to connect, in order.
+        input_shape: Shape of a row before the first layer.
+        rng: Where first values and noise come from.
+        dtype: Element type of parameters and state.
+        default_init: Initializer for what stands before a layer without an opinion.
+
+    Returns:
+        Shape of a row before the first layer and after each one.
+
+    Raises:
+        LayerError: A layer does not fit behind the one before it.
+    """
+    shapes = [input_shape]
+    for i, layer in enumerate(layers):
+        init = _init_for(layers[i + 1 :], default_init)
+        try:
+            shapes.append(layer.connect(shapes[-1], rng, dtype, init))
+        except LayerError as error:
+            path = (i, *error.path)
+            raise LayerError(path, error.name, str(error)) from None
+        except (ShapeError, ArgumentError) as error:
+            raise LayerError((i,), layer.type_name, str(error)) from None
+    return shapes
+
+
+def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
+    """Call layers one behind the other; their steps carry their labels."""
+    for layer in layers:
+        if _watching:
+            _watching[-1].append((layer, x))
+        with labelled(layer.label):
+            x = layer(x)
+    return x
+
+
+_watching: list[list[tuple[Layer, Tensor]]] = []
+
+
+@contextmanager
+def watch() -> Iterator[list[tuple[Layer, Tensor]]]:
+    """Collect every layer that ``run`` calls in the block, with its input, in order."""
+    calls: list[tuple[Layer, Tensor]] = []
+    _watching.append(calls)
+    try:
+        yield calls
+    finally:
+        _watching.pop()
+
+
+def kind_of(layers: Sequence[Layer]) -> OutputKind | None:
+    """Return what the values after the last layer are, None if none decides it."""
+    for layer in reversed(layers):
+        kind = layer.output_kind()
+        if kind is not None:
+            return kind
+    return None
+
+
+def _init_for(following: Sequence[Layer], default: Initializer) -> Initializer:
+    """Return the initializer that suits the next layer with an opinion."""
+    for layer in following:
+        name = layer.wants_init()
+        if name is not None:
+            cls = Initializer.registry.find(name)
+            if cls is None:
+                raise ArgumentError(Initializer.registry.unknown(name))
+            initializer: Initializer = cls()
+            return initializer
+    return default

@@ -34,8 +34,17 @@ class Loss(Component, family="loss"):
     fusion: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of a batch as a scalar."""
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of a batch as a scalar.
+
+        Args:
+            outputs: (N, ...) what the network gives.
+            targets: (N, ...) what ``encode`` made of the targets.
+            weights: (N,) factor of each row's loss; None for 1. The mean is still
+                over N, as in Keras.
+        """
 
     @abstractmethod
     def encode(
@@ -71,6 +80,11 @@ class Loss(Component, family="loss"):
             "distribution": "distributions: let the network end with softmax",
         }[self.takes]
         return f"{self.type_name} expects {wanted}; the last layer gives {output}s."
+
+
+def given(weights: Tensor | None) -> tuple[Tensor, ...]:
+    """Return weights as the last inputs of an op: none or one."""
+    return () if weights is None else (weights,)
 
 
 def one_hot_or_values(

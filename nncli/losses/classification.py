@@ -9,7 +9,7 @@ import numpy as np
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.errors import ShapeError
-from nncli.losses.base import Loss, one_hot_or_values
+from nncli.losses.base import Loss, given, one_hot_or_values
 from nncli.ops import losses
 from nncli.ops.elementwise import Sigmoid
 from nncli.ops.softmax import Softmax
@@ -23,9 +23,11 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
 
     takes = "logits"
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Return the mean negative log-likelihood."""
-        return apply(losses.SoftmaxCrossEntropy(), outputs, targets)
+        return apply(losses.SoftmaxCrossEntropy(), outputs, targets, *given(weights))
 
     def encode(
         self,
@@ -51,9 +53,13 @@ class CategoricalCrossEntropy(Loss, name="categorical_cross_entropy"):
     takes = "distribution"
     fusion = ("softmax", "softmax_cross_entropy")
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Return the mean negative log-likelihood."""
-        return apply(losses.CategoricalCrossEntropy(), outputs, targets)
+        return apply(
+            losses.CategoricalCrossEntropy(), outputs, targets, *given(weights)
+        )
 
     def encode(
         self,
@@ -75,9 +81,13 @@ class SigmoidBinaryCrossEntropy(Loss, name="sigmoid_binary_cross_entropy"):
 
     takes = "logits"
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Return the mean negative log-likelihood."""
-        return apply(losses.SigmoidBinaryCrossEntropy(), outputs, targets)
+        return apply(
+            losses.SigmoidBinaryCrossEntropy(), outputs, targets, *given(weights)
+        )
 
     def encode(
         self,
@@ -104,9 +114,11 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     takes = "probability"
     fusion = ("sigmoid", "sigmoid_binary_cross_entropy")
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Return the mean negative log-likelihood."""
-        return apply(losses.BinaryCrossEntropy(), outputs, targets)
+        return apply(losses.BinaryCrossEntropy(), outputs, targets, *given(weights))
 
     def encode(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
-from nncli.losses.base import Loss, one_hot_or_values
+from nncli.losses.base import Loss, given, one_hot_or_values
 from nncli.ops import losses
 
 
@@ -19,9 +19,11 @@ class MeanSquaredError(Loss, name="mse"):
     with K outputs as one-hot rows.
     """
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Return the mean of the squared differences."""
-        return apply(losses.MeanSquaredError(), outputs, targets)
+        return apply(losses.MeanSquaredError(), outputs, targets, *given(weights))
 
     def encode(
         self,

@@ -2,98 +2,138 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
 from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
+from nncli.backend import Array, Shape, xp
 from nncli.errors import ShapeError
+
+Reduction = Literal["mean", "sum"]
 
 
 class Elementwise(Function):
-    """Base of losses that compare outputs and targets of one shape, and average.
+    """Base of losses Σ w·l(x, t) / n of outputs x and targets t in one shape.
 
-    Targets are constants: their gradient is not defined.
+    A member defines l and dl/dx for each element; the base does the rest. Targets and
+    weights are constants: their gradient is not defined. Called with (outputs,
+    targets) or (outputs, targets, weights), weights (N,) being one factor a row.
+
+    Args:
+        reduction: ``mean`` divides by the number of elements, ``sum`` does not.
     """
 
-    def allocate(self, outputs: Array, targets: Array) -> Array:
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        self.reduction = reduction
+
+    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
         """Make room for two numbers an element."""
         if outputs.shape != targets.shape:
             raise ShapeError(
                 f"{self.type_name}: expected targets of the outputs' shape "
                 f"{outputs.shape}, got {targets.shape}."
             )
+        check_weights(self.type_name, outputs.shape[:1], weights)
+        self.count = outputs.size if self.reduction == "mean" else 1
         self.work, self.work2 = xp.empty_like(outputs), xp.empty_like(outputs)
         return xp.empty((), outputs.dtype)
 
-    def average(self, values: Array, out: Array) -> None:
-        """Write Σ values / n."""
-        out[()] = xp.add.reduce(values, axis=None).item() / values.size
+    @abstractmethod
+    def values(self, x: Array, t: Array) -> Array:
+        """Write l(x, t) to a workspace and return it."""
 
-    def per_element(self, grad: Array) -> float:
-        """Return dL/dy / n."""
-        return float(grad.item()) / self.work.size
+    @abstractmethod
+    def slopes(self, scale: float, dx: Array) -> None:
+        """Write scale·dl/dx."""
+
+    def forward(self, outputs: Array, targets: Array, *rest: Array) -> None:
+        """Write the sum or the mean."""
+        self.weights = rest[0] if len(rest) == 2 else None
+        values = self.values(outputs, targets)
+        if self.weights is not None:
+            xp.multiply(values, _by_row(self.weights, values.ndim), out=values)
+        rest[-1][()] = xp.add.reduce(values, axis=None).item() / self.count
+
+    def backward(
+        self, grad: Array, doutputs: Array | None, *_constants: Array | None
+    ) -> None:
+        """Write dL/dy·w·dl/dx / n."""
+        if doutputs is None:
+            return
+        self.slopes(grad.item() / self.count, doutputs)
+        if self.weights is not None:
+            xp.multiply(doutputs, _by_row(self.weights, doutputs.ndim), out=doutputs)
 
     def flops(self, *arrays: Array) -> int:
         """Count about three operations an element."""
         return int(3 * arrays[0].size)
 
 
+def check_weights(name: str, rows: Shape, weights: tuple[Array, ...]) -> None:
+    """Refuse weights that are not one number a row."""
+    if weights and weights[0].shape != rows:
+        raise ShapeError(
+            f"{name}: expected one weight a row, shape {rows}, got {weights[0].shape}."
+        )
+
+
+def _by_row(weights: Array, ndim: int) -> Array:
+    return weights.reshape(-1, *(1,) * (ndim - 1))
+
+
 class MeanSquaredError(Elementwise, name="mse"):
-    """y = Σ (x − t)² / n over all n elements; dL/dx = dL/dy · 2·(x − t) / n."""
+    """y = Σ (x − t)² / n over all n elements; dl/dx = 2·(x − t)."""
 
-    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
-        """Write the mean of the squared differences."""
-        xp.subtract(outputs, targets, self.work)
-        xp.multiply(self.work, self.work, self.work2)
-        self.average(self.work2, out)
+    def values(self, x: Array, t: Array) -> Array:
+        """Write (x − t)²."""
+        xp.subtract(x, t, self.work)
+        return xp.multiply(self.work, self.work, self.work2)
 
-    def backward(
-        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
-    ) -> None:
-        """Write 2·(x − t) / n."""
-        xp.multiply(self.work, 2 * self.per_element(grad), out=doutputs)
+    def slopes(self, scale: float, dx: Array) -> None:
+        """Write 2·(x − t)."""
+        xp.multiply(self.work, 2 * scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """One row, one column, several."""
+        """One row, one column, several, a sum, and weighted rows."""
         for shape in ((1, 3), (4, 1), (3, 2)):
             inputs = (rng.normal(size=shape), rng.normal(size=shape))
             yield Case(cls(), inputs, constant=(1,))
+            yield Case(cls("sum"), inputs, constant=(1,))
+            weights = rng.uniform(size=shape[0])
+            yield Case(cls(), (*inputs, weights), constant=(1, 2))
 
 
 class SigmoidBinaryCrossEntropy(Elementwise, name="sigmoid_binary_cross_entropy"):
     """Cross entropy of targets t in [0, 1] with p = σ(z), from the logits z.
 
-    y = Σ [max(z, 0) − z·t + ln(1 + e^−|z|)] / n, which equals
-    −Σ [t·ln p + (1 − t)·ln(1 − p)] / n and overflows nowhere;
-    dL/dz = dL/dy · (σ(z) − t) / n.
+    l = max(z, 0) − z·t + ln(1 + e^−|z|), which equals
+    −t·ln p − (1 − t)·ln(1 − p) and overflows nowhere; dl/dz = σ(z) − t.
     """
 
-    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
-        """Write the mean."""
-        self.logits, self.targets = outputs, targets
-        xp.abs(outputs, self.work)
+    def values(self, x: Array, t: Array) -> Array:
+        """Write l."""
+        self.logits, self.targets = x, t
+        xp.abs(x, self.work)
         xp.negative(self.work, self.work)
         xp.exp(self.work, self.work)
         xp.log1p(self.work, self.work)
-        xp.maximum(outputs, 0, out=self.work2)
+        xp.maximum(x, 0, out=self.work2)
         xp.add(self.work, self.work2, self.work)
-        xp.multiply(outputs, targets, self.work2)
-        xp.subtract(self.work, self.work2, self.work)
-        self.average(self.work, out)
+        xp.multiply(x, t, self.work2)
+        return xp.subtract(self.work, self.work2, self.work)
 
-    def backward(
-        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
-    ) -> None:
-        """Write (σ(z) − t) / n with σ(z) = ½ + ½·tanh(z/2)."""
+    def slopes(self, scale: float, dx: Array) -> None:
+        """Write σ(z) − t with σ(z) = ½ + ½·tanh(z/2)."""
         xp.multiply(self.logits, 0.5, out=self.work)
         xp.tanh(self.work, self.work)
         xp.multiply(self.work, 0.5, out=self.work)
         xp.add(self.work, 0.5, out=self.work)
         xp.subtract(self.work, self.targets, self.work)
-        xp.multiply(self.work, self.per_element(grad), out=doutputs)
+        xp.multiply(self.work, scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -108,36 +148,33 @@ class SigmoidBinaryCrossEntropy(Elementwise, name="sigmoid_binary_cross_entropy"
 class BinaryCrossEntropy(Elementwise, name="binary_cross_entropy"):
     """Cross entropy of targets t in [0, 1] with probabilities p.
 
-    y = −Σ [t·ln p + (1 − t)·ln(1 − p)] / n; dL/dp = dL/dy · (p − t) / (p·(1 − p)) / n.
+    l = −t·ln p − (1 − t)·ln(1 − p); dl/dp = (p − t) / (p·(1 − p)).
     As in PyTorch, a logarithm counts at least −100 and p·(1 − p) at least 1e-12.
     """
 
-    def forward(self, outputs: Array, targets: Array, out: Array) -> None:
-        """Write the mean."""
-        self.probabilities, self.targets = outputs, targets
+    def values(self, x: Array, t: Array) -> Array:
+        """Write l."""
+        self.probabilities, self.targets = x, t
         with xp.errstate(divide="ignore"):
-            xp.log(outputs, self.work)
-            xp.negative(outputs, self.work2)
+            xp.log(x, self.work)
+            xp.negative(x, self.work2)
             xp.log1p(self.work2, self.work2)
         xp.maximum(self.work, -100, out=self.work)
         xp.maximum(self.work2, -100, out=self.work2)
         # t·a + (1 − t)·b = b + t·(a − b)
         xp.subtract(self.work, self.work2, self.work)
-        xp.multiply(self.work, targets, self.work)
+        xp.multiply(self.work, t, self.work)
         xp.add(self.work, self.work2, self.work)
-        xp.negative(self.work, self.work)
-        self.average(self.work, out)
+        return xp.negative(self.work, self.work)
 
-    def backward(
-        self, grad: Array, doutputs: Array | None, dtargets: Array | None = None
-    ) -> None:
-        """Write (p − t) / (p·(1 − p)) / n."""
+    def slopes(self, scale: float, dx: Array) -> None:
+        """Write (p − t) / (p·(1 − p))."""
         xp.subtract(1, self.probabilities, out=self.work)
         xp.multiply(self.work, self.probabilities, self.work)
         xp.maximum(self.work, 1e-12, out=self.work)
         xp.subtract(self.probabilities, self.targets, self.work2)
         xp.divide(self.work2, self.work, self.work2)
-        xp.multiply(self.work2, self.per_element(grad), out=doutputs)
+        xp.multiply(self.work2, scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -201,7 +238,7 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
     def forward(self, scores: Array, labels: Array, out: Array) -> None:
         """Write the mean of ln Σ e^(z − m) − (z[t] − m)."""
         z = classes_first(scores)
-        xp.maximum.reduce(z, 0, None, self.row)
+        xp.maximum.reduce(z, axis=0, out=self.row)
         xp.subtract(z, self.row, self.work)
         xp.exp(self.work, self.work2)
         xp.dot(self.ones, self.work2, self.total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nncli.autograd.flat import Flat
 from nncli.backend import Array, xp
 from nncli.optimizers.base import Optimizer
 from nncli.signature import Fraction, NonNegative, PositiveFloat
@@ -24,10 +25,11 @@ class Adam(Optimizer, name="adam"):
         beta2: Share of v that stays.
         eps: Added to the root.
         weight_decay: Share of p that is added to its gradient.
+        decay_bias_and_norm: Whether biases and norms decay too, as in PyTorch.
     """
 
     slots = ("first_moment", "second_moment")
-    works = 2
+    works = 1
 
     def __init__(
         self,
@@ -36,17 +38,19 @@ class Adam(Optimizer, name="adam"):
         beta2: Fraction = 0.999,
         eps: PositiveFloat = 1e-8,
         weight_decay: NonNegative = 0.0,
+        decay_bias_and_norm: bool = True,
     ) -> None:
         self.lr = lr
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps
         self.weight_decay = weight_decay
+        self.decay_bias_and_norm = decay_bias_and_norm
 
-    def start(self, values: Array, grads: Array) -> None:
+    def start(self, flat: Flat) -> None:
         """Make the scalars as arrays: NumPy takes those faster than Python's."""
-        super().start(values, grads)
-        dtype = values.dtype
+        super().start(flat)
+        dtype = flat.values.dtype
         self._new1, self._keep2, self._new2, self._size, self._eps = (
             xp.asarray(number, dtype)
             for number in (1 - self.beta1, self.beta2, 1 - self.beta2, 0.0, 0.0)
@@ -63,12 +67,7 @@ class Adam(Optimizer, name="adam"):
 
     def update(self, *arrays: Array) -> None:
         """Move one chunk."""
-        values, grads, m, v, g, work = arrays
-        if self.weight_decay:
-            xp.multiply(values, self.weight_decay, out=g)
-            xp.add(g, grads, g)
-        else:
-            g = grads
+        values, g, m, v, work = arrays
         xp.subtract(g, m, work)
         xp.multiply(work, self._new1, work)
         xp.add(m, work, m)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
+from nncli.autograd.flat import Flat
 from nncli.backend import Array, xp
 from nncli.registry import Component
 
@@ -16,42 +18,86 @@ CHUNK = 16_384
 class Optimizer(Component, family="optimizer"):
     """Moves parameters against their gradient, in place, over one flat array.
 
+    Weight decay is done here, for all members: coupled, g ← g + weight_decay·p before
+    the update; decoupled, p ← p − lr·weight_decay·p (Loshchilov and Hutter 2019).
+
     Class attributes:
         slots: Names of the arrays, as long as the parameters, that are remembered
             from step to step; zero at first; part of a checkpoint.
         works: How many arrays of scratch space ``update`` wants.
+        decoupled: Which of both kinds of weight decay it has.
+        full_batch: It only works where every step sees all rows (see ``minimize``).
 
     Attributes:
         lr: The learning rate before the schedule changes it.
+        weight_decay: The factor of the decay; 0 for none.
+        decay_bias_and_norm: Whether parameters with one axis decay as well.
         steps: How many steps were made.
         state: The remembered arrays by name.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
     works: ClassVar[int] = 1
+    decoupled: ClassVar[bool] = False
+    full_batch: ClassVar[bool] = False
 
     lr: float
+    weight_decay: float = 0.0
+    decay_bias_and_norm: bool = True
     steps: int = 0
     state: dict[str, Array]
 
-    def start(self, values: Array, grads: Array) -> None:
-        """Bind to the flat parameters (P,) and their flat gradients (P,)."""
+    def start(self, flat: Flat) -> None:
+        """Bind to the parameters of a network."""
         self.steps = 0
-        self.state = {name: xp.zeros_like(values) for name in self.slots}
-        scratch = xp.empty((self.works, min(CHUNK, values.size)), values.dtype)
-        arrays = [values, grads, *self.state.values()]
-        self._chunks = []
-        for begin in range(0, values.size, CHUNK):
-            parts = [array[begin : begin + CHUNK] for array in arrays]
-            works = [row[: parts[0].size] for row in scratch]
-            self._chunks.append((*parts, *works))
+        self.flat = flat
+        self.state = {name: xp.zeros_like(flat.values) for name in self.slots}
+        size = flat.values.size
+        scratch = xp.empty((1 + self.works, min(CHUNK, size)), flat.values.dtype)
+        self._coupled = scratch[0]
+        self._chunks: list[tuple[bool, tuple[Array, ...]]] = []
+        cut = size if self.decay_bias_and_norm else flat.weights
+        for begin, end, decays in ((0, cut, True), (cut, size, False)):
+            for start in range(begin, end, CHUNK):
+                part = slice(start, min(start + CHUNK, end))
+                self._chunks.append(
+                    (decays and bool(self.weight_decay), self._views(part, scratch[1:]))
+                )
+
+    def _views(self, part: slice, scratch: Array) -> tuple[Array, ...]:
+        arrays = (self.flat.values, self.flat.grads, *self.state.values())
+        views = [array[part] for array in arrays]
+        return (*views, *(row[: views[0].size] for row in scratch))
 
     def step(self, lr: float) -> None:
         """Make one step with a learning rate."""
         self.steps += 1
         self.prepare(lr)
-        for arrays in self._chunks:
+        for decays, arrays in self._chunks:
+            if decays:
+                arrays = self._decay(lr, arrays)
             self.update(*arrays)
+
+    def _decay(self, lr: float, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        values, grads, *rest = arrays
+        work = self._coupled[: values.size]
+        if self.decoupled:
+            xp.multiply(values, 1 - lr * self.weight_decay, out=values)
+            return arrays
+        xp.multiply(values, self.weight_decay, out=work)
+        xp.add(work, grads, work)
+        return (values, work, *rest)
+
+    def minimize(self, lr: float, objective: Callable[[], float]) -> None:
+        """Make one step that may look at several points; for ``full_batch`` members.
+
+        Args:
+            lr: The learning rate.
+            objective: Computes the loss at the parameters as they are now, and
+                their gradients.
+        """
+        objective()
+        self.step(lr)
 
     @abstractmethod
     def prepare(self, lr: float) -> None:

@@ -19,10 +19,11 @@ class Sgd(Optimizer, name="sgd"):
         momentum: Share of v that stays; 0 is plain gradient descent.
         nesterov: Look ahead along v; needs momentum > 0.
         weight_decay: Share of p that is added to its gradient.
+        decay_bias_and_norm: Whether biases and norms decay too, as in PyTorch.
     """
 
     slots = ("velocity",)
-    works = 2
+    works = 1
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Sgd(Optimizer, name="sgd"):
         momentum: Fraction = 0.0,
         nesterov: bool = False,
         weight_decay: NonNegative = 0.0,
+        decay_bias_and_norm: bool = True,
     ) -> None:
         if nesterov and not momentum:
             raise ArgumentError("nesterov needs momentum > 0, got momentum 0.")
@@ -37,6 +39,7 @@ class Sgd(Optimizer, name="sgd"):
         self.momentum = momentum
         self.nesterov = nesterov
         self.weight_decay = weight_decay
+        self.decay_bias_and_norm = decay_bias_and_norm
 
     def prepare(self, lr: float) -> None:
         """Keep the learning rate."""
@@ -44,12 +47,7 @@ class Sgd(Optimizer, name="sgd"):
 
     def update(self, *arrays: Array) -> None:
         """Move one chunk."""
-        values, grads, velocity, g, work = arrays
-        if self.weight_decay:
-            xp.multiply(values, self.weight_decay, out=g)
-            xp.add(g, grads, g)
-        else:
-            g = grads
+        values, g, velocity, work = arrays
         direction = g
         if self.momentum:
             xp.multiply(velocity, self.momentum, out=velocity)

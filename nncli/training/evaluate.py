@@ -37,7 +37,7 @@ class Evaluator:
             xp.zeros((classes, classes), int) if confusion and self.labelled else None
         )
         size = max(experiment.batch_size, MIN_BATCH)
-        self.batches = Batches(part.x, part.targets, size)
+        self.batches = Batches(part.x, part.targets, size, weights=part.weights)
         self._plans: dict[int, tuple[Replay, Array, Array]] = {}
 
     def run(self) -> dict[str, float | None]:
@@ -70,7 +70,7 @@ class Evaluator:
         with no_grad(), record() as steps:
             outputs = self.network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
-                loss = self.loss(outputs, batch.targets)
+                loss = self.loss(outputs, batch.targets, batch.weights)
         plan = (Replay(steps, None, []), outputs.data, loss.data)
         self._plans[batch.rows] = plan
         return plan

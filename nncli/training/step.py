@@ -68,7 +68,7 @@ class TrainingStep:
         with record() as steps:
             outputs = self.network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
-                loss = self.loss(outputs, batch.targets)
+                loss = self.loss(outputs, batch.targets, batch.weights)
             objective = self.network.with_prices(loss)
         replay = Replay(steps, objective, self.network.flat.leaves)
         return replay, objective.data

@@ -47,7 +47,7 @@ class Trainer:
         self.total_steps = self.epochs * experiment.steps_per_epoch
         train = experiment.parts["train"]
         size = experiment.batch_size
-        self.batches = Batches(train.x, train.targets, size, config.seed)
+        self.batches = Batches(train.x, train.targets, size, config.seed, train.weights)
         self.step = TrainingStep(
             experiment.network,
             experiment.loss,

@@ -89,7 +89,7 @@ def _peak(rows: int) -> int:
     layers = [Dense(32, l2=1e-3), BatchNorm(), Relu(), Dropout(0.3), Dense(5)]
     network = Network(layers, (8,), Streams(0), np.dtype(np.float32))
     optimizer = Adam()
-    optimizer.start(network.flat.values, network.flat.grads)
+    optimizer.start(network.flat)
     step = TrainingStep(network, SoftmaxCrossEntropy(), optimizer, clip_norm=1.0)
     rng = np.random.default_rng(0)
     x = Tensor(rng.normal(size=(rows, 8)).astype(np.float32))
