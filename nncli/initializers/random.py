@@ -104,3 +104,31 @@ class HeUniform(Initializer, name="he_uniform"):
         """Draw uniform numbers."""
         bound = math.sqrt(6 / fan_in)
         return rng.uniform(-bound, bound, shape)
+
+
+class LecunNormal(Initializer, name="lecun_normal"):
+    """w ~ N(0, 1 / fan_in): keeps variances through linear and SELU layers.
+
+    Not truncated; Keras cuts its ``lecun_normal`` at two standard deviations.
+    Source: LeCun et al. 1998, "Efficient BackProp", section 4.6.
+    """
+
+    def sample(
+        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> Array:
+        """Draw normal numbers."""
+        return rng.normal(0.0, math.sqrt(1 / fan_in), shape)
+
+
+class LecunUniform(Initializer, name="lecun_uniform"):
+    """w ~ U(−a, a) with a = √(3 / fan_in): the variance 1 / fan_in.
+
+    Source: LeCun et al. 1998, "Efficient BackProp", section 4.6.
+    """
+
+    def sample(
+        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
+    ) -> Array:
+        """Draw uniform numbers."""
+        bound = math.sqrt(3 / fan_in)
+        return rng.uniform(-bound, bound, shape)
