@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nncli.backend import DTYPES, Array
+from nncli.backend import DTYPES, Array, Shape
 from nncli.config.load import Loaded
 from nncli.config.schema import Config
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
-from nncli.errors import DataError, Problem, ShapeError
+from nncli.errors import ConfigError, DataError, Problem, ShapeError
 from nncli.layers.base import Layer, LayerError
 from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
@@ -58,7 +58,6 @@ class Experiment:
     """
 
     config: Config
-    parts: dict[str, Part]
     classes: tuple[str, ...] | None
     transforms: list[Transform]
     network: Network
@@ -66,10 +65,10 @@ class Experiment:
     optimizer: Optimizer
     schedule: Schedule
     metrics: list[Metric]
-    data_sha256: str
     streams: Streams
     fused: str = ""
-    tables: dict[str, Table] = field(default_factory=dict)
+    data_sha256: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
 
     @property
     def batch_size(self) -> int:
@@ -112,55 +111,86 @@ class Experiment:
 
 
 def build(loaded: Loaded) -> Experiment:
-    """Make everything that a config describes.
+    """Make everything that a config describes, data included.
 
     Raises:
         ConfigError: Parts of the config do not fit each other or the data.
         DataError: The data cannot be read.
     """
     config = loaded.config
-    problems: list[Problem] = []
     table = config.dataset.load(stream(config.seed, "data"))
     _check_table(table, config)
     try:
-        rng = stream(config.seed, "split")
-        tables = split_table(table, config.split, rng)
-    except DataError as error:
-        text = str(error).removeprefix("split: ")
-        raise loaded.document.error([Problem(("split",), text)]) from None
+        tables = _split(table, config)
+        experiment = assemble(config, table.x.shape[1:], table.classes)
+        take(experiment, tables)
+    except ConfigError as error:
+        raise loaded.document.error(error.problems) from None
+    experiment.data_sha256 = _digest(table)
+    return experiment
+
+
+def assemble(
+    config: Config, input_shape: Shape, classes: tuple[str, ...] | None
+) -> Experiment:
+    """Make what a config describes for rows of a shape, without the rows.
+
+    Raises:
+        ConfigError: The layers do not fit each other.
+    """
     streams = Streams(config.seed)
     layers, loss, fused = _fuse(config)
-    shape = table.x.shape[1:]
     try:
-        network = Network(layers, shape, streams, DTYPES[config.precision])
+        network = Network(layers, input_shape, streams, DTYPES[config.precision])
     except LayerError as error:
         problem = Problem(("layers", *error.path), f"{error.name}: {error}")
-        raise loaded.document.error([problem]) from None
-    experiment = Experiment(
-        config,
-        {},
-        table.classes,
-        config.transforms,
-        network,
-        loss,
-        config.optimizer,
-        config.schedule,
-        config.metrics,
-        _digest(table),
-        streams,
-        fused,
-        tables,
+        raise ConfigError([problem]) from None
+    config.optimizer.start(network.flat)
+    return Experiment(
+        config=config,
+        classes=classes,
+        transforms=config.transforms,
+        network=network,
+        loss=loss,
+        optimizer=config.optimizer,
+        schedule=config.schedule,
+        metrics=config.metrics,
+        streams=streams,
+        fused=fused,
     )
-    problems.extend(_misfits(config, table, network, loss))
+
+
+def take(
+    experiment: Experiment, tables: dict[str, Table], *, fit: bool = True
+) -> None:
+    """Give an experiment its rows.
+
+    Args:
+        experiment: What shall train or score them.
+        tables: The parts by name; ``train`` among them.
+        fit: Fit the transforms on the training part, rather than use them as they are.
+
+    Raises:
+        ConfigError: The rows do not fit the network, the loss or the metrics.
+    """
+    train = tables["train"]
+    problems = _misfits(experiment, train)
     if problems:
-        raise loaded.document.error(problems)
-    _fit_transforms(config.transforms, tables["train"])
+        raise ConfigError(problems)
+    if fit:
+        _fit_transforms(experiment.transforms, train)
     experiment.parts = {name: experiment.prepare(t) for name, t in tables.items()}
     lonely = _lonely_row(experiment)
     if lonely:
-        raise loaded.document.error([lonely])
-    experiment.optimizer.start(network.flat)
-    return experiment
+        raise ConfigError([lonely])
+
+
+def _split(table: Table, config: Config) -> dict[str, Table]:
+    try:
+        return split_table(table, config.split, stream(config.seed, "split"))
+    except DataError as error:
+        text = str(error).removeprefix("split: ")
+        raise ConfigError([Problem(("split",), text)]) from None
 
 
 def _check_table(table: Table, config: Config) -> None:
@@ -183,10 +213,9 @@ def _fuse(config: Config) -> tuple[list[Layer], Loss, str]:
     return config.layers, loss, ""
 
 
-def _misfits(
-    config: Config, table: Table, network: Network, loss: Loss
-) -> list[Problem]:
+def _misfits(experiment: Experiment, table: Table) -> list[Problem]:
     """Find what does not fit between data, network, loss and metrics."""
+    config, network, loss = experiment.config, experiment.network, experiment.loss
     problems = []
     refusal = loss.refuses(network.output)
     if refusal:

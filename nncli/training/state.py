@@ -56,6 +56,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
     meta = {
         "config": spec_of(experiment.config),
         "classes": experiment.classes,
+        "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
         "generators": {"dropout": experiment.streams.dropout.bit_generator.state},
