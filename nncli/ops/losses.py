@@ -201,7 +201,7 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
     def forward(self, scores: Array, labels: Array, out: Array) -> None:
         """Write the mean of ln Σ e^(z − m) − (z[t] − m)."""
         z = classes_first(scores)
-        xp.maximum.reduce(z, 0, None, self.row)
+        xp.maximum.reduce(z, axis=0, out=self.row)
         xp.subtract(z, self.row, self.work)
         xp.exp(self.work, self.work2)
         xp.dot(self.ones, self.work2, self.total)
