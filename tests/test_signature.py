@@ -237,6 +237,10 @@ def test_nearest_name_is_suggested(name: str, text: str) -> None:
     assert nearest(name, NAMES) == text
 
 
+def test_nearest_name_is_suggested_as_it_is_written() -> None:
+    assert nearest("swish", ["GELU", "SWISH"]) == "Did you mean 'SWISH'?"
+
+
 SHOWN: list[tuple[Any, str]] = [
     (None, "nothing (null)"),
     (True, "true"),
