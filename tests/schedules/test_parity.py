@@ -14,6 +14,7 @@ from nncli.schedules.decay import Constant, Cosine, InverseTime, Step
 from tests.parity import without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 
 pytestmark = pytest.mark.parity
 
