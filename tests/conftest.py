@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.command import Command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -35,3 +41,34 @@ def write_config(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def command(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Command:
+    """Return a function that runs a command inside this process, as if piped."""
+    from tests.command import Command
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return Command(capsys, tmp_path / "runs")
+
+
+@pytest.fixture
+def own_registries() -> Iterator[None]:
+    """Forget, after the test, every component and op that it added."""
+    import nncli.config.schema  # noqa: F401 - imports every family
+    from nncli.autograd.function import FUNCTIONS
+    from nncli.registry import FAMILIES
+
+    modules = set(sys.modules)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(FUNCTIONS.temporary())
+        for family in FAMILIES.values():
+            stack.enter_context(family.registry.temporary())
+        yield
+    for name in set(sys.modules) - modules:
+        if name.startswith("nncli_plugin_"):
+            del sys.modules[name]

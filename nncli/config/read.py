@@ -162,6 +162,7 @@ _HINTS = {
     "cannot start any token": "Quote a text that begins with this sign.",
     "expected <block end>": "Let what belongs together begin in the same column.",
     "end of stream": "Close the quotation mark.",
+    "expected the node content": "Put a value here, or close the bracket before.",
     "expected ',' or": "Close the bracket, or put a comma between its items.",
 }
 

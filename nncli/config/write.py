@@ -19,6 +19,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
     style = None if isinstance(scalar(value), str) else "'"
+    if not value.isprintable():
+        # Only this style escapes every kind of line break.
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

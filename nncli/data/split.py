@@ -63,7 +63,8 @@ def _assign(groups: Array, shares: list[float], rng: np.random.Generator) -> Arr
     """Return 0 (rest), 1, 2, ... for each row, drawn within each group.
 
     Each part gets round(share·N) rows, a group as near to its share of them as whole
-    rows allow: its quota rounded down, the left-over to the largest remainders.
+    rows allow: its quota rounded down, the left-over to the largest remainders among
+    the groups that have a row left.
     """
     part = np.zeros(len(groups), int)
     names, sizes = np.unique(groups, return_counts=True)
@@ -71,11 +72,12 @@ def _assign(groups: Array, shares: list[float], rng: np.random.Generator) -> Arr
     taken = np.zeros(len(names), int)
     for number, share in enumerate(shares, start=1):
         quota = share * sizes
-        counts = np.floor(quota).astype(int)
+        left = sizes - taken
+        counts = np.minimum(np.floor(quota).astype(int), left)
         missing = round(share * len(groups)) - int(counts.sum())
         by_remainder = np.argsort(counts - quota, kind="stable")
-        counts[by_remainder[: max(0, missing)]] += 1
-        counts = np.minimum(counts, sizes - taken)
+        with_room = by_remainder[(counts < left)[by_remainder]]
+        counts[with_room[: max(0, missing)]] += 1
         for group, count in enumerate(counts):
             begin = taken[group]
             part[orders[group][begin : begin + count]] = number

@@ -8,6 +8,7 @@ import numpy as np
 
 from nncli.backend import check_memory
 from nncli.data.base import Dataset, Table
+from nncli.errors import ArgumentError
 from nncli.signature import NonNegative, Positive
 
 
@@ -111,7 +112,7 @@ class Linear(Dataset, name="linear"):
 
     Args:
         samples: Number of rows.
-        coefficients: One factor for each input.
+        coefficients: One factor for each input; by default 2 and -1.
         intercept: The value at x = 0.
         noise: Standard deviation of what is added to y.
     """
@@ -125,6 +126,8 @@ class Linear(Dataset, name="linear"):
         intercept: float = 0.5,
         noise: NonNegative = 0.1,
     ) -> None:
+        if coefficients is not None and not coefficients:
+            raise ArgumentError("expected at least one coefficient, got none.")
         self.samples = samples
         self.coefficients = coefficients or [2.0, -1.0]
         self.intercept = intercept

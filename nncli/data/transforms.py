@@ -16,7 +16,9 @@ class Standardize(Transform, name="standardize"):
     def fit(self, x: Array) -> None:
         """Learn mean and (biased) standard deviation."""
         std = x.std(axis=0)
-        self.state = {"mean": x.mean(axis=0), "std": xp.where(std > 0, std, 1.0)}
+        # Of equal values the mean, and so the deviation, may be off by rounding.
+        varies = (x.max(axis=0) > x.min(axis=0)) & (std > 0)
+        self.state = {"mean": x.mean(axis=0), "std": xp.where(varies, std, 1.0)}
 
     def __call__(self, x: Array) -> Array:
         """Return (x − mean) / std."""

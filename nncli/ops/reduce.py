@@ -74,4 +74,7 @@ def _axes(axis: int | Shape | None, ndim: int, name: str) -> Shape:
         raise ShapeError(
             f"{name}: expected axes of an array with {ndim} axes, got {axis}."
         )
-    return tuple(sorted(i % ndim for i in chosen))
+    axes = sorted(i % ndim for i in chosen)
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"{name}: expected different axes, got {axis}.")
+    return tuple(axes)

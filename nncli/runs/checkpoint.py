@@ -36,7 +36,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     from safetensors.numpy import save
 
     arrays = {
-        name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()
+        name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()
     }
     meta = json.dumps(checkpoint.meta, sort_keys=True, allow_nan=False)
     if len(meta) > MAX_META_BYTES:
@@ -72,7 +72,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise RunError(f"{path}: expected a checkpoint, found nothing.") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        # AttributeError: safetensors looks up types that NumPy does not have.
         raise RunError(
             f"{path}: expected a checkpoint (safetensors), got: {error}."
         ) from None

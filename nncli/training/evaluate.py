@@ -50,6 +50,8 @@ class Evaluator:
         """
         for metric in self.metrics:
             metric.reset()
+        if self.confusion is not None:
+            self.confusion.fill(0)
         total = 0.0
         with xp.errstate(all="ignore"):
             for batch in self.batches.epoch(0):

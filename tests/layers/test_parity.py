@@ -24,6 +24,7 @@ from nncli.streams import Streams
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 
 pytestmark = pytest.mark.parity
 

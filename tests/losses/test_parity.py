@@ -15,6 +15,7 @@ from nncli.losses.base import Loss
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 functional = torch.nn.functional
 
 pytestmark = pytest.mark.parity

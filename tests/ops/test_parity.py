@@ -17,6 +17,7 @@ from nncli.ops import elementwise, losses, matmul, norm, reduce, shape, softmax
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 functional = torch.nn.functional
 
 pytestmark = pytest.mark.parity

@@ -22,6 +22,7 @@ from nncli.training.step import TrainingStep
 from tests.parity import TRAINED, assert_agrees, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 
 pytestmark = pytest.mark.parity
 

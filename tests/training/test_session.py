@@ -1,0 +1,396 @@
+"""Session: what a run begins with, and what is accepted of one that goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nncli.build import build
+from nncli.config.load import load_config
+from nncli.errors import NncliError, RunError, UsageError
+from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nncli.runs.directory import RunDirectory
+from nncli.training.session import create_run, restore_checkpoint, resume_run
+from nncli.training.state import Progress, capture, restore
+from nncli.training.trainer import Trainer
+from tests.conftest import SMALL
+from tests.training.jobs import StopAt, assert_same_bits, experiment, run_of, state_of
+
+NOISY = "layers=[{type: dense, units: 6}, batch_norm, relu, dropout, "
+NOISY += "{type: dense, units: 2}]"
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> RunDirectory:
+    """Return a run that was interrupted in its third epoch."""
+    made, run = run_of(tmp_path, NOISY, "transforms=[standardize]")
+    Trainer(made, run, [StopAt(10)]).fit()
+    return run
+
+
+Change = Callable[[Checkpoint], object]
+
+
+def changed(run: RunDirectory, change: Change) -> Path:
+    """Change the last checkpoint of a run, digest included."""
+    checkpoint = load_checkpoint(run.last)
+    change(checkpoint)
+    save_checkpoint(run.last, checkpoint)
+    return run.last
+
+
+def refused(run: RunDirectory, change: Change) -> str:
+    """Return the message with which a changed checkpoint is refused."""
+    path = changed(run, change)
+    with pytest.raises(NncliError) as caught:
+        restore_checkpoint(path, allow_plugins=False)
+    with pytest.raises(type(caught.value)):
+        resume_run(run, [], allow_plugins=False)
+    assert str(caught.value)
+    return str(caught.value)
+
+
+def test_run_begins_with_all_its_files(
+    tmp_path: Path, write_config: Callable[[str], Path]
+) -> None:
+    text = f"# a comment\n{SMALL}"
+    loaded = load_config(write_config(text), [])
+    made = build(loaded)
+    run = create_run(made, loaded, tmp_path / "runs", ["nncli", "train", "x"])
+    assert run.path.name == "small-1"
+    assert run.config.read_text(encoding="utf-8") == text
+    assert run.metrics.read_bytes() == b""
+    assert not run.best.exists()
+    manifest = json.loads(run.manifest.read_text(encoding="utf-8"))
+    assert manifest["command"] == ["nncli", "train", "x"]
+    assert manifest["seed"] == 3
+    assert manifest["data_sha256"] == made.data_sha256
+    assert {"nncli", "python", "numpy", "blas", "threads", "cpus"} <= set(manifest)
+    first = load_checkpoint(run.last)
+    assert first.meta["progress"] == dataclasses.asdict(Progress())
+    assert_same_bits(first.arrays, capture(made, Progress()).arrays)
+
+
+@pytest.mark.parametrize("which", ["config", "resolved"])
+@pytest.mark.parametrize("changes", [[], ["optimizer.lr=0.5", "name=other"]])
+def test_run_keeps_a_config_that_makes_the_same_experiment(
+    tmp_path: Path,
+    write_config: Callable[[str], Path],
+    which: str,
+    changes: list[str],
+) -> None:
+    # Without a name of its own, a config is called after its file.
+    loaded = load_config(write_config(SMALL.replace("name: small\n", "")), changes)
+    made = build(loaded)
+    run = create_run(made, loaded, tmp_path / "runs", [])
+    again = build(load_config(getattr(run, which), []))
+    assert again.config.name == made.config.name == ("other" if changes else "config")
+    meta, expected = (capture(part, Progress()).meta for part in (again, made))
+    assert meta == expected
+    assert_same_bits(
+        capture(again, Progress()).arrays, capture(made, Progress()).arrays
+    )
+
+
+def test_run_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, checkpoint: Checkpoint) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nncli.training.session.save_checkpoint", full)
+    with pytest.raises(OSError, match="No space"):
+        run_of(tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_restored_experiment_is_as_it_was_left(stopped: RunDirectory) -> None:
+    saved = load_checkpoint(stopped.last)
+    restored = restore_checkpoint(stopped.last, allow_plugins=False)
+    assert restored.progress.step == 10
+    again = capture(restored.experiment, restored.progress)
+    assert json.loads(json.dumps(again.meta)) == saved.meta
+    assert_same_bits(again.arrays, saved.arrays)
+    assert any(name.startswith("transforms.0.") for name in again.arrays)
+    assert any(name.startswith("optimizer.") for name in again.arrays)
+    assert "layers.1.running_mean" in again.arrays
+
+
+def test_captured_state_is_a_copy() -> None:
+    made = experiment()
+    before = capture(made, Progress())
+    made.network.flat.values += 1
+    after = capture(made, Progress())
+    assert not np.array_equal(
+        before.arrays["layers.0.weight"], after.arrays["layers.0.weight"]
+    )
+
+
+def test_resume_drops_rows_after_the_checkpoint(stopped: RunDirectory) -> None:
+    kept = stopped.metrics.read_bytes()
+    for text in ('{"epoch": 3, "lost": 1}\n', '{"epoch": 4'):
+        with stopped.metrics.open("a", encoding="utf-8") as file:
+            file.write(text)
+    resume_run(stopped, [], allow_plugins=False)
+    assert stopped.metrics.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    "override", ["optimizer.lr=1", "training.epochs", "training={}", "seed=1", "x"]
+)
+def test_resume_changes_nothing_but_epochs(
+    stopped: RunDirectory, override: str
+) -> None:
+    before = stopped.config.read_bytes()
+    if override == "training.epochs":
+        override += "=0"
+    with pytest.raises(NncliError):
+        resume_run(stopped, ["training.epochs=9", override], allow_plugins=False)
+    assert stopped.config.read_bytes() == before
+    assert load_checkpoint(stopped.last).meta["config"]["training"]["epochs"] == 5
+
+
+def finished(tmp_path: Path, *overrides: str) -> RunDirectory:
+    made, run = run_of(tmp_path, *overrides)
+    Trainer(made, run).fit()
+    run.summary.write_text("{}", encoding="utf-8")
+    return run
+
+
+@pytest.mark.parametrize("changes", [[], ["training.epochs=5"], ["training.epochs=2"]])
+def test_resume_of_a_finished_run_says_how_to_go_on(
+    tmp_path: Path, changes: list[str]
+) -> None:
+    run = finished(tmp_path)
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    with pytest.raises(UsageError, match=r"training\.epochs=10"):
+        resume_run(run, changes, allow_plugins=False)
+    assert before == {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+
+
+def test_resume_of_a_run_that_stopped_early_asks_for_a_new_one(tmp_path: Path) -> None:
+    stopping = "training.early_stopping={patience: 1, min_delta: 10}"
+    run = finished(tmp_path, stopping)
+    for changes in ([], ["training.epochs=50"]):
+        with pytest.raises(UsageError, match=r"stopped early.*patience"):
+            resume_run(run, changes, allow_plugins=False)
+
+
+def test_resume_finishes_a_run_that_only_lacks_its_summary(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    run.summary.unlink()
+    assert resume_run(run, [], allow_plugins=False).progress.epoch == 5
+
+
+def test_resume_with_more_epochs_keeps_them_if_it_is_killed_at_once(
+    tmp_path: Path,
+) -> None:
+    run = finished(tmp_path)
+    resume_run(run, ["training.epochs=8"], allow_plugins=False)
+    again = resume_run(run, [], allow_plugins=False)
+    assert again.experiment.config.training.epochs == 8
+    assert "epochs: 8" in run.config.read_text(encoding="utf-8")
+    assert "epochs: 8" in run.resolved.read_text(encoding="utf-8")
+
+
+def test_resume_with_more_epochs_gives_the_bits_of_one_go(tmp_path: Path) -> None:
+    run = finished(tmp_path, NOISY)
+    restored = resume_run(run, ["training.epochs=9"], allow_plugins=False)
+    longer = Trainer(restored.experiment, run)
+    longer.progress = restored.progress
+    longer.fit()
+    whole = Trainer(experiment(NOISY, "training.epochs=9"), None)
+    whole.fit()
+    assert_same_bits(state_of(longer), state_of(whole))
+
+
+def set_config(**values: Any) -> Change:
+    return lambda checkpoint: checkpoint.meta["config"].update(values)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+DENSE = {"type": "dense"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"layers": [{**DENSE, "units": 10**12}]},
+        {"layers": [{**DENSE, "units": 10**30}]},
+        {"layers": [{**DENSE, "units": 10**6}, {**DENSE, "units": 10**6}]},
+        {"layers": [{**DENSE, "units": -1}]},
+        {"layers": nested(900)},
+        {"layers": [{**DENSE, "units": nested(900)}]},
+        {"optimizer": {"type": {"type": {"type": nested(800)}}}},
+        {"layers": []},
+        {"layers": None},
+        {"layers": ["os.system"]},
+        {"layers": [{**DENSE, "units": 3}]},
+        {"dataset": {"type": "xor", "samples": 10**12}},
+        {"dataset": {"type": "xor", "samples": 1e30}},
+        {"dataset": {"type": "xor", "noise": 10**400}},
+        {"dataset": {"type": "xor", "samples": 21, "noise": 0.3}},
+        {"split": {"validation": 0.999}},
+        {"seed": -1},
+        {"seed": 2**70},
+        {"precision": "float16"},
+        {"precision": "float64"},
+        {"optimizer": "sgd"},
+        {"transforms": ["scale"]},
+        {"training": {"epochs": 5, "batch_size": 3}},
+        {"training": {"epochs": 0}},
+        {"unknown": 1},
+        {"plugins": "a.py"},
+        {"plugins": [1]},
+        {"name": "../../etc"},
+    ],
+    ids=lambda values: json.dumps(values)[:50],
+)
+def test_checkpoint_with_an_odd_config_is_refused_and_takes_no_memory(
+    stopped: RunDirectory, values: dict[str, Any]
+) -> None:
+    tracemalloc.start()
+    try:
+        message = refused(stopped, set_config(**values))
+        assert tracemalloc.get_traced_memory()[1] < 1e8
+    finally:
+        tracemalloc.stop()
+    assert len(message) < 3000
+
+
+def test_checkpoint_that_names_plugins_runs_none(
+    stopped: RunDirectory, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "evil.py"
+    plugin.write_text("from pathlib import Path\nPath(__file__ + '.ran').touch()\n")
+    change = set_config(plugins=[str(plugin)])
+    assert "--allow-plugins" in refused(stopped, change)
+    with pytest.raises(UsageError) as caught:
+        restore_checkpoint(stopped.last, allow_plugins=False)
+    assert caught.value.exit_code == 2
+    assert not Path(f"{plugin}.ran").exists()
+
+
+def set_progress(**values: Any) -> Change:
+    return lambda checkpoint: checkpoint.meta["progress"].update(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epoch": -1},
+        {"epoch": "3"},
+        {"epoch": 10**30},
+        {"epoch": 1.5},
+        {"epoch": None},
+        {"step": 11},
+        {"batch": 4, "step": 12},
+        {"batch": 10**9},
+        {"rows": -1},
+        {"rows": 10**9},
+        {"best": "low"},
+        {"best": [1]},
+        {"stopped": "no"},
+        {"surprise": 1},
+        {"arguments": {}},
+    ],
+    ids=str,
+)
+def test_checkpoint_with_odd_progress_is_refused(
+    stopped: RunDirectory, values: dict[str, Any]
+) -> None:
+    if "rows" in values and values["rows"] > 0:
+        # Only the log of the run can tell.
+        changed(stopped, set_progress(**values))
+        with pytest.raises(RunError, match="rows"):
+            resume_run(stopped, [], allow_plugins=False)
+    else:
+        message = refused(stopped, set_progress(**values))
+        assert "expected" in message or "unknown key" in message
+
+
+@pytest.mark.parametrize("value", [None, "x", [], 3, {}, {"state": 1}, True])
+@pytest.mark.parametrize(
+    "key", ["config", "progress", "generators", "optimizer_steps", "data_sha256"]
+)
+def test_checkpoint_with_odd_meta_is_refused(
+    stopped: RunDirectory, key: str, value: Any
+) -> None:
+    if key == "optimizer_steps" and value in (3, True):
+        value = -1
+    if key == "progress" and value == {}:
+        value = {"step": 1}
+    refused(stopped, lambda checkpoint: checkpoint.meta.update({key: value}))
+    refused(stopped, lambda checkpoint: checkpoint.meta.pop(key))
+
+
+@pytest.mark.parametrize("value", [None, "a", -1, 2**128, 10**400, [], {}])
+@pytest.mark.parametrize("key", ["state", "inc"])
+def test_checkpoint_with_an_odd_generator_is_refused(
+    stopped: RunDirectory, key: str, value: Any
+) -> None:
+    def change(checkpoint: Checkpoint) -> None:
+        checkpoint.meta["generators"]["dropout"]["state"][key] = value
+
+    refused(stopped, change)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layers.0.weight",
+        "layers.1.running_mean",
+        "optimizer.moment",
+        "transforms.0.mean",
+    ],
+)
+def test_checkpoint_with_odd_arrays_is_refused_by_name(
+    stopped: RunDirectory, name: str
+) -> None:
+    arrays = load_checkpoint(stopped.last).arrays
+    if name == "optimizer.moment":
+        name = next(key for key in arrays if key.startswith("optimizer."))
+    whole = arrays[name]
+    for odd in (whole[:1], whole.astype(np.int32), whole[None], None):
+
+        def change(checkpoint: Checkpoint, odd: Any = odd) -> None:
+            checkpoint.arrays.pop(name, None)
+            if odd is not None:
+                checkpoint.arrays[name] = odd
+
+        assert name in refused(stopped, change)
+
+
+def test_checkpoint_of_other_data_is_refused(
+    stopped: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.build._digest", lambda table: "another")
+    with pytest.raises(RunError, match=r"dataset xor.*Bring back the old data"):
+        restore_checkpoint(stopped.last, allow_plugins=False)
+
+
+def test_data_digest_sees_every_number() -> None:
+    first = experiment()
+    assert experiment("training.epochs=9").data_sha256 == first.data_sha256
+    for override in ("seed=4", "dataset.noise=0.30000001", "dataset.samples=21"):
+        assert experiment(override).data_sha256 != first.data_sha256
+
+
+def test_restore_gives_the_place_in_the_training(stopped: RunDirectory) -> None:
+    made = experiment(NOISY, "transforms=[standardize]")
+    at = restore(made, load_checkpoint(stopped.last))
+    assert (at.epoch, at.batch, at.step, at.rows) == (2, 2, 10, 2)
+    assert made.optimizer.steps == 10
