@@ -44,6 +44,6 @@ def check_memory(shape: Shape, dtype: xp.dtype[Any], what: str) -> None:
     limit = _physical_memory() // 2
     if size > limit:
         raise NncliError(
-            f"{what}: expected at most {limit / 2**30:.1f} GiB, half of this machine's "
-            f"memory, got shape {shape} with {size / 2**30:.1f} GiB. Make it smaller."
+            f"{what}: expected at most {limit >> 30:,} GiB, half of this machine's "
+            f"memory, got shape {shape} with {size >> 30:,} GiB. Make it smaller."
         )

@@ -30,6 +30,8 @@ class Function(ABC):
     Class attributes:
         broadcasts: ``backward`` writes gradients in the output's shape, and the
             engine sums them down to each input's shape.
+        differentiable: How many inputs, from the first on, have a derivative; the
+            others are constants such as labels. None for all.
         elementwise: ``backward`` may write its first input's gradient over the
             output's: it reads no element of ``grad`` after writing one that overlaps.
         whole_batch: The value of one row depends on the other rows, so a batch must
@@ -37,6 +39,7 @@ class Function(ABC):
     """
 
     broadcasts: ClassVar[bool] = False
+    differentiable: ClassVar[int | None] = None
     elementwise: ClassVar[bool] = False
     whole_batch: ClassVar[bool] = False
     type_name: ClassVar[str] = ""

@@ -17,7 +17,8 @@ class Tensor:
     """A value, and perhaps the derivative of an objective with respect to it.
 
     Args:
-        data: The value; Python numbers and lists become float32.
+        data: The value; Python numbers and lists become float32, arrays are taken as
+            they are.
         requires_grad: Whether ``backward`` shall fill ``grad``.
 
     Attributes:
@@ -72,8 +73,9 @@ class Tensor:
         return Tensor(self.data)
 
     def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self.grad = None
+        """Set the gradient to zero, in place."""
+        if self.grad is not None:
+            self.grad.fill(0)
 
     def backward(self) -> None:
         """Fill ``grad`` of every leaf with the derivative of this scalar.
@@ -187,7 +189,7 @@ Operand = Tensor | ArrayLike
 
 def _as_array(data: ArrayLike) -> Array:
     array = xp.asarray(data)
-    if array.dtype.kind == "f" and not isinstance(data, np.generic):
+    if array.dtype.kind in "iuf" and not isinstance(data, np.generic):
         return array.astype(xp.float32)
     return array
 
@@ -200,11 +202,17 @@ def apply(function: Function, *inputs: Tensor) -> Tensor:
         NncliError: The inputs have different floating-point types.
     """
     arrays = [tensor.data for tensor in inputs]
-    floats = {array.dtype for array in arrays if array.dtype.kind == "f"}
-    if len(floats) > 1:
+    count = function.differentiable
+    kinds = {array.dtype for array in arrays[:count]}
+    if len(kinds) > 1:
         raise NncliError(
-            f"{function.type_name}: expected one floating-point type, got "
-            f"{' and '.join(sorted(map(str, floats)))}. Convert one of them."
+            f"{function.type_name}: expected tensors of one type, got "
+            f"{' and '.join(sorted(map(str, kinds)))}. Convert one of them."
+        )
+    if count is not None and any(tensor.requires_grad for tensor in inputs[count:]):
+        raise NncliError(
+            f"{function.type_name}: expected targets (and weights) without a gradient, "
+            "got a tensor that requires one. Use its detach()."
         )
     out = function.allocate(*arrays)
     function.forward(*arrays, out)

@@ -134,6 +134,8 @@ class _Walk:
         return value
 
     def component(self, family: type[Component], value: Any, path: Path) -> Any:
+        if isinstance(value, family):
+            return value
         if isinstance(value, str):
             value = {"type": value}
         if not isinstance(value, dict):
@@ -211,6 +213,24 @@ def validate(document: Document) -> Config:
     return config
 
 
+def component_from(family: Any, value: Any) -> Any:
+    """Make a component from what YAML would say, or hand one back as it is.
+
+    Args:
+        family: The base class, for example Layer.
+        value: ``"relu"``, ``{"type": "dense", "units": 3}`` or a component.
+
+    Raises:
+        ArgumentError: With everything that is wrong.
+    """
+    problems: list[Problem] = []
+    made = _Walk(problems).value(family, value, ())
+    if not isinstance(made, family):
+        text = "\n".join(map(str, problems))
+        raise ArgumentError(text or f"expected a {family.kind}, got {show(value)}.")
+    return made
+
+
 def _across(config: Config) -> list[Problem]:
     """Find what is wrong between parts that are right alone."""
     problems = []
@@ -222,10 +242,10 @@ def _across(config: Config) -> list[Problem]:
             f"'.' or '-', got {show(name)}."
         )
         problems.append(Problem(("name",), text))
-    scores = ["loss", *(metric.type_name for metric in config.metrics)]
+    scores = ["loss", *(metric.key for metric in config.metrics)]
     for i, metric in enumerate(config.metrics):
-        if metric.type_name in scores[: i + 1]:
-            text = f"expected each metric only once, got {metric.type_name} again."
+        if metric.key in scores[: i + 1]:
+            text = f"expected each metric only once, got {metric.key} again."
             problems.append(Problem(("metrics", i), text))
     if config.training.monitor not in scores:
         text = f"unknown score {config.training.monitor!r}. "

@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.backend import Array
 from nncli.data.base import Table
-from nncli.errors import DataError
+from nncli.errors import ArgumentError, DataError
 from nncli.signature import Fraction, Section
 
 
@@ -25,6 +25,14 @@ class Split(Section, kind="mapping"):
     validation: Fraction = 0.0
     test: Fraction = 0.0
     stratify: bool = True
+
+    def __post_init__(self) -> None:
+        total = self.validation + self.test
+        if total >= 1:
+            raise ArgumentError(
+                f"expected validation + test below 1, so that rows are left to train "
+                f"on, got {total:g}."
+            )
 
 
 PARTS = ("train", "validation", "test")

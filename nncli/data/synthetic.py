@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 
 from nncli.backend import check_memory
 from nncli.data.base import Dataset, Table
 from nncli.errors import ArgumentError
 from nncli.signature import NonNegative, Positive
+
+Classes = Annotated[int, Ge(2)]
 
 
 class Spiral(Dataset, name="spiral"):
@@ -30,7 +34,7 @@ class Spiral(Dataset, name="spiral"):
     drawn = True
 
     def __init__(
-        self, samples: Positive = 100, classes: Positive = 3, noise: NonNegative = 0.2
+        self, samples: Positive = 100, classes: Classes = 3, noise: NonNegative = 0.2
     ) -> None:
         self.samples = samples
         self.classes = classes

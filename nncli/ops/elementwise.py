@@ -191,6 +191,10 @@ class Power(Positive, name="power"):
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Use the power rule."""
+        if self.exponent == 0:
+            # The rule below would ask for 0·x^−1, which is no number at x = 0.
+            xp.multiply(grad, 0, out=dx)
+            return
         xp.power(self.x, self.exponent - 1, out=self.work)
         xp.multiply(self.work, self.exponent, out=self.work)
         xp.multiply(grad, self.work, dx)
@@ -254,16 +258,27 @@ class LeakyRelu(Unary, name="leaky_relu"):
             yield Case(cls(slope), (rng.normal(size=(3, 4)),))
 
 
+def sigmoid(x: Array, work: Array, out: Array) -> None:
+    """Write σ(x) = max(e^−|x|, [x ≥ 0]) / (1 + e^−|x|).
+
+    It overflows nowhere, and keeps its relative precision where it is near 0.
+    """
+    xp.abs(x, work)
+    xp.negative(work, work)
+    xp.exp(work, work)
+    xp.greater_equal(x, 0, out=out)
+    xp.maximum(work, out, out=out)
+    xp.add(work, 1, out=work)
+    xp.divide(out, work, out)
+
+
 class Sigmoid(Unary, name="sigmoid"):
     """y = 1 / (1 + e^−x); dL/dx = dL/dy · y·(1 − y)."""
 
     def forward(self, x: Array, out: Array) -> None:
-        """Use σ(x) = ½ + ½·tanh(x/2), which overflows nowhere."""
+        """Write σ(x)."""
         self.out = out
-        xp.multiply(x, 0.5, out=out)
-        xp.tanh(out, out)
-        xp.multiply(out, 0.5, out=out)
-        xp.add(out, 0.5, out=out)
+        sigmoid(x, self.work, out)
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Multiply by y − y²."""

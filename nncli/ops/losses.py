@@ -26,6 +26,8 @@ class Elementwise(Function):
         reduction: ``mean`` divides by the number of elements, ``sum`` does not.
     """
 
+    differentiable = 1
+
     def __init__(self, reduction: Reduction = "mean") -> None:
         self.reduction = reduction
 
@@ -188,6 +190,8 @@ class BinaryCrossEntropy(Elementwise, name="binary_cross_entropy"):
 
 class Categorical(Function):
     """Base of losses of K scores a row (..., K) and one class index a row (...)."""
+
+    differentiable = 1
 
     def allocate(self, scores: Array, labels: Array) -> Array:
         """Make workspaces with classes first: reductions over classes are then fast."""

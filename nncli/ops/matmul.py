@@ -100,6 +100,11 @@ class Linear(Function, name="linear"):
                 f"linear: expected inputs with {weight.shape[-1]} features in the "
                 f"last axis, got shape {x.shape}."
             )
+        if bias and bias[0].shape != weight.shape[:1]:
+            raise ShapeError(
+                f"linear: expected a bias of shape {weight.shape[:1]}, got "
+                f"{bias[0].shape}."
+            )
         units = weight.shape[0]
         self.ones = xp.ones(x.size // x.shape[-1], x.dtype)
         if x.ndim == 2:

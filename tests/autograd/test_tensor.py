@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tape import no_grad, record
-from nncli.autograd.tensor import Tensor
+from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array
 from nncli.errors import NncliError, ShapeError
 
@@ -23,12 +23,13 @@ def grad_of(tensor: Tensor) -> Array:
 def test_tensor_of_python_numbers_is_float32() -> None:
     assert Tensor([1.0, 2.0]).dtype == np.float32
     assert Tensor(np.float64(1)).dtype == np.float64
-    assert Tensor([1, 2]).dtype == np.int64
+    assert Tensor([1, 2]).dtype == np.float32
+    assert Tensor(np.array([1, 2])).dtype == np.int64
 
 
 def test_tensor_refuses_a_gradient_of_integers() -> None:
     with pytest.raises(NncliError, match="floating-point"):
-        Tensor([1, 2], requires_grad=True)
+        Tensor(np.array([1, 2]), requires_grad=True)
 
 
 def test_backward_of_a_polynomial_is_its_derivative() -> None:
@@ -150,3 +151,38 @@ def test_detach_shares_the_data_but_not_the_history() -> None:
     y = (x * 2).detach()
     assert y.step is None
     assert not y.requires_grad
+
+
+def test_operators_refuse_numbers_of_other_kinds() -> None:
+    with pytest.raises(NncliError, match="float64 and int64"):
+        Tensor(np.array([1, 2])) * leaf(2)
+
+
+def test_zero_grad_keeps_the_gradient_where_it_lies() -> None:
+    x = leaf(2)
+    (x * 2).sum().backward()
+    kept = x.grad
+    x.zero_grad()
+    assert x.grad is kept
+    np.testing.assert_array_equal(grad_of(x), [0, 0])
+
+
+def test_losses_refuse_targets_that_want_a_gradient() -> None:
+    from nncli.ops.losses import MeanSquaredError
+
+    with pytest.raises(NncliError, match="without a gradient"):
+        apply(MeanSquaredError(), leaf(2), leaf(2))
+
+
+def test_power_zero_has_the_derivative_zero_everywhere() -> None:
+    x = Tensor(np.array([0.0, 2.0]), requires_grad=True)
+    (x**0.0).sum().backward()
+    np.testing.assert_array_equal(grad_of(x), [0, 0])
+
+
+def test_sigmoid_keeps_its_relative_precision_near_zero() -> None:
+    x = np.array([-700.0, -40.0, -20.0, 0.0, 40.0, 1e4, -1e4])
+    y = Tensor(x).sigmoid().data
+    np.testing.assert_allclose(y[:3], np.exp(x[:3]), rtol=1e-8)
+    np.testing.assert_array_equal(y[3:], [0.5, 1, 1, 0])
+    assert np.isnan(Tensor(np.array([np.nan])).sigmoid().data).all()

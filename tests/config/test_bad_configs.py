@@ -554,7 +554,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "empty training part": (
         edited("validation: 0.25", "validation: 0.6, test: 0.6"),
-        ("config.yaml:4:8: split", "at least one row in the train part"),
+        ("config.yaml:4:8: split", "validation + test below 1"),
     ),
     "batch of one row for batch norm": (
         edited("- tanh", "- batch_norm", "batch_size: 16", "batch_size: 59"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.data.base import Table
 from nncli.data.split import Split, split_table
-from nncli.errors import DataError
+from nncli.errors import ArgumentError, DataError
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -128,7 +128,7 @@ def test_split_without_shares_is_all_training() -> None:
     [
         ([2], Split(0.1), "validation"),
         ([4], Split(0.5, 0.1), "test"),
-        ([2], Split(0.5, 0.5), "train"),
+        ([2], Split(0.5, 0.4), "train"),
         ([1], Split(0.9), "train"),
     ],
 )
@@ -137,3 +137,8 @@ def test_split_refuses_a_part_without_rows(
 ) -> None:
     with pytest.raises(DataError, match=f"row in the {part} part"):
         _parts(_table(sizes), split)
+
+
+def test_split_refuses_shares_that_leave_nothing_to_train_on() -> None:
+    with pytest.raises(ArgumentError, match=r"below 1.*got 1\.2"):
+        Split(0.6, 0.6)
