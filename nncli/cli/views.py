@@ -64,7 +64,7 @@ class PlainView(Callback):
 def _columns(trainer: Trainer) -> list[tuple[str, int]]:
     """Return the name and width of every column of the plain view."""
     columns = [("epoch", len(f"{trainer.epochs}/{trainer.epochs}"))]
-    metrics = [metric.type_name for metric in trainer.experiment.metrics]
+    metrics = [metric.key for metric in trainer.experiment.metrics]
     for part in trainer.evaluators:
         columns.append((f"{part}: loss", 9))
         columns.extend((name, 8) for name in metrics)

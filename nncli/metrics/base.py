@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from nncli.backend import Array, xp
 from nncli.registry import Component
+from nncli.signature import signature_of
 
 Task = Literal["classification", "regression"]
 
@@ -21,6 +22,17 @@ class Metric(Component, family="metric"):
 
     task: ClassVar[Task]
     higher_is_better: ClassVar[bool] = True
+
+    @property
+    def key(self) -> str:
+        """Its name among the scores: with arguments, if they are not the defaults."""
+        defaults = signature_of(type(self)).defaults()
+        words = [
+            str(value)
+            for name, value in self.arguments.items()
+            if value != defaults.get(name)
+        ]
+        return "_".join([self.type_name, *words])
 
     @abstractmethod
     def reset(self) -> None:

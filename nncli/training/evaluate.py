@@ -101,7 +101,7 @@ def _origin(replay: Replay) -> str:
 
 
 def _scores(metrics: list[Metric]) -> dict[str, float | None]:
-    results = {metric.type_name: float(metric.result()) for metric in metrics}
+    results = {metric.key: float(metric.result()) for metric in metrics}
     return {k: v if math.isfinite(v) else None for k, v in results.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
+        "schedule": dict(experiment.schedule.state),
         "generators": {"dropout": experiment.streams.dropout.bit_generator.state},
         "progress": dataclasses.asdict(progress),
     }
@@ -90,9 +92,10 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
         state = checkpoint.meta["generators"]["dropout"]
         experiment.streams.dropout.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
+        _refill(experiment.schedule.state, checkpoint.meta.get("schedule", {}))
     except ArgumentError as error:
         raise RunError(f"checkpoint: {error}") from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"checkpoint: expected the state of a training, got: {error!r}."
         ) from None
@@ -103,6 +106,14 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or not 0 <= value < 2**63:
         raise ValueError(f"expected a number of steps, got {value!r}")
     return value
+
+
+def _refill(memory: dict[str, float], given: Any) -> None:
+    if memory.keys() != given.keys() or not all(
+        isinstance(value, float) and math.isfinite(value) for value in given.values()
+    ):
+        raise ValueError(f"expected what the schedule remembers, got {given!r}")
+    memory.update(given)
 
 
 def _arrays(experiment: Experiment) -> dict[str, Array]:

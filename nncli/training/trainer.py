@@ -99,7 +99,10 @@ class Trainer:
         """The learning rate of the next step."""
         at, experiment = self.progress, self.experiment
         return experiment.schedule.rate(
-            experiment.optimizer.lr, at.step, at.epoch, self.total_steps
+            experiment.optimizer.lr,
+            at.step,
+            at.step / self._batches_per_epoch,
+            self.total_steps,
         )
 
     def _epoch(self) -> None:
@@ -147,6 +150,8 @@ class Trainer:
         sign = -1.0 if self.higher_is_better else 1.0
         # A score that is undefined (None) is no better than any other.
         known = value is not None
+        if known:
+            self.experiment.schedule.observe(value, self.higher_is_better)
         if known and (at.best is None or sign * value < sign * at.best):
             at.best, at.best_epoch = value, at.epoch
             if self.run is not None:
@@ -166,7 +171,7 @@ class Trainer:
         return any(
             metric.higher_is_better
             for metric in self.experiment.metrics
-            if metric.type_name == self.experiment.config.training.monitor
+            if metric.key == self.experiment.config.training.monitor
         )
 
     def _save_when_due(self, evaluated: bool = False) -> None:
