@@ -13,7 +13,7 @@ from nncli.config.load import Loaded
 from nncli.config.schema import Config
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
-from nncli.errors import ConfigError, DataError, Problem, ShapeError
+from nncli.errors import ConfigError, DataError, Path, Problem, ShapeError
 from nncli.layers.base import Layer, LayerError
 from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
@@ -160,9 +160,7 @@ def assemble(
     )
 
 
-def take(
-    experiment: Experiment, tables: dict[str, Table], *, fit: bool = True
-) -> None:
+def take(experiment: Experiment, tables: dict[str, Table], *, fit: bool = True) -> None:
     """Give an experiment its rows.
 
     Args:
@@ -224,7 +222,7 @@ def _misfits(experiment: Experiment, table: Table) -> list[Problem]:
         try:
             loss.encode(table.y, table.classes, network.shapes[-1], network.dtype)
         except ShapeError as error:
-            problems.append(Problem(_last_sized(config), str(error)))
+            problems.append(Problem(_last_sized(network), str(error)))
     task = "regression" if table.classes is None else "classification"
     kind = "numbers" if table.classes is None else "classes"
     for i, metric in enumerate(config.metrics):
@@ -237,12 +235,12 @@ def _misfits(experiment: Experiment, table: Table) -> list[Problem]:
     return problems
 
 
-def _last_sized(config: Config) -> tuple[str | int, ...]:
+def _last_sized(network: Network) -> Path:
     """Return the path of the last layer that decides the size of the output."""
-    for i in reversed(range(len(config.layers))):
-        if "units" in config.layers[i].arguments:
-            return ("layers", i, "units")
-    return ("layers", len(config.layers) - 1)
+    for layer in reversed(network.nested.values()):
+        if "units" in layer.arguments:
+            return ("layers", *layer.source, "units")
+    return ("layers", *network.layers[-1].source)
 
 
 def _fit_transforms(transforms: list[Transform], train: Table) -> None:
@@ -256,7 +254,7 @@ def _lonely_row(experiment: Experiment) -> Problem | None:
     """Find a training batch too small for a layer that needs several rows."""
     rows = len(experiment.parts["train"])
     smallest = rows % experiment.batch_size or experiment.batch_size
-    for place, layer in experiment.network.nested.items():
+    for layer in experiment.network.nested.values():
         if smallest < layer.min_rows:
             text = (
                 f"{layer.type_name} needs at least {layer.min_rows} rows in every "
@@ -264,8 +262,7 @@ def _lonely_row(experiment: Experiment) -> Problem | None:
                 f"{smallest} of the {rows} training rows. Choose another "
                 "training.batch_size."
             )
-            path = (int(part) if part.isdigit() else part for part in place.split("."))
-            return Problem(tuple(path), text)
+            return Problem(("layers", *layer.source), text)
     return None
 
 

@@ -14,11 +14,15 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape, xp
 from nncli.build import Experiment
-from nncli.errors import NncliError
+from nncli.errors import ArgumentError, NncliError
+from nncli.layers.activations import Tanh
 from nncli.layers.base import Layer, watch
+from nncli.layers.dense import Dense
+from nncli.layers.dropout import Dropout
+from nncli.layers.normalization import LayerNorm
 from nncli.losses.base import Loss
 from nncli.network import Network
-from nncli.registry import Component
+from nncli.registry import Component, spec_of
 from nncli.signature import Argument, signature_of
 from nncli.streams import Streams, stream
 
@@ -111,7 +115,7 @@ def _check_alone(
     xp.copyto(values, rng.uniform(0.5, 1.5, values.size))
     network.set_training(training)
     reports = _layer_reports(network, layer, x, rng)
-    words = [f"{k}={v}" for k, v in arguments.items()]
+    words = _words(arguments)
     mode = "training" if training else "in use"
     case = " ".join([_shape(shape), *words, mode])
     return Check("layer", layer.type_name, case, tuple(reports))
@@ -167,7 +171,7 @@ def _check_one_loss(
 ) -> Check:
     x, t = Tensor(outputs, requires_grad=True), Tensor(encoded)
     reports = check_gradients(lambda: loss(x, t), {"outputs": x})
-    words = [f"{k}={v}" for k, v in arguments.items()]
+    words = _words(arguments)
     case = " ".join([_shape(outputs.shape), *words])
     return Check("loss", loss.type_name, case, tuple(reports))
 
@@ -193,8 +197,8 @@ def _loss_inputs(
 def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     """Check each layer of a network alone, then all together with the loss.
 
-    A wrong derivative in one layer spoils the gradients of all layers before it; the
-    checks alone name the culprit.
+    A wrong derivative in one layer spoils the gradients of all layers before it, and
+    of those around it; the checks alone, the inner layers first, name the culprit.
 
     Args:
         experiment: Built in float64.
@@ -212,10 +216,18 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     with no_grad(), watch() as calls:
         network(x)
     prices, network.prices = network.prices, []
-    for layer, given in calls:
-        lone = Tensor(given.data.copy(), requires_grad=True)
-        reports = _layer_reports(network, layer, lone, rng)
-        yield Check("layer", layer.label, _shape(lone.shape), tuple(reports))
+    spoiled: set[int] = set()
+    for call in calls:
+        inside = {id(part) for _, part in call.layer.walk("")}
+        if inside & spoiled:
+            # Nothing can be said of a layer around one that is wrong.
+            continue
+        lone = Tensor(call.x.data.copy(), requires_grad=True)
+        reports = _layer_reports(network, call.layer, lone, rng)
+        check = Check("layer", call.layer.label, _shape(lone.shape), tuple(reports))
+        if not check.passed:
+            spoiled.add(id(call.layer))
+        yield check
     network.prices = prices
 
     def objective() -> Tensor:
@@ -230,7 +242,9 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
 def variations(cls: type[Component]) -> Iterator[dict[str, Any]]:
     """Yield arguments for a component: the defaults, then each argument changed alone.
 
-    Required arguments get a small value that their type and bounds allow.
+    Required arguments get a small value that their type and bounds allow, layers inside
+    a layer too. An argument with a choice takes each of its values, others take one
+    that the constructor accepts.
     """
     signature = signature_of(cls)
     base = {}
@@ -239,23 +253,59 @@ def variations(cls: type[Component]) -> Iterator[dict[str, Any]]:
             base[argument.name] = next(_values(argument), None)
     yield base
     for argument in signature.arguments.values():
+        usual = spec_of(base.get(argument.name, argument.default))
         for value in _values(argument):
-            if value != base.get(argument.name, argument.default):
-                yield {**base, argument.name: value}
-                break
+            changed = {**base, argument.name: value}
+            if spec_of(value) != usual and _makes(cls, changed):
+                yield changed
+                if value not in _choices(argument):
+                    break
+
+
+def _makes(cls: type[Component], arguments: dict[str, Any]) -> bool:
+    try:
+        cls(**arguments)
+    except ArgumentError:
+        return False
+    return True
 
 
 def _values(argument: Argument) -> Iterator[Any]:
     """Yield values that an argument accepts."""
     default = argument.default
-    tried = [0.3, 2, 1, 3, 0.05, -0.2, True, False, [1.0, 2.0], [2], "a"]
+    tried: list[Any] = [0.3, 2, 1, 3, 0.05, -0.2, True, False]
+    tried += [[1.0, 2.0], [-1], [1, 0], [-1, 1], [2]]
     if isinstance(default, bool):
         tried = [not default]
-    for schema in (argument.schema(), *argument.schema().get("anyOf", ())):
-        tried.extend(schema.get("enum", ()))
+    tried = [*tried, *_choices(argument), "a", *_example_layers()]
     for value in tried:
         if not argument.faults(value):
             yield value
+
+
+def _choices(argument: Argument) -> list[Any]:
+    """Return the values that an argument names one by one."""
+    schema = argument.schema()
+    return [
+        value
+        for part in (schema, *schema.get("anyOf", ()))
+        for value in part.get("enum", ())
+    ]
+
+
+def _example_layers() -> Iterator[Any]:
+    """Yield layers to stand inside a layer: a chain, or as many branches, or one.
+
+    The first keep every shape and have parameters; the second give two features; the
+    third draw.
+    """
+    for layers in ([LayerNorm(), Tanh()], [Dense(2), Dense(2)], [Dropout(0.3)]):
+        yield layers
+        yield layers[0]
+
+
+def _words(arguments: dict[str, Any]) -> list[str]:
+    return [f"{name}={spec_of(value)}" for name, value in arguments.items()]
 
 
 def _plain(value: Any) -> bool:

@@ -11,9 +11,16 @@ from nncli.autograd.flat import Flat
 from nncli.autograd.tape import labelled, no_grad
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape, check_memory, xp
-from nncli.errors import ShapeError
 from nncli.initializers.random import GlorotUniform
-from nncli.layers.base import Layer, LayerError, OutputKind, chain, kind_of, run
+from nncli.layers.base import (
+    Layer,
+    LayerError,
+    OutputKind,
+    chain,
+    kind_of,
+    run,
+    watch,
+)
 from nncli.ops.losses import Penalty
 from nncli.streams import Streams
 
@@ -47,12 +54,14 @@ class Network:
     ) -> None:
         self.layers = layers
         self.dtype = dtype
+        for i, layer in enumerate(layers):
+            layer.source = (i,)
         self.shapes = chain(layers, input_shape, rng, dtype, GlorotUniform())
         self.nested = dict(
             item for i, layer in enumerate(layers) for item in layer.walk(f"layers.{i}")
         )
         for path, layer in self.nested.items():
-            layer.label = f"{_bracketed(path)} {layer.type_name}"
+            layer.label = f"{bracketed(path)} {layer.title}"
         named = {
             f"{path}.{name}": tensor
             for path, layer in self.nested.items()
@@ -101,22 +110,19 @@ class Network:
         """Run two rows through, and compare the shapes with what was promised."""
         x = Tensor(xp.zeros((2, *self.shapes[0]), self.dtype))
         self.set_training(False)
-        with no_grad():
-            for i, layer in enumerate(self.layers):
-                name, promised = layer.type_name, self.shapes[i + 1]
-                try:
-                    x = layer(x)
-                except ShapeError as error:
-                    raise LayerError((i,), name, str(error)) from None
-                if x.shape != (2, *promised):
-                    raise LayerError(
-                        (i,),
-                        name,
-                        f"{name} promised rows of shape {promised} in build, but gave "
-                        f"{x.shape[1:]}.",
-                    )
+        with no_grad(), watch() as calls:
+            run(self.layers, x)
+        for call in calls:
+            layer, promised = call.layer, call.layer.output_shape
+            if call.y.shape != (2, *promised):
+                raise LayerError(
+                    layer.source,
+                    layer.type_name,
+                    f"{layer.type_name} promised rows of shape {promised} in build, "
+                    f"but gave {call.y.shape[1:]}.",
+                )
 
 
-def _bracketed(path: str) -> str:
+def bracketed(path: str) -> str:
     """Write ``layers.2.layers.0`` as ``layers[2].layers[0]``."""
     return re.sub(r"\.([0-9]+)", r"[\1]", path)

@@ -11,18 +11,24 @@ from nncli.backend import xp
 from nncli.build import Experiment
 from nncli.cli.console import out, say, table
 from nncli.data.batches import Batch
+from nncli.network import Network
 from nncli.training.step import TrainingStep
 
 
 def summary_json(experiment: Experiment) -> dict[str, Any]:
-    """Return layers, shapes, parameters, operations and memory."""
+    """Return layers, shapes, parameters, operations and memory.
+
+    A layer's parameters and operations are its own; those of layers inside it stand in
+    their own entries, right below it and one deeper.
+    """
     network = experiment.network
     flops = _flops_by_label(experiment)
     layers = []
-    for layer in network.nested.values():
+    for path, layer in network.nested.items():
         layers.append(
             {
                 "layer": layer.label,
+                "depth": _depth(path, network),
                 "output_shape": list(layer.output_shape),
                 "parameters": sum(t.size for t in layer.parameters.values()),
                 "flops": flops.get(layer.label, 0),
@@ -48,9 +54,14 @@ def show_summary(experiment: Experiment) -> None:
     facts = summary_json(experiment)
     rows = table("layer", ">output", ">parameters", ">flops")
     rows.add_row("input", _shape(facts["input_shape"]), "", "")
+    around: list[str] = []
     for layer in facts["layers"]:
+        del around[layer["depth"] :]
+        place, _, title = layer["layer"].partition(" ")
+        short = place.removeprefix(around[-1]).lstrip(".") if around else place
+        around.append(place)
         rows.add_row(
-            layer["layer"],
+            f"{'  ' * layer['depth']}{short} {title}",
             _shape(layer["output_shape"]),
             f"{layer['parameters']:,}",
             f"{layer['flops']:,}",
@@ -77,6 +88,11 @@ def show_summary(experiment: Experiment) -> None:
         f"              optimizer {_bytes(memory['optimizer'])}, a step's values and "
         f"workspaces {_bytes(memory['activations'])}"
     )
+
+
+def _depth(path: str, network: Network) -> int:
+    """Count the layers around a layer."""
+    return sum(path.startswith(f"{other}.") for other in network.nested)
 
 
 def _flops_by_label(experiment: Experiment) -> dict[str, int]:

@@ -34,7 +34,7 @@ class LayerError(ShapeError):
     """A layer cannot be built behind the layers before it.
 
     Attributes:
-        path: Which layer, from the list it stands in: ``(2,)``, ``(2, "layers", 0)``.
+        path: Which layer, from the list of all: ``(2,)`` or ``(2, "layers", 0)``.
         name: Its name in YAML.
     """
 
@@ -63,6 +63,8 @@ class Layer(Component, family="layer"):
         parameters: Trained tensors by name, filled by ``add_parameter``.
         state: Untrained arrays that belong in a checkpoint, filled by ``add_state``.
         children: Layers inside this one by name, filled by ``add_children``.
+        source: Where the config names it, from the list of all layers: ``(2,)`` or
+            ``(2, "layers", 0)``. The copies of a repeated layer share one place.
         label: Where the layer stands, for messages: ``layers[2] dense``.
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
@@ -76,6 +78,7 @@ class Layer(Component, family="layer"):
     parameters: dict[str, Tensor]
     state: dict[str, Array]
     children: dict[str, Layer]
+    source: Path = ()
     label: str = ""
     training: bool = False
     dtype: np.dtype[Any]
@@ -123,6 +126,11 @@ class Layer(Component, family="layer"):
         """Return what the layer's weights add to the loss."""
         return []
 
+    @property
+    def title(self) -> str:
+        """What the layer is called in messages and tables."""
+        return self.type_name
+
     def wants_init(self) -> str | None:
         """Return the initializer that suits a weight in front; see ``suits``."""
         return self.suits
@@ -142,27 +150,36 @@ class Layer(Component, family="layer"):
             yield from child.walk(f"{path}.{name}")
 
     def add_children(
-        self, name: str, layers: Sequence[Layer], input_shape: Shape, rng: Streams
+        self,
+        name: str,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        rng: Streams,
+        repeat: int = 1,
     ) -> Shape:
         """Connect layers one behind the other inside this one.
 
+        Several calls with one name add up: each branch of a fork is a call.
+
         Args:
             name: The constructor argument that they came from.
-            layers: Layers of this layer's own: copies, not the arguments themselves.
+            layers: Layers of this layer's own: ``copies`` of the argument.
             input_shape: Shape of a row before the first of them.
             rng: Where first values and noise come from.
+            repeat: How many copies of the argument ``layers`` holds, one behind the
+                other. More than one are told apart as ``repeat.0``, ``repeat.1``...
 
         Returns:
             Shape of a row after the last of them.
         """
-        try:
-            shapes = chain(layers, input_shape, rng, self.dtype, self.default_init)
-        except LayerError as error:
-            path = (name, *error.path)
-            raise LayerError(path, error.name, str(error)) from None
-        for i, layer in enumerate(layers, start=len(self.children)):
-            self.children[f"{name}.{i}"] = layer
-        return shapes[-1]
+        length = len(layers) // repeat
+        earlier = sum(key.startswith(f"{name}.") for key in self.children)
+        for i, layer in enumerate(layers):
+            index = earlier + i % length
+            layer.source = (*self.source, name, index)
+            prefix = f"repeat.{i // length}." if repeat > 1 else ""
+            self.children[f"{prefix}{name}.{index}"] = layer
+        return chain(layers, input_shape, rng, self.dtype, self.default_init)[-1]
 
     def add_parameter(
         self, name: str, shape: Shape, init: Initializer, rng: Streams
@@ -178,6 +195,29 @@ class Layer(Component, family="layer"):
         return self.state[name]
 
 
+def copies(layers: Sequence[Layer], repeat: int = 1) -> list[Layer]:
+    """Return new layers with the same arguments, not built yet.
+
+    A layer that was given to a constructor may also be given to others, and to other
+    networks: who builds it builds a copy.
+
+    Args:
+        layers: What to copy.
+        repeat: How many times, one run of copies behind the other.
+    """
+    return [_unbuilt(layer) for _ in range(repeat) for layer in layers]
+
+
+def _unbuilt(value: Any) -> Any:
+    """Make a layer, and all layers among its arguments, again."""
+    if isinstance(value, Layer):
+        arguments = {key: _unbuilt(part) for key, part in value.arguments.items()}
+        return type(value)(**arguments)
+    if isinstance(value, list):
+        return [_unbuilt(part) for part in value]
+    return value
+
+
 def chain(
     layers: Sequence[Layer],
     input_shape: Shape,
@@ -188,7 +228,7 @@ def chain(
     """Connect layers, each behind the one before it.
 
     Args:
-        layers: What to connect, in order.
+        layers: What to connect, in order; each knows its ``source``.
         input_shape: Shape of a row before the first layer.
         rng: Where first values and noise come from.
         dtype: Element type of parameters and state.
@@ -203,33 +243,56 @@ def chain(
     shapes = [input_shape]
     for i, layer in enumerate(layers):
         init = _init_for(layers[i + 1 :], default_init)
-        try:
+        with blaming(layer):
             shapes.append(layer.connect(shapes[-1], rng, dtype, init))
-        except LayerError as error:
-            path = (i, *error.path)
-            raise LayerError(path, error.name, str(error)) from None
-        except (ShapeError, ArgumentError) as error:
-            raise LayerError((i,), layer.type_name, str(error)) from None
     return shapes
 
 
+@contextmanager
+def blaming(layer: Layer) -> Iterator[None]:
+    """Give errors about shapes the place of the innermost layer that they are about."""
+    try:
+        yield
+    except LayerError:
+        raise
+    except (ShapeError, ArgumentError) as error:
+        raise LayerError(layer.source, layer.type_name, str(error)) from None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer: its input and its output."""
+
+    layer: Layer
+    x: Tensor
+    y: Tensor
+
+
 def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
-    """Call layers one behind the other; their steps carry their labels."""
+    """Call layers one behind the other; their steps carry their labels.
+
+    Raises:
+        LayerError: A layer cannot take what it is given.
+    """
     for layer in layers:
+        with labelled(layer.label), blaming(layer):
+            y = layer(x)
         if _watching:
-            _watching[-1].append((layer, x))
-        with labelled(layer.label):
-            x = layer(x)
+            _watching[-1].append(Call(layer, x, y))
+        x = y
     return x
 
 
-_watching: list[list[tuple[Layer, Tensor]]] = []
+_watching: list[list[Call]] = []
 
 
 @contextmanager
-def watch() -> Iterator[list[tuple[Layer, Tensor]]]:
-    """Collect every layer that ``run`` calls in the block, with its input, in order."""
-    calls: list[tuple[Layer, Tensor]] = []
+def watch() -> Iterator[list[Call]]:
+    """Collect every call that ``run`` makes in the block, in the order they ended.
+
+    The layers inside a layer so come before it.
+    """
+    calls: list[Call] = []
     _watching.append(calls)
     try:
         yield calls
@@ -246,14 +309,19 @@ def kind_of(layers: Sequence[Layer]) -> OutputKind | None:
     return None
 
 
+def opinion_of(layers: Sequence[Layer]) -> str | None:
+    """Return the initializer that suits the first layer with an opinion."""
+    opinions = (layer.wants_init() for layer in layers)
+    return next((name for name in opinions if name is not None), None)
+
+
 def _init_for(following: Sequence[Layer], default: Initializer) -> Initializer:
     """Return the initializer that suits the next layer with an opinion."""
-    for layer in following:
-        name = layer.wants_init()
-        if name is not None:
-            cls = Initializer.registry.find(name)
-            if cls is None:
-                raise ArgumentError(Initializer.registry.unknown(name))
-            initializer: Initializer = cls()
-            return initializer
-    return default
+    name = opinion_of(following)
+    if name is None:
+        return default
+    cls = Initializer.registry.find(name)
+    if cls is None:
+        raise ArgumentError(Initializer.registry.unknown(name))
+    initializer: Initializer = cls()
+    return initializer

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Shape, xp
 from nncli.errors import ShapeError
 from nncli.initializers.constant import Zeros
 from nncli.initializers.random import Normal
 from nncli.layers.base import Layer
-from nncli.ops.norm import BatchNorm as BatchNormFunction
+from nncli.ops import norm
 from nncli.signature import PositiveFloat, UnitInterval
 from nncli.streams import Streams
 
@@ -27,7 +29,6 @@ class BatchNorm(Layer, name="batch_norm"):
         eps: Added to the variance under the root.
     """
 
-    output = None
     min_rows = 2
 
     def __init__(self, momentum: UnitInterval = 0.1, eps: PositiveFloat = 1e-5) -> None:
@@ -51,9 +52,68 @@ class BatchNorm(Layer, name="batch_norm"):
     def __call__(self, x: Tensor) -> Tensor:
         """Normalize with the batch in training, with the averages otherwise."""
         if self.training:
-            function = BatchNormFunction(
+            function = norm.BatchNorm(
                 self.running_mean, self.running_var, self.momentum, self.eps
             )
             return apply(function, x, self.gamma, self.beta)
         root = (Tensor(self.running_var) + self.eps) ** 0.5
         return (x - Tensor(self.running_mean)) * (self.gamma / root) + self.beta
+
+
+class LayerNorm(Layer, name="layer_norm"):
+    """y = γ·(x − μ) / √(σ² + eps) + β along the last axis, (N, ..., F) → the same.
+
+    μ and σ² are the mean and the biased variance of each row's F features, as in
+    PyTorch: one row does not depend on the others, and training is as use. γ is 1 and
+    β is 0 at first. Source: Ba et al. 2016.
+
+    Args:
+        eps: Added to the variance under the root.
+    """
+
+    def __init__(self, eps: PositiveFloat = 1e-5) -> None:
+        self.eps = eps
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Make γ and β."""
+        shape = _features(input_shape)
+        self.gamma = self.add_parameter("gamma", shape, Normal(0.0, 1.0), rng)
+        self.beta = self.add_parameter("beta", shape, Zeros(), rng)
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalize each row."""
+        return apply(norm.LayerNorm(self.eps), x, self.gamma, self.beta)
+
+
+class RmsNorm(Layer, name="rms_norm"):
+    """y = γ·x / √(mean(x²) + eps) along the last axis, (N, ..., F) → the same.
+
+    Layer norm without its mean and its β. γ is 1 at first. Source: Zhang and Sennrich
+    2019; PyTorch's RMSNorm.
+
+    Args:
+        eps: Added to the mean square under the root; null is the smallest number that
+            still makes a difference to 1 (1.2e-7 in float32), as in PyTorch.
+    """
+
+    def __init__(self, eps: PositiveFloat | None = None) -> None:
+        self.eps = eps
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Make γ."""
+        shape = _features(input_shape)
+        self.gamma = self.add_parameter("gamma", shape, Normal(0.0, 1.0), rng)
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalize each row."""
+        eps = self.eps if self.eps is not None else float(np.finfo(self.dtype).eps)
+        return apply(norm.RmsNorm(eps), x, self.gamma)
+
+
+def _features(input_shape: Shape) -> Shape:
+    """Return the shape of one number a feature."""
+    if not input_shape:
+        raise ShapeError("expected inputs with at least one axis of features.")
+    return input_shape[-1:]

@@ -1,4 +1,4 @@
-"""Normalization: batch norm over the rows of a batch."""
+"""Normalization: over the rows of a batch, or over the features of each row."""
 
 from __future__ import annotations
 
@@ -9,6 +9,165 @@ import numpy as np
 from nncli.autograd.function import Case, Function
 from nncli.backend import Array, xp
 from nncli.errors import ShapeError
+
+
+class RmsNorm(Function, name="rms_norm"):
+    """y = γ·x̂ with x̂ = x / r, r = √(mean(x²) + ε), along the last axis.
+
+    x (..., F), γ (F,) → y (..., F). Zhang and Sennrich 2019, equation 4, with ε inside
+    the root as in PyTorch's RMSNorm. With g = γ·dL/dy:
+    dL/dx = (g − x̂·mean(g·x̂)) / r, dL/dγ = Σ dL/dy·x̂.
+
+    A row whose squares overflow is infinitely long: its x̂ is 0.
+
+    Args:
+        eps: The ε under the root.
+    """
+
+    def __init__(self, eps: float = 1e-6) -> None:
+        self.eps = eps
+
+    def allocate(self, x: Array, gamma: Array) -> Array:
+        """Make the output, the normalized input and room for one number a row."""
+        _check_features(x, gamma, self.type_name)
+        self.normal, self.work = (xp.empty(x.shape, x.dtype) for _ in range(2))
+        self.root, self.mean = (_column(x) for _ in range(2))
+        return xp.empty(x.shape, x.dtype)
+
+    def forward(self, x: Array, gamma: Array, out: Array) -> None:
+        """Divide each row by its root mean square, and scale."""
+        self.gamma = gamma
+        with xp.errstate(over="ignore", invalid="ignore"):
+            _root_mean_square(x, self.eps, self.work, self.root)
+            xp.divide(x, self.root, self.normal)
+            xp.multiply(self.normal, gamma, out)
+
+    def backward(self, grad: Array, dx: Array | None, dgamma: Array | None) -> None:
+        """Write both gradients."""
+        if dgamma is not None:
+            xp.multiply(grad, self.normal, self.work)
+            _sum_rows(self.work, dgamma)
+        if dx is not None:
+            xp.multiply(grad, self.gamma, dx)
+            xp.multiply(dx, self.normal, self.work)
+            _mean_features(self.work, self.mean)
+            xp.multiply(self.normal, self.mean, self.work)
+            xp.subtract(dx, self.work, dx)
+            xp.divide(dx, self.root, dx)
+
+    def flops(self, *arrays: Array) -> int:
+        """Count about four operations an element."""
+        return int(4 * arrays[-1].size)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, several, more axes, one feature; small and large ε."""
+        for shape, eps in (((1, 3), 1e-6), ((5, 4), 0.5), ((2, 3, 4), 1e-6)):
+            x = rng.normal(1.0, 2.0, shape)
+            yield Case(cls(eps), (x, rng.normal(size=shape[-1])))
+        yield Case(cls(0.1), (rng.normal(size=(3, 1)), rng.normal(size=1)))
+
+
+class LayerNorm(Function, name="layer_norm"):
+    """y = γ·x̂ + β with x̂ = (x − μ) / √(σ² + ε), statistics along the last axis.
+
+    x (..., F), γ (F,), β (F,) → y (..., F), with μ = mean(x) and the biased variance
+    σ² = mean((x − μ)²) of each row (Ba et al. 2016). With g = γ·dL/dy:
+    dL/dx = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε),
+    dL/dγ = Σ dL/dy·x̂, dL/dβ = Σ dL/dy.
+
+    A row whose squares overflow is infinitely spread: its x̂ is 0.
+
+    Args:
+        eps: The ε under the root.
+    """
+
+    def __init__(self, eps: float = 1e-5) -> None:
+        self.eps = eps
+
+    def allocate(self, x: Array, gamma: Array, beta: Array) -> Array:
+        """Make the output, the normalized input and room for one number a row."""
+        _check_features(x, gamma, self.type_name)
+        self.normal, self.work = (xp.empty(x.shape, x.dtype) for _ in range(2))
+        self.root, self.mean = (_column(x) for _ in range(2))
+        return xp.empty(x.shape, x.dtype)
+
+    def forward(self, x: Array, gamma: Array, beta: Array, out: Array) -> None:
+        """Take away each row's mean, divide by its spread, scale and shift."""
+        self.gamma = gamma
+        with xp.errstate(over="ignore", invalid="ignore"):
+            _mean_features(x, self.mean)
+            xp.subtract(x, self.mean, self.normal)
+            _root_mean_square(self.normal, self.eps, self.work, self.root)
+            xp.divide(self.normal, self.root, self.normal)
+            xp.multiply(self.normal, gamma, out)
+            xp.add(out, beta, out)
+
+    def backward(
+        self,
+        grad: Array,
+        dx: Array | None,
+        dgamma: Array | None,
+        dbeta: Array | None,
+    ) -> None:
+        """Write the three gradients."""
+        if dgamma is not None:
+            xp.multiply(grad, self.normal, self.work)
+            _sum_rows(self.work, dgamma)
+        if dbeta is not None:
+            _sum_rows(grad, dbeta)
+        if dx is not None:
+            xp.multiply(grad, self.gamma, dx)
+            xp.multiply(dx, self.normal, self.work)
+            _mean_features(self.work, self.mean)
+            xp.multiply(self.normal, self.mean, self.work)
+            _mean_features(dx, self.mean)
+            xp.subtract(dx, self.mean, dx)
+            xp.subtract(dx, self.work, dx)
+            xp.divide(dx, self.root, dx)
+
+    def flops(self, *arrays: Array) -> int:
+        """Count about seven operations an element."""
+        return int(7 * arrays[-1].size)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, several, more axes; small and large ε."""
+        for shape, eps in (((1, 3), 1e-5), ((5, 4), 0.5), ((2, 3, 4), 1e-5)):
+            x = rng.normal(1.0, 2.0, shape)
+            gamma, beta = rng.normal(size=(2, shape[-1]))
+            yield Case(cls(eps), (x, gamma, beta))
+
+
+def _check_features(x: Array, gamma: Array, name: str) -> None:
+    if not x.ndim or x.shape[-1] != gamma.size:
+        raise ShapeError(
+            f"{name}: expected inputs of shape (..., {gamma.size}), got {x.shape}."
+        )
+
+
+def _column(x: Array) -> Array:
+    """Make room for one number a row."""
+    return xp.empty((*x.shape[:-1], 1), x.dtype)
+
+
+def _mean_features(x: Array, out: Array) -> None:
+    """Write the mean along the last axis, which is kept with length 1."""
+    xp.add.reduce(x, axis=-1, out=out, keepdims=True)
+    xp.divide(out, x.shape[-1], out=out)
+
+
+def _root_mean_square(x: Array, eps: float, work: Array, out: Array) -> None:
+    """Write √(mean(x²) + ε) along the last axis."""
+    xp.multiply(x, x, work)
+    _mean_features(work, out)
+    xp.add(out, eps, out=out)
+    xp.sqrt(out, out)
+
+
+def _sum_rows(x: Array, out: Array) -> None:
+    """Write the sum along all axes but the last."""
+    xp.add.reduce(x, axis=tuple(range(x.ndim - 1)), out=out)
 
 
 class BatchNorm(Function, name="batch_norm"):

@@ -1,4 +1,4 @@
-"""The same elements in another arrangement: reshape, transpose, parts of an array."""
+"""The same elements in another arrangement: reshape, transpose, parts, side by side."""
 
 from __future__ import annotations
 
@@ -134,3 +134,70 @@ class GetItem(Function, name="getitem"):
         """An integer, slices, and a list that names a row twice."""
         for index in (1, (slice(None), slice(0, 4, 2)), ([0, 2, 0],)):
             yield Case(cls(index), (rng.normal(size=(3, 4)),))
+
+
+class Concat(Function, name="concat"):
+    """y = the inputs side by side along ``axis``; each dL/dx = its part of dL/dy.
+
+    Args:
+        axis: The axis along which sizes may differ and add up.
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def allocate(self, *inputs: Array) -> Array:
+        """Make the output, and note which part of it is whose."""
+        first = inputs[0]
+        if not -first.ndim <= self.axis < first.ndim:
+            raise ShapeError(
+                f"concat: expected arrays with an axis {self.axis}, got {first.shape}."
+            )
+        axis = self.axis % first.ndim
+        kept = [_without(array.shape, axis) for array in inputs]
+        if any(shape != kept[0] for shape in kept):
+            shapes = " and ".join(str(array.shape) for array in inputs)
+            raise ShapeError(
+                f"concat: expected shapes that differ only along axis {axis}, "
+                f"got {shapes}."
+            )
+        ends = np.cumsum([array.shape[axis] for array in inputs])
+        before = (slice(None),) * axis
+        self.parts = [
+            (*before, slice(int(end) - array.shape[axis], int(end)))
+            for array, end in zip(inputs, ends, strict=True)
+        ]
+        sizes = (*first.shape[:axis], int(ends[-1]), *first.shape[axis + 1 :])
+        return xp.empty(sizes, first.dtype)
+
+    def forward(self, *arrays: Array) -> None:
+        """Copy each input to its part of the output."""
+        *inputs, out = arrays
+        for part, x in zip(self.parts, inputs, strict=True):
+            xp.copyto(out[part], x)
+
+    def backward(self, grad: Array, *input_grads: Array | None) -> None:
+        """Copy each part of the gradient."""
+        for part, dx in zip(self.parts, input_grads, strict=True):
+            if dx is not None:
+                xp.copyto(dx, grad[part])
+
+    def flops(self, *arrays: Array) -> int:
+        """Nothing is computed."""
+        return 0
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One input, two, three of different sizes, along each axis."""
+        for axis, shapes in (
+            (-1, ((2, 3),)),
+            (-1, ((2, 3), (2, 1))),
+            (0, ((2, 3), (1, 3), (4, 3))),
+            (1, ((2, 1, 3), (2, 2, 3))),
+        ):
+            yield Case(cls(axis), tuple(rng.normal(size=shape) for shape in shapes))
+
+
+def _without(shape: Shape, axis: int) -> tuple[Shape, Shape]:
+    """Return the sizes before and after an axis."""
+    return shape[:axis], shape[axis + 1 :]
