@@ -1,4 +1,7 @@
-"""Activations: nonlinear functions between the layers that have weights."""
+"""Activations: nonlinear functions between the layers that have weights.
+
+More of them: activations_piecewise.py (straight lines), activations_smooth.py.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from nncli.backend import Shape
 from nncli.errors import ShapeError
 from nncli.layers.base import Layer
 from nncli.ops import elementwise
+from nncli.ops.softmax import LogSoftmax as LogSoftmaxFunction
 from nncli.ops.softmax import Softmax as SoftmaxFunction
 from nncli.streams import Streams
 
@@ -78,3 +82,23 @@ class Softmax(Layer, name="softmax"):
     def __call__(self, x: Tensor) -> Tensor:
         """Return the distribution of each row."""
         return apply(SoftmaxFunction(), x)
+
+
+class LogSoftmax(Layer, name="log_softmax"):
+    """y_k = x_k − ln Σ_j e^(x_j) along the last axis: logarithms of a distribution.
+
+    They are raw scores as well, of which softmax makes that same distribution: the
+    loss softmax_cross_entropy fits behind this layer, and does without it.
+    """
+
+    suits = "glorot_uniform"
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Check that there is an axis of classes."""
+        if not input_shape:
+            raise ShapeError("expected inputs with at least one axis of classes.")
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the logarithm of the distribution of each row."""
+        return apply(LogSoftmaxFunction(), x)
