@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nncli.backend import Array, Shape, check_memory
 from nncli.registry import Component
+from nncli.signature import PositiveFloat
+
+Activation = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+Gain = PositiveFloat | Activation
+
+GAINS: dict[Activation, float] = {
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
+    "selu": 3 / 4,
+}
+"""What makes up for the variance an activation loses: PyTorch's ``calculate_gain``."""
 
 
 class Initializer(Component, family="initializer"):
@@ -49,3 +63,8 @@ def fans(shape: Shape) -> tuple[int, int]:
         return size, size
     kernel = math.prod(shape[2:])
     return shape[1] * kernel, shape[0] * kernel
+
+
+def gain_of(gain: Gain) -> float:
+    """Return a gain that is given as a number, or by the name of an activation."""
+    return GAINS[gain] if isinstance(gain, str) else gain

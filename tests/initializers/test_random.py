@@ -11,7 +11,7 @@ import pytest
 
 from nncli.backend import Array, Shape
 from nncli.errors import ArgumentError, NncliError
-from nncli.initializers.base import Initializer, fans
+from nncli.initializers.base import GAINS, Initializer, fans, gain_of
 from nncli.initializers.random import Uniform
 from tests.parity import without_case
 
@@ -30,12 +30,12 @@ class Drawn:
     arguments: dict[str, Any]
 
 
-def _uniform(name: str, low: float, high: float, /, **arguments: float) -> Drawn:
+def _uniform(name: str, low: float, high: float, /, **arguments: Any) -> Drawn:
     middle, deviation = (low + high) / 2, (high - low) / math.sqrt(12)
     return Drawn(name, "uniform", middle, deviation, arguments)
 
 
-def _normal(name: str, mean: float, std: float, /, **arguments: float) -> Drawn:
+def _normal(name: str, mean: float, std: float, /, **arguments: Any) -> Drawn:
     return Drawn(name, "normal", mean, std, arguments)
 
 
@@ -49,9 +49,18 @@ DRAWN = [
     _uniform("glorot_uniform", -GLOROT, GLOROT),
     _normal("he_normal", 0.0, math.sqrt(2 / IN)),
     _uniform("he_uniform", -HE, HE),
+    _normal("lecun_normal", 0.0, math.sqrt(1 / IN)),
+    _uniform("lecun_uniform", -HE / math.sqrt(2), HE / math.sqrt(2)),
+    _normal("he_normal", 0.0, math.sqrt(2 / 1.25 / OUT), slope=0.5, fan="fan_out"),
+    _uniform("he_uniform", -HE * 0.1**0.5, HE * 0.1**0.5, slope=3.0),
+    _normal("glorot_normal", 0.0, 3 * math.sqrt(2 / (IN + OUT)), gain=3.0),
+    _uniform("glorot_uniform", -GLOROT * 5 / 3, GLOROT * 5 / 3, gain="tanh"),
+    _normal("lecun_normal", 0.0, 0.75 * math.sqrt(1 / IN), gain="selu"),
+    _uniform("lecun_uniform", -HE, HE, gain="relu"),
 ]
 IDS = [f"{drawn.name} {drawn.arguments}" for drawn in DRAWN]
-NOT_DRAWN = {"zeros"}
+# Tested in test_matrices.py.
+NOT_DRAWN = {"zeros", "ones", "constant", "identity", "orthogonal", "truncated_normal"}
 
 
 def _sample(name: str, shape: Shape = (OUT, IN), seed: int = 0, **kw: Any) -> Array:
@@ -141,6 +150,8 @@ def test_fans_agree_with_torch(shape: Shape) -> None:
         ("he_normal", "kaiming_normal_", {"nonlinearity": "relu"}),
         ("glorot_uniform", "xavier_uniform_", {}),
         ("glorot_normal", "xavier_normal_", {}),
+        ("lecun_uniform", "kaiming_uniform_", {"nonlinearity": "linear"}),
+        ("lecun_normal", "kaiming_normal_", {"nonlinearity": "linear"}),
     ],
 )
 @pytest.mark.parametrize("shape", [(600, 300), (64, 32, 9, 9)], ids=str)
@@ -157,6 +168,15 @@ def test_initializer_has_torch_s_spread(
     if "uniform" in name:
         bound = float(theirs.abs().max())
         assert np.abs(ours).max() == pytest.approx(bound, rel=1e-3)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("activation", sorted(GAINS))
+def test_gain_is_torch_s(activation: Any) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
+    expected = torch.nn.init.calculate_gain(activation)
+    assert gain_of(activation) == pytest.approx(expected, rel=1e-15)
+    assert gain_of(1.5) == 1.5
 
 
 def test_uniform_refuses_a_range_that_is_none() -> None:
