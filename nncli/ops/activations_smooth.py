@@ -12,7 +12,7 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.backend import Array, xp
-from nncli.ops.elementwise import Unary
+from nncli.ops.elementwise import Unary, sigmoid
 
 VANISHED = 750.0
 """e^−750 is 0 in float64 and in float32."""
@@ -44,7 +44,7 @@ class Silu(Unary, name="silu"):
     def forward(self, x: Array, out: Array) -> None:
         """Write x·σ(x)."""
         self.out = out
-        _sigmoid(x, self.sigma)
+        sigmoid(x, self.work, self.sigma)
         xp.multiply(x, self.sigma, out)
 
     def backward(self, grad: Array, dx: Array | None) -> None:
@@ -70,8 +70,9 @@ class Softplus(Unary, name="softplus"):
         self.threshold = threshold
 
     def allocate(self, x: Array) -> Array:
-        """Make the output, and room for βx and for where the line is straight."""
+        """Make the output, and room for βx, σ and where the line is straight."""
         self.scaled: Array = xp.empty_like(x)
+        self.sigma: Array = xp.empty_like(x)
         self.straight: Array = xp.empty_like(x, dtype=bool)
         return super().allocate(x)
 
@@ -92,9 +93,9 @@ class Softplus(Unary, name="softplus"):
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Multiply by σ(βx), or 1."""
-        _sigmoid(self.scaled, self.work)
-        xp.copyto(self.work, 1, where=self.straight)
-        xp.multiply(grad, self.work, dx)
+        sigmoid(self.scaled, self.work, self.sigma)
+        xp.copyto(self.sigma, 1, where=self.straight)
+        xp.multiply(grad, self.sigma, dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -202,11 +203,3 @@ class Mish(Unary, name="mish"):
         xp.multiply(self.work, self.x, self.work)
         xp.add(self.work, self.tanh, self.work)
         xp.multiply(grad, self.work, dx)
-
-
-def _sigmoid(x: Array, out: Array) -> None:
-    """Write σ(x) = ½ + ½·tanh(x/2), which overflows nowhere."""
-    xp.multiply(x, 0.5, out=out)
-    xp.tanh(out, out)
-    xp.multiply(out, 0.5, out=out)
-    xp.add(out, 0.5, out=out)

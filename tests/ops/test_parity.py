@@ -14,6 +14,7 @@ from nncli.autograd.function import FUNCTIONS, Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.ops import elementwise, losses, matmul, norm, reduce, shape, softmax
+from tests.ops import activations
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
@@ -94,6 +95,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,
     "categorical_cross_entropy": _categorical_cross_entropy,
     "penalty": _penalty,
+    **activations.TORCH,
 }
 
 WITHOUT_TORCH = {
@@ -214,6 +216,8 @@ def _more_cases() -> list[tuple[str, OpCase]]:
             _draw(),
             np.array([[-1.0, 0.0], [-0.0, 2.0]]),
         )
+    for name, make, inputs in activations.cases():
+        add(name, make, *inputs)
     return found
 
 
