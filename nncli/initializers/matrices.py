@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,8 @@ class Identity(Initializer, name="identity"):
         w = np.zeros(shape)
         diagonal = np.arange(min(shape[:2]))
         middle = tuple(size // 2 for size in shape[2:])
-        w[(diagonal, diagonal, *middle)] = gain_of(self.gain)
+        place: tuple[Any, ...] = (diagonal, diagonal, *middle)
+        w[place] = gain_of(self.gain)
         return w
 
 
