@@ -37,7 +37,7 @@ def main() -> None:
         "train --dry-run": [nncli, "train", "configs/spiral.yaml", "--dry-run"],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
-    for name, command in commands.items():
+    for command in commands.values():
         seconds(command)
     for _ in range(rounds):
         for name, command in commands.items():

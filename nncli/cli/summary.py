@@ -49,9 +49,8 @@ def summary_json(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def show_summary(experiment: Experiment) -> None:
-    """Print the summary as a table."""
-    facts = summary_json(experiment)
+def show_summary(facts: dict[str, Any]) -> None:
+    """Print a summary as a table."""
     rows = table("layer", ">output", ">parameters", ">flops")
     rows.add_row("input", _shape(facts["input_shape"]), "", "")
     around: list[str] = []

@@ -24,7 +24,8 @@ def summary(
 
     changes = list(overrides or [])
     experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
+    facts = summary_json(experiment)
     if json:
-        say_json(summary_json(experiment))
+        say_json(facts)
     else:
-        show_summary(experiment)
+        show_summary(facts)

@@ -119,14 +119,15 @@ def _dry_run(experiment: Experiment, json: bool) -> None:
     from nncli.cli.summary import show_summary, summary_json
     from nncli.training.trainer import Trainer
 
+    facts = summary_json(experiment)
     trainer = Trainer(experiment, None)
     batch = next(trainer.batches.epoch(0))
     with xp.errstate(all="ignore"):
         trainer.step.run(batch, trainer.lr, 1)
     if json:
-        say_json(summary_json(experiment))
+        say_json(facts)
         return
-    show_summary(experiment)
+    show_summary(facts)
     say("One step went well. Nothing was written.")
 
 

@@ -1,0 +1,74 @@
+"""``nncli components``: everything that YAML can name, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nncli.config.schema  # noqa: F401 - imports every family
+from nncli.registry import FAMILIES
+from tests.cli.plugins import write_plugin
+from tests.command import Command
+
+NAMES = [(family, name) for family, cls in FAMILIES.items() for name in cls.members()]
+
+
+def test_components_lists_every_one_of_every_family(command: Command) -> None:
+    found = command("components", "--json").json()
+    assert {(entry["family"], entry["name"]) for entry in found} == set(NAMES)
+    shown = command("components").out
+    for family, name in NAMES:
+        assert family in shown
+        assert name in shown
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_components_of_a_family_are_its_members(command: Command, family: str) -> None:
+    found = command("components", family, "--json").json()
+    assert [entry["name"] for entry in found] == list(FAMILIES[family].members())
+    out = command("components", family).out
+    assert all(entry["name"] in out for entry in found)
+
+
+@pytest.mark.parametrize("name", sorted({name for _, name in NAMES}))
+def test_components_tells_all_about_one(command: Command, name: str) -> None:
+    found = command("components", name, "--json").json()
+    out = command("components", name).out
+    assert len(found) == sum(other == name for _, other in NAMES)
+    words = " ".join(out.split())
+    for entry in found:
+        assert f"{entry['family']} {name}" in out
+        assert " ".join(entry["help"].splitlines()[0].split()) in words
+        for argument in entry["arguments"]:
+            assert argument["name"] in out
+            assert argument["help"].split()[0] in out
+            assert argument["required"] == ("default" not in argument)
+
+
+def test_components_shows_required_arguments_and_defaults(command: Command) -> None:
+    out = command("components", "dense").out
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    assert "(required)" in lines["units"]
+    assert "an integer >= 1" in lines["units"]
+    assert "true" in lines["bias"]
+    assert "null" in lines["init"]
+
+
+def test_components_suggests_the_nearest_name(command: Command) -> None:
+    outcome = command("components", "dnese")
+    assert outcome.code == 2
+    assert "dense" in outcome.err
+
+
+@pytest.mark.usefixtures("own_registries")
+def test_components_includes_a_plugin(command: Command, tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path)
+    outcome = command("components", "my_cube", "--plugin", plugin)
+    assert outcome.code == 0
+    assert "y = x³, element by element." in outcome.out
+    assert "No arguments." in outcome.out
+
+
+def test_plugin_is_forgotten_after_a_test(command: Command) -> None:
+    assert command("components", "my_cube").code == 2

@@ -1,0 +1,257 @@
+"""Views: what is shown of a training while it goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from nncli.cli import views
+from nncli.cli.console import duration, number
+from nncli.cli.views import LiveView, PlainView, sparkline
+from nncli.runs.directory import RunDirectory
+from nncli.training.callbacks import Row
+from nncli.training.trainer import Trainer
+from tests.command import Command, command_line, environment
+from tests.conftest import CONFIGS
+from tests.training.jobs import experiment, run_of
+
+ROW: Row = {
+    "epoch": 1,
+    "step": 4,
+    "lr": 3e-5,
+    "train": {"loss": 0.25, "accuracy": 0.5},
+    "validation": {"loss": 123.456, "accuracy": None},
+}
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("nncli.cli.views.time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def trainer(*overrides: str) -> Trainer:
+    return Trainer(experiment(*overrides), None)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0.0000"),
+        (0.12345678, "0.1235"),
+        (-1.5, "-1.5000"),
+        (12.345, "12.35"),
+        (99999.0, "99999.00"),
+        (1e5, "1.000e+05"),
+        (0.000123456, "1.235e-04"),
+    ],
+)
+def test_number_has_four_digits_that_matter(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.42, "0.42 s"), (12.34, "12.3 s"), (245, "4:05"), (3723, "1:02:03")],
+)
+def test_duration_reads_as_people_say_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_sparkline_goes_from_the_lowest_to_the_highest() -> None:
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 40) == "▁▂▃▄▅▆▇█"
+    assert sparkline([7, 0], 40) == "█▁"
+    assert sparkline([2.0, 2.0, 2.0], 40) == "▁▁▁"
+    assert sparkline([1.0], 40) == "▁"
+
+
+def test_sparkline_of_many_values_takes_means() -> None:
+    assert sparkline([0, 0, 7, 7, 0, 0], 3) == "▁█▁"
+    values = [float(i) for i in range(1003)]
+    line = sparkline(values, 40)
+    assert len(line) == 40
+    assert list(line) == sorted(line)
+
+
+def test_plain_view_is_a_table(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    view, training = PlainView(), trainer()
+    view.on_start(training)
+    training.progress.best_epoch = 1
+    view.on_row(training, ROW)
+    head, row = capsys.readouterr().err.splitlines()
+    assert head.split() == [
+        *("epoch", "train:", "loss", "accuracy"),
+        *("validation:", "loss", "accuracy", "lr"),
+    ]
+    assert row.split() == [
+        *("1/5", "0.2500", "0.5000", "123.46", "-", "3.000e-05", "best")
+    ]
+    for word, cell in (("train: loss", "0.2500"), ("lr", "3.000e-05")):
+        assert head.index(word) + len(word) == row.index(cell) + len(cell)
+
+
+def test_plain_view_shows_two_rows_a_second_and_the_last(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    view, training = PlainView(), trainer("training.epochs=1000")
+    view.on_start(training)
+    for epoch in range(1, 1001):
+        clock.now += 0.01
+        view.on_row(training, ROW | {"epoch": epoch})
+    view.on_end(training)
+    lines = capsys.readouterr().err.splitlines()[1:]
+    shown = [int(line.split("/")[0]) for line in lines]
+    assert shown[0] == 1
+    assert shown[-1] == 1000
+    assert 19 <= len(shown) <= 22
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_plain_view_fits_80_columns(
+    command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    monkeypatch.setattr(views, "LINE_SECONDS", 0.0)
+    err = command.train(config, "training.evaluate_every=1", "training.epochs=3").err
+    assert len(err.splitlines()) == 4
+    assert max(map(len, err.splitlines())) <= 80
+
+
+class Screen:
+    """Stands for the terminal of a live view: notes when it was drawn on.
+
+    Attributes:
+        drawn: The times.
+    """
+
+    def __init__(
+        self, view: LiveView, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.drawn: list[float] = []
+        self.clock = clock
+        self.cost = 0.0
+        monkeypatch.setattr(view._live, "start", lambda: None)
+        monkeypatch.setattr(view._live, "update", self.update)
+
+    def update(self, *_: object, **__: object) -> None:
+        self.drawn.append(self.clock.now)
+        self.clock.now += self.cost
+
+
+def test_live_view_draws_at_most_ten_times_a_second(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, training = LiveView(), trainer()
+    screen = Screen(view, clock, monkeypatch)
+    view.on_start(training)
+    for _ in range(5000):
+        clock.now += 0.001
+        view.on_step(training)
+    assert 49 <= len(screen.drawn) <= 51
+
+
+def test_live_view_takes_a_slow_terminal_a_twentieth_of_the_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, training = LiveView(), trainer()
+    screen = Screen(view, clock, monkeypatch)
+    screen.cost = 0.5
+    begin = clock.now
+    view.on_start(training)
+    while clock.now < begin + 100:
+        clock.now += 0.01
+        view.on_step(training)
+    assert 9 <= len(screen.drawn) <= 11
+
+
+def screen(width: int, *arguments: object) -> list[str]:
+    """Run a command in a terminal of a width and return its lines, drawn over too."""
+    ours, theirs = pty.openpty()
+    size = struct.pack("HHHH", 24, width, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    with subprocess.Popen(
+        command_line(*arguments),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment() | {"TERM": "xterm-256color"},
+    ) as process:
+        os.close(theirs)
+        data = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:
+                break
+            data += part
+            if not part:
+                break
+        os.close(ours)
+    assert process.returncode == 0, data.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode())
+    return [line.rstrip() for line in re.split(r"[\r\n]+", text)]
+
+
+@pytest.mark.parametrize("width", [80, 60, 48])
+def test_live_view_never_wraps(tmp_path: Path, width: int) -> None:
+    config = CONFIGS / "two_ellipses.yaml"
+    lines = screen(width, "train", config, "--name", "e", "--runs-dir", tmp_path / "r")
+    own = [line for line in lines if str(tmp_path) not in line]
+    assert max(map(cell_len, own)) <= width
+    text = "\n".join(own)
+    for word in ("train ", "validation ", "loss", "accuracy", "lr 0.0", "best loss"):
+        assert word in text
+    assert re.search(r"epoch [0-9]+/200 [0-9]+%", text)
+    assert re.search(r"validation loss [▁▂▃▄▅▆▇█]{8,}", text)
+    assert re.search(r" s left", text)
+
+
+def test_live_view_ends_with_what_was_reached(tmp_path: Path) -> None:
+    lines = screen(80, "train", CONFIGS / "xor.yaml", "--runs-dir", tmp_path / "r")
+    run = RunDirectory(tmp_path / "r" / "xor-1")
+    last = max(i for i, line in enumerate(lines) if "epoch 100/100 100%" in line)
+    panel = "\n".join(lines[last : last + 6])
+    assert " in " in panel
+    row = run.rows()[-1]
+    for part in ("train", "validation"):
+        assert number(row[part]["loss"]) in panel
+        assert number(row[part]["accuracy"]) in panel
+
+
+def test_live_view_goes_on_with_the_rows_of_a_resumed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, run = run_of(tmp_path)
+    Trainer(made, run).fit()
+    view = LiveView()
+    Screen(view, Clock(monkeypatch), monkeypatch)
+    view.on_start(Trainer(made, run))
+    assert view._losses == [row["validation"]["loss"] for row in run.rows()]
+    assert view._row == run.rows()[-1]
+
+
+def test_view_is_live_only_where_a_person_watches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(views.make_view(), PlainView)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    assert isinstance(views.make_view(), LiveView)
