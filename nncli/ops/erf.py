@@ -103,10 +103,10 @@ class Erf:
         xp.copyto(near, a)
         xp.multiply(a, a, a)
         xp.minimum(a, NEAR**2, out=a)
-        _polynomial(_NEAR_BOTTOM, a, bottom)
-        xp.divide(near, bottom, near)
         _polynomial(_NEAR_TOP, a, bottom)
         xp.multiply(near, bottom, near)
+        _polynomial(_NEAR_BOTTOM, a, bottom)
+        xp.divide(near, bottom, near)
 
         xp.copyto(near, far, where=is_far)
         xp.copysign(near, x, out)

@@ -21,6 +21,7 @@ from nncli.layers.shape import Flatten
 from nncli.losses.classification import SoftmaxCrossEntropy
 from nncli.network import Network
 from nncli.streams import Streams
+from tests.layers import activations
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
@@ -96,7 +97,7 @@ def _cases() -> list[LayerCase]:
         for slope in (0.0, 0.3, 1.5):
             module = partial(nn.LeakyReLU, slope)
             found.append(LayerCase("leaky_relu", row, module, {"slope": slope}))
-    return found
+    return found + [LayerCase(*case) for case in activations.cases()]
 
 
 CASES = _cases()

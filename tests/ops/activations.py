@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.function import Function
-from nncli.backend import Array
+from nncli.backend import Array, Shape
 from nncli.layers.activations_smooth import SELU_ALPHA, SELU_SCALE
 from nncli.ops import activations, activations_smooth, gelu, softmax
 
@@ -52,6 +52,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "logsumexp": lambda f, x: torch.logsumexp(x, -1),
 }
 
+SHAPES: tuple[Shape, ...] = ((1, 1), (7, 5), (3, 1, 5), (2, 3, 5, 4), ())
 _FAR = (6.5, 19.9, 20.0, 20.1, 40.0, 88.0, 745.0, 1e4)
 _NEAR = (0.0, 1e-300, 1e-8, 0.25, 0.5, 0.7, 1.0, 2.5, 3.0, 6.0)
 EVERYWHERE = np.array([sign * x for sign in (-1, 1) for x in (*_NEAR, *_FAR)])
@@ -93,9 +94,10 @@ def cases() -> Iterator[tuple[str, Callable[[], Function], tuple[Array, ...]]]:
     for name, makers in ELEMENTWISE.items():
         for make in makers:
             yield name, make, (EVERYWHERE,)
-            for shape in ((1, 1), (7, 5), (3, 1, 5), (2, 3, 5, 4), ()):
+            for shape in SHAPES:
                 yield name, make, (rng.normal(0, 3, shape),)
-    for shape in ((1, 1), (7, 5), (1, 3), (2, 3, 5), (4, 3, 2, 5)):
+    images: tuple[Shape, ...] = ((1, 1), (7, 5), (1, 3), (2, 3, 5), (4, 3, 2, 5))
+    for shape in images:
         for slopes in {1, shape[1]}:
             x, slope = rng.normal(size=shape), rng.normal(size=slopes)
             yield "prelu", activations.PRelu, (x, slope)

@@ -216,8 +216,8 @@ def _more_cases() -> list[tuple[str, OpCase]]:
             _draw(),
             np.array([[-1.0, 0.0], [-0.0, 2.0]]),
         )
-    for name, make, inputs in activations.cases():
-        add(name, make, *inputs)
+    for name, maker, inputs in activations.cases():
+        add(name, maker, *inputs)
     return found
 
 
