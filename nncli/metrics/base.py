@@ -49,7 +49,7 @@ class Metric(Component, family="metric"):
 
     @abstractmethod
     def result(self) -> float:
-        """Return the score of all batches since ``reset``."""
+        """Return the score of all batches since ``reset``; NaN where it has none."""
 
 
 def decide(predictions: Array) -> Array:
