@@ -38,8 +38,11 @@ class TrainingStep:
         self.clip_norm = clip_norm
         self._plans: dict[int, tuple[Replay, Array]] = {}
 
-    def run(self, batch: Batch, lr: float, number: int) -> None:
+    def run(self, batch: Batch, lr: float, number: int) -> float:
         """Make one step; inside ``xp.errstate(all="ignore")`` it warns of nothing.
+
+        Returns:
+            The loss before the step, prices of weights included.
 
         Raises:
             DivergedError: The loss or a gradient is not finite; the parameters are
@@ -55,12 +58,14 @@ class TrainingStep:
         replay, objective = plan
         replay.backward()
         square = float(xp.dot(grads, grads))
+        value: float = objective.item()
         # A sum is finite where both are; two that are not do not cancel to a number.
-        if not math.isfinite(square + objective.item()):
+        if not math.isfinite(square + value):
             square = self._examine(replay, number)
         if self.clip_norm is not None:
             self._clip(grads, math.sqrt(square))
         self.optimizer.step(lr)
+        return value
 
     def record(self, batch: Batch) -> tuple[Replay, Array]:
         """Run a batch forward and plan its replays."""
