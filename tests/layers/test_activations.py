@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
 from nncli.errors import ArgumentError, ShapeError
 from nncli.initializers.base import Initializer
-from nncli.layers.activations_piecewise import HardTanh, PRelu
+from nncli.layers.activations_piecewise import HardTanh, PRelu, Relu6
+from nncli.layers.activations_smooth import SELU_ALPHA, SELU_SCALE
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.losses.base import Loss
@@ -41,6 +44,28 @@ def test_selu_keeps_mean_and_variance_through_many_layers() -> None:
     y = network(Tensor(x)).data
     assert abs(y.mean()) < 0.1
     assert 0.8 < y.var() < 1.2
+
+
+def test_selu_has_the_constants_of_the_papers_closed_form() -> None:
+    # Klambauer et al. 2017, equation 14: mean 0 and variance 1 map to themselves.
+    e, pi, one, two = math.e, math.pi, math.erfc(1 / math.sqrt(2)), math.erfc(2**0.5)
+    root = one * math.sqrt(e)
+    alpha = math.sqrt(2 / pi) / (1 - root)
+    spread = 2 * two * e**2 + pi * root**2 - 2 * (2 + pi) * root + pi + 2
+    scale = (1 - root) * math.sqrt(2 * pi) / math.sqrt(spread)
+    assert pytest.approx(alpha, rel=1e-14) == SELU_ALPHA
+    assert pytest.approx(scale, rel=1e-14) == SELU_SCALE
+
+
+def test_relu6_is_cut_off_at_six() -> None:
+    x = Tensor(
+        np.array([-1e4, -1.0, 0.0, 3.0, 5.99, 6.0, 6.5, 1e4]), requires_grad=True
+    )
+    y = Relu6()(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, [0, 0, 0, 3, 5.99, 6, 6, 6])
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad, [0, 0, 0, 1, 1, 0, 0, 0])
 
 
 def test_losses_accept_what_activations_give() -> None:
