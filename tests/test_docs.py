@@ -95,3 +95,14 @@ def test_contributing_layer_works_as_it_stands(
         runs = str(tmp_path / "runs")
         command = ["train", str(config), "--allow-plugins", "--runs-dir", runs]
         assert run(command) == 0
+
+
+@pytest.mark.parametrize(
+    "program", blocks(README, "python"), ids=["fit", "steps", "tensors", "spiral"]
+)
+def test_readme_programs_run(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").symlink_to(CONFIGS)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {"__name__": "readme"})

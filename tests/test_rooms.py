@@ -33,6 +33,8 @@ RANKS = {
     "checks": 10,
     "runs": 10,
     "training": 11,
+    "model": 12,
+    "sklearn": 13,
     "report": 12,
     "cli": 13,
     "__main__": 14,

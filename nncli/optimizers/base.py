@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Self
 
 from nncli.autograd.flat import Flat
+from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, xp
 from nncli.registry import Component
 
-# Six arrays of 16,384 float32 numbers take 384 KiB: they stay in a core's cache
-# between the operations of one update.
-CHUNK = 16_384
+# Five arrays of 49,152 float32 numbers take 960 KiB: they stay in a core's second
+# cache between the operations of one update, and calls are few.
+CHUNK = 49_152
+
+LINE = 64
 
 
 class Optimizer(Component, family="optimizer"):
@@ -22,25 +25,27 @@ class Optimizer(Component, family="optimizer"):
     the update; decoupled, p ← p − lr·weight_decay·p (Loshchilov and Hutter 2019).
 
     Class attributes:
-        slots: Names of the arrays, as long as the parameters, that are remembered
-            from step to step; zero at first; part of a checkpoint.
         works: How many arrays of scratch space ``update`` wants.
-        decoupled: Which of both kinds of weight decay it has.
         full_batch: It only works where every step sees all rows (see ``minimize``).
 
-    Attributes:
+    Attributes (the first two are set on the class, or where options decide on them, in
+    the constructor):
+        slots: Names of the arrays, as long as the parameters, that are remembered
+            from step to step; zero at first; part of a checkpoint.
+        decoupled: Which of both kinds of weight decay it has.
         lr: The learning rate before the schedule changes it.
         weight_decay: The factor of the decay; 0 for none.
         decay_bias_and_norm: Whether parameters with one axis decay as well.
         steps: How many steps were made.
-        state: The remembered arrays by name.
+        state: The remembered arrays by name: all, but for ``steps``, that the next step
+            depends on. A member may add others to the slots, of the run's dtype.
     """
 
-    slots: ClassVar[tuple[str, ...]] = ()
     works: ClassVar[int] = 1
-    decoupled: ClassVar[bool] = False
     full_batch: ClassVar[bool] = False
 
+    slots: tuple[str, ...] = ()
+    decoupled: bool = False
     lr: float
     weight_decay: float = 0.0
     decay_bias_and_norm: bool = True
@@ -51,9 +56,10 @@ class Optimizer(Component, family="optimizer"):
         """Bind to the parameters of a network."""
         self.steps = 0
         self.flat = flat
-        self.state = {name: xp.zeros_like(flat.values) for name in self.slots}
-        size = flat.values.size
-        scratch = xp.empty((1 + self.works, min(CHUNK, size)), flat.values.dtype)
+        size, dtype = flat.values.size, flat.values.dtype
+        self.state = {name: aligned(size, dtype) for name in self.slots}
+        room = min(CHUNK, size)
+        scratch = [aligned(room, dtype) for _ in range(1 + self.works)]
         self._coupled = scratch[0]
         self._chunks: list[tuple[bool, tuple[Array, ...]]] = []
         cut = size if self.decay_bias_and_norm else flat.weights
@@ -64,13 +70,30 @@ class Optimizer(Component, family="optimizer"):
                     (decays and bool(self.weight_decay), self._views(part, scratch[1:]))
                 )
 
-    def _views(self, part: slice, scratch: Array) -> tuple[Array, ...]:
+    def _views(self, part: slice, scratch: list[Array]) -> tuple[Array, ...]:
         arrays = (self.flat.values, self.flat.grads, *self.state.values())
         views = [array[part] for array in arrays]
         return (*views, *(row[: views[0].size] for row in scratch))
 
-    def step(self, lr: float) -> None:
-        """Make one step with a learning rate."""
+    def over(self, parameters: Flat | Iterable[Tensor]) -> Self:
+        """Bind to parameters for a loop of your own, and return the optimizer.
+
+        Args:
+            parameters: Tensors that require a gradient, which are moved into one flat
+                array; or the ``flat`` of a model.
+        """
+        if not isinstance(parameters, Flat):
+            parameters = Flat({str(i): t for i, t in enumerate(parameters)})
+        self.start(parameters)
+        return self
+
+    def zero_grad(self) -> None:
+        """Set all gradients to zero."""
+        self.flat.grads.fill(0)
+
+    def step(self, lr: float | None = None) -> None:
+        """Make one step with a learning rate; by default the optimizer's own."""
+        lr = self.lr if lr is None else lr
         self.steps += 1
         self.prepare(lr)
         for decays, arrays in self._chunks:
@@ -106,3 +129,11 @@ class Optimizer(Component, family="optimizer"):
     @abstractmethod
     def update(self, *arrays: Array) -> None:
         """Move one chunk: called as (values, grads, *slots, *works)."""
+
+
+def aligned(size: int, dtype: Any) -> Array:
+    """Return zeros that begin at a cache line: vector loads then never cross one."""
+    width = xp.dtype(dtype).itemsize
+    room = xp.zeros(size + LINE // width, dtype)
+    first = -room.ctypes.data % LINE // width
+    return room[first : first + size]

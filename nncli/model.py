@@ -1,0 +1,555 @@
+"""Model: the same parts from Python, without YAML: compile, fit, predict, save."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nncli.autograd.flat import Flat
+from nncli.autograd.tape import no_grad
+from nncli.autograd.tensor import Tensor
+from nncli.backend import DTYPES, Array, Shape, xp
+from nncli.build import Experiment, Part, assemble, build, take
+from nncli.config.load import finish, load_config
+from nncli.config.read import Document
+from nncli.config.schema import Config, EarlyStopping, Training, component_from
+from nncli.data.arrays import Arrays
+from nncli.data.base import Table, Transform
+from nncli.data.batches import Batch
+from nncli.data.split import Split, split_table
+from nncli.errors import ArgumentError, ConfigError, DataError, NncliError, RunError
+from nncli.layers.base import Layer
+from nncli.losses.base import Loss
+from nncli.metrics.base import Metric
+from nncli.network import Network
+from nncli.optimizers.base import Optimizer
+from nncli.registry import spec_of
+from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nncli.schedules.base import Schedule
+from nncli.streams import stream
+from nncli.training.callbacks import Callback, Row
+from nncli.training.evaluate import Evaluator
+from nncli.training.state import Progress, capture, restore
+from nncli.training.step import TrainingStep
+from nncli.training.trainer import Trainer
+
+Spec = str | dict[str, Any]
+PREDICT_ROWS = 1024
+
+
+class History(Callback):
+    """What ``fit`` returns: one row an evaluation.
+
+    Attributes:
+        rows: As in a run's metrics.jsonl: epoch, step, lr, scores of each part.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def on_row(self, trainer: Trainer, row: Row) -> None:
+        """Keep the row."""
+        self.rows.append(row)
+
+    @property
+    def last(self) -> Row:
+        """The newest row."""
+        return self.rows[-1]
+
+
+class Model:
+    """A network with everything to train it and to use it.
+
+    Components are objects or what YAML would say: ``nn.Relu()``, ``"relu"`` and
+    ``{"type": "relu"}`` are the same.
+
+    Args:
+        layers: From input to output; more can be added with ``add``.
+        seed: Seed of everything random.
+        precision: ``float32`` or ``float64``.
+        transforms: Changes of the inputs, fitted by the first ``fit``.
+        name: Shown in the summary.
+
+    Raises:
+        ArgumentError: A component is not what it should be.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | Spec] = (),
+        *,
+        seed: int = 0,
+        precision: str = "float32",
+        transforms: Sequence[Transform | Spec] = (),
+        name: str = "model",
+    ) -> None:
+        self._facts: dict[str, Any] = {
+            "dataset": Arrays(),
+            "name": name,
+            "seed": seed,
+            "precision": precision,
+            "transforms": [component_from(Transform, part) for part in transforms],
+        }
+        self.layers: list[Layer] = []
+        self._experiment: Experiment | None = None
+        self._step: TrainingStep | None = None
+        self._progress = Progress()
+        self._classes: Array | None = None
+        for layer in layers:
+            self.add(layer)
+
+    def add(self, layer: Layer | Spec) -> Model:
+        """Put one more layer at the end; returns the model itself.
+
+        Raises:
+            NncliError: The network is built already.
+        """
+        if self._experiment is not None:
+            raise NncliError("add: expected a model that is not built yet.")
+        self.layers.append(component_from(Layer, layer))
+        return self
+
+    def compile(
+        self,
+        optimizer: Optimizer | Spec = "adam",
+        loss: Loss | Spec = "softmax_cross_entropy",
+        metrics: Sequence[Metric | Spec] = (),
+        schedule: Schedule | Spec = "constant",
+    ) -> Model:
+        """Say how the network is trained; returns the model itself.
+
+        Args:
+            optimizer: How parameters move.
+            loss: What training makes small.
+            metrics: What is scored beside the loss.
+            schedule: How the learning rate changes.
+        """
+        if self._experiment is not None:
+            raise NncliError("compile: expected a model that is not built yet.")
+        self._facts |= {
+            "optimizer": component_from(Optimizer, optimizer),
+            "loss": component_from(Loss, loss),
+            "metrics": [component_from(Metric, metric) for metric in metrics],
+            "schedule": component_from(Schedule, schedule),
+        }
+        return self
+
+    def build(self, input_shape: Shape) -> Model:
+        """Make the parameters for rows of a shape; ``fit`` does it by itself.
+
+        Raises:
+            ConfigError: The layers do not fit each other.
+        """
+        self._assemble(tuple(input_shape), None)
+        return self
+
+    def __call__(self, x: Tensor | ArrayLike) -> Tensor:
+        """Return the outputs of the last layer for a batch, for loops of your own."""
+        tensor = x if isinstance(x, Tensor) else Tensor(self._array(x))
+        if self._experiment is None:
+            self.build(tensor.shape[1:])
+        network = self.network
+        y = network(tensor)
+        return self.layers[-1](y) if self._built.fused else y
+
+    @property
+    def network(self) -> Network:
+        """The built network.
+
+        Raises:
+            NncliError: The model is not built.
+        """
+        return self._built.network
+
+    @property
+    def flat(self) -> Flat:
+        """All parameters in one array, all gradients in another."""
+        return self.network.flat
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The trained tensors."""
+        return self.network.flat.leaves
+
+    def train(self, training: bool = True) -> Model:
+        """Let dropout and norms act as in training, for loops of your own."""
+        self.network.set_training(training)
+        return self
+
+    def fit(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        epochs: int = 1,
+        batch_size: int | str = 32,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        evaluate_every: int = 1,
+        clip_norm: float | None = None,
+        early_stopping: dict[str, Any] | EarlyStopping | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> History:
+        """Train; called again, it goes on from where it is.
+
+        Args:
+            x: (N, ...) inputs; None for the dataset of ``from_config``, which then
+                trains as its config says.
+            y: (N,) classes (integers, texts), or (N, ...) numbers.
+            epochs: Passes over the rows.
+            batch_size: Rows a step; ``full`` for all of them.
+            validation_data: Inputs and targets to evaluate on.
+            validation_split: Share of the rows to evaluate on instead.
+            sample_weight: (N,) how much each row counts in the loss.
+            evaluate_every: Epochs between two evaluations.
+            clip_norm: Largest norm of the gradient.
+            early_stopping: ``{"patience": 10}`` to stop when nothing improves.
+            callbacks: Who hears of it.
+
+        Returns:
+            The evaluations.
+
+        Raises:
+            ConfigError: The rows do not fit the network or the loss.
+            DivergedError: A loss or gradient is not finite.
+        """
+        history = History()
+        if x is None:
+            experiment = self._built
+            if not experiment.parts:
+                raise ArgumentError("fit: expected inputs x and targets y, got none.")
+        else:
+            if isinstance(early_stopping, dict):
+                early_stopping = EarlyStopping(**early_stopping)
+            training = Training(
+                epochs=epochs,
+                batch_size=batch_size,  # type: ignore[arg-type]
+                evaluate_every=evaluate_every,
+                clip_norm=clip_norm,
+                early_stopping=early_stopping,
+            )
+            tables = self._tables(x, y, validation_data, validation_split)
+            tables["train"] = _weighted(tables["train"], sample_weight)
+            experiment = self._take(tables, training)
+        trainer = Trainer(experiment, None, [history, *callbacks])
+        trainer.fit()
+        self._progress = trainer.progress
+        return history
+
+    def train_on_batch(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Make one step on one batch and return its loss before the step.
+
+        The step is recorded once for each size of batch and then replayed.
+
+        Raises:
+            DivergedError: The loss or a gradient is not finite.
+        """
+        table = _weighted(self._table(x, y), sample_weight)
+        if self._experiment is None:
+            self._assemble(table.x.shape[1:], table.classes)
+        experiment = self._built
+        if self._step is None:
+            self._step = TrainingStep(
+                experiment.network, experiment.loss, experiment.optimizer
+            )
+        part = experiment.prepare(table)
+        progress = self._progress
+        rate = experiment.schedule.rate(
+            experiment.optimizer.lr, progress.step, progress.epoch, progress.step + 1
+        )
+        progress.step += 1
+        batch = self._batch(part)
+        with xp.errstate(all="ignore"):
+            return self._step.run(batch, rate, progress.step)
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float | None]:
+        """Return the loss and every metric on some rows."""
+        part = self._built.prepare(self._table(x, y))
+        return Evaluator(self._built, part).run()
+
+    def predict_proba(self, x: ArrayLike) -> Array:
+        """Return (N, K) probabilities of the classes, in the order of ``classes``.
+
+        Raises:
+            NncliError: The targets are numbers.
+        """
+        if self._built.classes is None:
+            raise NncliError("predict_proba: expected classes as targets, got numbers.")
+        values = self._predictions(x)
+        if values.shape[-1] == 1 and len(self._built.classes) == 2:
+            return xp.concatenate([1 - values, values], axis=-1)
+        return values
+
+    def predict(self, x: ArrayLike) -> Array:
+        """Return the class of each row, as in the y of ``fit``, or the numbers."""
+        if self._built.classes is None:
+            return self._predictions(x)
+        chosen = self.predict_proba(x).argmax(axis=-1)
+        predicted: Array = np.asarray(self.classes)[chosen]
+        return predicted
+
+    @property
+    def classes(self) -> Array | None:
+        """The classes in the order of ``predict_proba``; None for numbers."""
+        if self._classes is not None:
+            return self._classes
+        names = self._built.classes
+        return None if names is None else np.asarray(names)
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint, as ``nncli train`` does."""
+        save_checkpoint(Path(path), self._captured())
+
+    @classmethod
+    def load(cls, path: str | Path, *, allow_plugins: bool = False) -> Model:
+        """Read a checkpoint of ``save`` or of ``nncli train``; no data is needed.
+
+        Raises:
+            RunError: The file is no whole checkpoint.
+        """
+        return cls._restored(load_checkpoint(Path(path)), str(path), allow_plugins)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: str | Path | dict[str, Any],
+        overrides: Sequence[str] = (),
+        *,
+        allow_plugins: bool = False,
+    ) -> Model:
+        """Make a model from a YAML file, or from what ``to_config`` returned.
+
+        Where the config names a dataset, it is loaded, and ``fit()`` without rows
+        trains on it as ``nncli train`` would.
+
+        Args:
+            config: A file, or plain values.
+            overrides: ``path=value`` texts, as on the command line.
+            allow_plugins: Whether the config may run the Python files it names.
+
+        Raises:
+            ConfigError: The config has problems.
+        """
+        if isinstance(config, dict):
+            model = cls._of(config, "config", allow_plugins)
+            if isinstance(model._facts["dataset"], Arrays):
+                return model
+            document = Document("config", config)
+            loaded = finish(document, Path(), allow_plugins=allow_plugins)
+        else:
+            loaded = load_config(
+                Path(config), list(overrides), allow_plugins=allow_plugins
+            )
+            model = cls._from(loaded.config)
+        model._experiment = build(loaded)
+        return model
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the config as plain values, with every default filled in."""
+        config: dict[str, Any] = spec_of(self._config())
+        return config
+
+    def summary(self) -> str:
+        """Return layers, output shapes and parameters as a text."""
+        lines = io.StringIO()
+        for layer in self.network.nested.values():
+            count = sum(tensor.size for tensor in layer.parameters.values())
+            shape = ", ".join(["N", *map(str, layer.output_shape)])
+            lines.write(f"{layer.label:<40} {f'({shape})':>18} {count:>12,}\n")
+        lines.write(f"{'parameters':<40} {'':>18} {self.flat.values.size:>12,}\n")
+        return lines.getvalue()
+
+    def _captured(self) -> Checkpoint:
+        checkpoint = capture(self._built, self._progress)
+        if self._classes is not None and self._classes.dtype.kind in "iufb":
+            checkpoint.arrays["classes"] = self._classes
+        return checkpoint
+
+    @classmethod
+    def _restored(
+        cls, checkpoint: Checkpoint, source: str, allow_plugins: bool
+    ) -> Model:
+        meta = checkpoint.meta
+        try:
+            value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
+            model = cls._of(value, source, allow_plugins)
+            classes = None if names is None else tuple(map(str, names))
+            model._assemble(tuple(int(size) for size in shape), classes)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{source}: expected the checkpoint of a model, got: {error!r}."
+            ) from None
+        for i, transform in enumerate(model._built.transforms):
+            prefix = f"transforms.{i}."
+            transform.state = {
+                name.removeprefix(prefix): array
+                for name, array in checkpoint.arrays.items()
+                if name.startswith(prefix)
+            }
+        model._progress = restore(model._built, checkpoint)
+        model._classes = checkpoint.arrays.get("classes")
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle what a checkpoint holds, rather than buffers and plans."""
+        if self._experiment is None:
+            return {"facts": self._facts, "layers": self.layers}
+        return {"checkpoint": self._captured()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the model again from what was pickled."""
+        self.__init__()  # type: ignore[misc]
+        if "checkpoint" in state:
+            checkpoint = state["checkpoint"]
+            self.__dict__.update(vars(self._restored(checkpoint, "pickle", True)))
+        else:
+            self._facts, self.layers = state["facts"], state["layers"]
+
+    @classmethod
+    def _of(cls, value: dict[str, Any], source: str, allow_plugins: bool) -> Model:
+        document = Document(source, dict(value))
+        loaded = finish(document, Path(), allow_plugins=allow_plugins)
+        return cls._from(loaded.config)
+
+    @classmethod
+    def _from(cls, config: Config) -> Model:
+        model = cls()
+        model.layers = config.layers
+        model._facts = {
+            key: value for key, value in config.arguments.items() if key != "layers"
+        }
+        return model
+
+    @property
+    def _built(self) -> Experiment:
+        if self._experiment is None:
+            raise NncliError("model: expected a built model. Call fit or build first.")
+        return self._experiment
+
+    def _config(self) -> Config:
+        if "loss" not in self._facts:
+            raise NncliError("model: expected how to train. Call compile first.")
+        facts: dict[str, Any] = {"training": Training(epochs=1), **self._facts}
+        return Config(layers=self.layers, **facts)
+
+    def _assemble(self, shape: Shape, classes: tuple[str, ...] | None) -> None:
+        if "loss" not in self._facts:
+            # For loops of one's own: the loss is theirs.
+            self.compile(loss="mse")
+        self._experiment = assemble(self._config(), shape, classes)
+
+    def _take(self, tables: dict[str, Table], training: Training) -> Experiment:
+        train = tables["train"]
+        first = self._experiment is None
+        if first:
+            self._facts["training"] = training
+            self._assemble(train.x.shape[1:], train.classes)
+        experiment = self._built
+        experiment.classes = train.classes
+        experiment.config = dataclasses.replace(experiment.config, training=training)
+        unfitted = any(not hasattr(t, "state") for t in experiment.transforms)
+        take(experiment, tables, fit=first or unfitted)
+        return experiment
+
+    def _tables(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        share: float,
+    ) -> dict[str, Table]:
+        if y is None:
+            raise ArgumentError("fit: expected targets y, got none.")
+        table = self._table(x, y)
+        if validation is not None:
+            return {"train": table, "validation": self._table(*validation)}
+        seed = self._facts["seed"]
+        return split_table(table, Split(validation=share), stream(seed, "split"))
+
+    def _table(self, x: ArrayLike, y: ArrayLike) -> Table:
+        """Check rows; name the classes where the loss wants classes."""
+        inputs, targets = np.asarray(x), np.asarray(y)
+        if inputs.ndim == 0 or targets.shape[:1] != inputs.shape[:1]:
+            raise DataError(
+                f"rows: expected as many inputs as targets, got shapes "
+                f"{inputs.shape} and {targets.shape}."
+            )
+        inputs = inputs.astype(np.float64)
+        if not np.isfinite(inputs).all():
+            raise DataError("rows: expected finite inputs, got NaN or infinity.")
+        loss: Loss | None = self._facts.get("loss")
+        if loss is None or loss.takes == "anything" or targets.ndim != 1:
+            return Table(inputs, targets.astype(np.float64), None)
+        return Table(inputs, *self._encode(targets))
+
+    def _encode(self, targets: Array) -> tuple[Array, tuple[str, ...]]:
+        """Return class indices and names; the first ``fit`` decides the classes."""
+        if self._classes is None:
+            known = self._experiment.classes if self._experiment else None
+            self._classes = np.unique(targets) if known is None else np.asarray(known)
+        if self._classes.dtype.kind == "U" and targets.dtype.kind != "U":
+            targets = targets.astype(str)
+        index = np.searchsorted(self._classes, targets).clip(0, len(self._classes) - 1)
+        strange = self._classes[index] != targets
+        if strange.any():
+            raise DataError(
+                f"rows: expected classes that were in the first fit, got "
+                f"{targets[strange][0]!r}."
+            )
+        return index, tuple(str(name) for name in self._classes)
+
+    def _array(self, x: ArrayLike) -> Array:
+        return np.asarray(x, DTYPES[self._facts["precision"]])
+
+    def _batch(self, part: Part) -> Batch:
+        """Return the buffers of the recorded step of that size, filled."""
+        known = self.__dict__.setdefault("_batches", {})
+        if len(part) not in known:
+            weights = None if part.weights is None else Tensor(part.weights)
+            known[len(part)] = Batch(
+                Tensor(part.x), Tensor(part.targets), len(part), weights
+            )
+        batch: Batch = known[len(part)]
+        np.copyto(batch.x.data, part.x)
+        np.copyto(batch.targets.data, part.targets)
+        if batch.weights is not None and part.weights is not None:
+            np.copyto(batch.weights.data, part.weights)
+        return batch
+
+    def _predictions(self, x: ArrayLike) -> Array:
+        inputs: Array = np.asarray(x, np.float64)
+        experiment = self._built
+        for transform in experiment.transforms:
+            inputs = transform(inputs)
+        inputs = self._array(inputs)
+        experiment.network.set_training(False)
+        with no_grad():
+            parts = [
+                experiment.network(Tensor(inputs[start : start + PREDICT_ROWS])).data
+                for start in range(0, len(inputs), PREDICT_ROWS)
+            ]
+        return experiment.loss.predictions(np.concatenate(parts))
+
+
+def _weighted(table: Table, weights: ArrayLike | None) -> Table:
+    if weights is None:
+        return table
+    array = np.asarray(weights, np.float64)
+    if array.shape != (len(table),):
+        raise DataError(
+            f"sample_weight: expected one number a row, shape ({len(table)},), got "
+            f"{array.shape}."
+        )
+    return dataclasses.replace(table, weights=array)
+
+
+__all__ = ["ConfigError", "History", "Model"]

@@ -1,0 +1,194 @@
+"""Model: the same parts from Python."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nncli as nn
+from nncli.backend import Array
+from nncli.cli.app import run
+from nncli.errors import ArgumentError, ConfigError, DataError, NncliError, RunError
+from nncli.model import Model
+from tests.conftest import CONFIGS
+
+
+def quadrants(rows: int = 120) -> tuple[Array, Array]:
+    x = np.random.default_rng(0).normal(size=(rows, 2))
+    return x, np.where(x[:, 0] * x[:, 1] > 0, "same", "other")
+
+
+def classifier(**more: Any) -> Model:
+    layers = [nn.Dense(8), "tanh", {"type": "dense", "units": 2}]
+    model = Model(layers, seed=1, **more)
+    return model.compile(nn.Adam(lr=0.02), "softmax_cross_entropy", ["accuracy"])
+
+
+def test_model_takes_objects_names_and_mappings_alike() -> None:
+    model = Model(["relu", nn.Relu(), {"type": "relu"}])
+    assert [layer.type_name for layer in model.layers] == ["relu"] * 3
+
+
+def test_model_names_what_is_wrong_with_a_component() -> None:
+    with pytest.raises(ArgumentError, match="Did you mean 'relu'"):
+        Model(["reluu"])
+    with pytest.raises(ArgumentError, match="units"):
+        Model([{"type": "dense", "units": 0}])
+    with pytest.raises(ArgumentError, match="a layer"):
+        Model([3])  # type: ignore[list-item]
+
+
+def test_fit_learns_classes_and_gives_them_back() -> None:
+    x, y = quadrants()
+    model = classifier()
+    history = model.fit(x, y, epochs=80, batch_size=16, validation_split=0.2)
+    assert history.last["epoch"] == 80
+    assert history.last["train"]["accuracy"] > 0.9
+    assert (model.predict(x) == y).mean() > 0.9
+    proba = model.predict_proba(x)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    assert list(model.classes) == ["other", "same"]  # type: ignore[arg-type]
+
+
+def test_fit_is_the_training_of_the_command(tmp_path: Path) -> None:
+    config = CONFIGS / "xor.yaml"
+    model = Model.from_config(config, ["training.epochs=5"])
+    rows = model.fit().rows
+    command = ["train", str(config), "training.epochs=5", "--runs-dir", str(tmp_path)]
+    assert run([*command, "--json"]) == 0
+    loaded = Model.load(tmp_path / "xor-1" / "checkpoints" / "last.safetensors")
+    np.testing.assert_array_equal(loaded.flat.values, model.flat.values)
+    assert len(rows) == 5
+
+
+def test_fit_called_again_goes_on() -> None:
+    x, y = quadrants()
+    model = classifier()
+    first = model.fit(x, y, epochs=20).last["train"]["loss"]
+    second = model.fit(x, y, epochs=20).last["train"]["loss"]
+    assert second < first
+
+
+def test_fit_weighs_rows() -> None:
+    x = np.array([[1.0], [1.0]])
+    y = np.array([0.0, 1.0])
+    model = Model([nn.Dense(1)], precision="float64")
+    model.compile(nn.Sgd(lr=0.1), "mse")
+    model.fit(x, y, epochs=500, batch_size="full", sample_weight=[3.0, 1.0])
+    np.testing.assert_allclose(model.predict(x), 0.25, atol=1e-6)
+
+
+def test_fit_keeps_transforms_fitted_on_the_training_rows() -> None:
+    x, y = quadrants()
+    model = classifier(transforms=["standardize"])
+    model.fit(x * 100 + 5, y, epochs=60)
+    assert (model.predict(x * 100 + 5) == y).mean() > 0.85
+
+
+def test_fit_refuses_rows_that_do_not_fit() -> None:
+    x, y = quadrants()
+    with pytest.raises(ConfigError, match="one output for each of the 3 classes"):
+        classifier().fit(x, np.arange(len(x)) % 3)
+    with pytest.raises(DataError, match="as many inputs as targets"):
+        classifier().fit(x, y[:-1])
+    with pytest.raises(DataError, match="NaN"):
+        classifier().fit(x * np.nan, y)
+    with pytest.raises(ArgumentError, match="targets y"):
+        classifier().fit(x)
+    with pytest.raises(DataError, match="one number a row"):
+        classifier().fit(x, y, sample_weight=[1.0])
+    model = classifier()
+    model.fit(x, y)
+    with pytest.raises(DataError, match="classes that were in the first fit"):
+        model.evaluate(x, np.full(len(x), "new"))
+
+
+def test_train_on_batch_makes_the_steps_of_fit() -> None:
+    x, y = quadrants(32)
+    one, two = classifier(), classifier()
+    one.fit(x, y, epochs=3, batch_size="full")
+    losses = [two.train_on_batch(x, y) for _ in range(3)]
+    np.testing.assert_allclose(one.flat.values, two.flat.values, rtol=1e-5)
+    assert losses[0] > losses[2]
+
+
+def test_model_called_gives_what_the_last_layer_gives() -> None:
+    x, y = quadrants()
+    model = Model([nn.Dense(2), "softmax"]).compile("sgd", "categorical_cross_entropy")
+    model.fit(x, y)
+    np.testing.assert_allclose(model(x).data, model.predict_proba(x), rtol=1e-5)
+
+
+def test_model_trains_in_a_loop_of_ones_own() -> None:
+    x, y = quadrants(32)
+    model = Model([nn.Dense(8), "tanh", nn.Dense(2)], seed=1).build((2,))
+    targets = nn.Tensor((y == "same").astype(int))
+    optimizer = nn.Adam(lr=0.05).over(model.flat)
+    loss_of = nn.SoftmaxCrossEntropy()
+    losses = []
+    for _ in range(60):
+        loss = loss_of(model(x), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 3
+
+
+def test_save_and_load_give_the_same_bits(tmp_path: Path) -> None:
+    x, _ = quadrants()
+    for y in (np.arange(len(x)) % 2 + 5, np.array(["a", "b"])[np.arange(len(x)) % 2]):
+        model = classifier(transforms=["standardize"])
+        model.fit(x, y, epochs=2)
+        model.save(tmp_path / "m.safetensors")
+        again = Model.load(tmp_path / "m.safetensors")
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+        np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+        assert again.to_config() == model.to_config()
+        np.testing.assert_array_equal(
+            pickle.loads(pickle.dumps(model)).predict(x), model.predict(x)
+        )
+
+
+def test_load_refuses_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_bytes(b"junk")
+    with pytest.raises(RunError):
+        Model.load(tmp_path / "junk")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_from_config_and_to_config_are_inverse(path: Path) -> None:
+    config = Model.from_config(path).to_config()
+    assert Model.from_config(config).to_config() == config
+
+
+def test_to_config_of_a_python_model_is_a_config() -> None:
+    config = classifier().to_config()
+    assert config["dataset"] == "arrays"
+    assert Model.from_config(config).to_config() == config
+
+
+def test_model_says_what_has_to_come_first() -> None:
+    with pytest.raises(NncliError, match="compile first"):
+        Model(["relu"]).to_config()
+    with pytest.raises(NncliError, match="fit or build first"):
+        Model(["relu"]).predict([[1.0]])
+    model = classifier().build((2,))
+    with pytest.raises(NncliError, match="not built yet"):
+        model.add("relu")
+
+
+def test_summary_counts_parameters() -> None:
+    assert "42" in classifier().build((2,)).summary().splitlines()[-1]
+
+
+def test_package_names_components_by_their_classes() -> None:
+    assert nn.Dense.type_name == "dense"
+    assert nn.MeanSquaredError.kind == "loss"
+    assert "Model" in dir(nn)
+    with pytest.raises(AttributeError, match="Nothing"):
+        nn.Nothing  # noqa: B018
