@@ -77,7 +77,8 @@ class HardSigmoid(Unary, name="hard_sigmoid"):
         """Let a sixth of the gradient through where |x| < 3."""
         xp.absolute(self.x, self.work)
         xp.less(self.work, 3, self.inside)
-        xp.multiply(self.inside, 1 / 6, out=self.work)
+        xp.copyto(self.work, self.inside)
+        xp.multiply(self.work, 1 / 6, out=self.work)
         xp.multiply(grad, self.work, dx)
 
 

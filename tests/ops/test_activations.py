@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,21 @@ def test_activation_of_not_a_number_is_not_a_number(
     x = np.array([1.0, np.nan, -1.0])
     value = apply(function, Tensor(x)).data
     np.testing.assert_array_equal(np.isnan(value), [False, True, False])
+
+
+@pytest.mark.parametrize(("name", "function"), SETTINGS, ids=NAMES)
+def test_activation_allocates_nothing_that_grows_with_the_batch(
+    name: str, function: Any
+) -> None:
+    x = np.random.default_rng(0).normal(size=2**18).astype(np.float32)
+    out, grad = function.allocate(x), np.ones_like(x)
+    tracemalloc.start()
+    function.forward(x, out)
+    function.backward(grad, grad)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # NumPy's buffers for a change of type take up to 0.13 MiB, x takes 1 MiB.
+    assert peak < x.nbytes / 4
 
 
 def test_every_activation_is_tested_at_its_limits() -> None:
