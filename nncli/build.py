@@ -72,9 +72,9 @@ class Experiment:
 
     @property
     def batch_size(self) -> int:
-        """Rows a training step."""
+        """Rows a training step; 1 where a loaded model has no rows to train on."""
         size = self.config.training.batch_size
-        rows = len(self.parts["train"])
+        rows = len(self.parts["train"]) if "train" in self.parts else 1
         return rows if size == "full" else min(size, rows)
 
     @property
@@ -207,7 +207,7 @@ def _fuse(config: Config) -> tuple[list[Layer], Loss, str]:
     if loss.fusion and last.type_name == loss.fusion[0] and len(config.layers) > 1:
         cls = Loss.registry.find(loss.fusion[1])
         if cls is not None:
-            return config.layers[:-1], cls(), last.type_name
+            return config.layers[:-1], cls(**loss.arguments), last.type_name
     return config.layers, loss, ""
 
 

@@ -60,8 +60,8 @@ def test_readme_and_docs_name_what_there_is() -> None:
     for key in signature_of(Config).arguments:
         assert f"| `{key}` |" in config
     commands = ROOT / "nncli" / "cli" / "commands"
-    verbs = {path.stem for path in commands.glob("*.py")} - {"__init__"}
-    assert verbs == set(re.findall(r"^\| `nncli ([a-z]+)", README, re.MULTILINE))
+    verbs = {path.stem.replace("_", "-") for path in commands.glob("*.py")} - {"--init--"}
+    assert verbs == set(re.findall(r"^\| `nncli ([a-z-]+)", README, re.MULTILINE))
     for path in CONFIGS.glob("*.yaml"):
         assert f"(configs/{path.name})" in README
 
