@@ -5,7 +5,7 @@ from __future__ import annotations
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Shape
 from nncli.errors import ArgumentError, ShapeError
-from nncli.initializers.random import Normal
+from nncli.initializers.constant import Constant
 from nncli.layers.base import Layer
 from nncli.ops import activations
 from nncli.streams import Streams
@@ -112,7 +112,7 @@ class PRelu(Layer, name="prelu"):
                 "expected inputs with an axis of channels where shared is false."
             )
         shape = (1,) if self.shared else input_shape[:1]
-        init = Normal(std=0.0, mean=self.first)
+        init = Constant(self.first)
         self.slope = self.add_parameter("slope", shape, init, rng)
         return input_shape
 
