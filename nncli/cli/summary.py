@@ -161,7 +161,8 @@ def _shape(shape: list[int]) -> str:
 def _bytes(size: int) -> str:
     amount = float(size)
     for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
+        # As it is printed: 1,000 has a fourth digit.
+        if amount < 999.5:
             return f"{amount:.3g} {unit}"
         amount /= 1024
     return f"{amount:.3g} GiB"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,9 +14,10 @@ from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape
 from nncli.layers.activations import LeakyRelu, Relu, Softmax, Tanh
 from nncli.layers.base import Layer
+from nncli.layers.containers import Parallel, Residual, Sequential
 from nncli.layers.dense import Dense
 from nncli.layers.dropout import Dropout
-from nncli.layers.normalization import BatchNorm
+from nncli.layers.normalization import BatchNorm, LayerNorm, RmsNorm
 from nncli.layers.shape import Flatten
 from nncli.losses.classification import SoftmaxCrossEntropy
 from nncli.network import Network
@@ -81,9 +82,60 @@ def _batch_norm_cases() -> list[LayerCase]:
     return found
 
 
+def _row_norm_cases() -> list[LayerCase]:
+    found = []
+    both = {"gamma": "weight", "beta": "bias"}
+    for row in ((1,), (2,), (7,), (3, 5), (2, 3, 4)):
+        # One feature alone is 0, divided by √eps; PyTorch rounds before it divides.
+        for eps in (1e-5, 0.5) if row == (1,) else (1e-5, 1e-12, 0.5):
+            module = partial(torch.nn.LayerNorm, row[-1], eps)
+            found.append(LayerCase("layer_norm", row, module, {"eps": eps}, both))
+        for small in (None, 1e-12, 0.5):
+            module = partial(torch.nn.RMSNorm, row[-1], small)
+            case = LayerCase("rms_norm", row, module, {"eps": small}, both)
+            found.append(replace(case, parameters={"gamma": "weight"}))
+    return found
+
+
+class Rearranged:
+    """A function where PyTorch has no module."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, x: Any) -> Any:
+        return self.function(x)
+
+    def double(self) -> Rearranged:
+        return self
+
+    def train(self, mode: bool = True) -> None:
+        pass
+
+    def zero_grad(self) -> None:
+        pass
+
+
+def _permuted(axes: list[int]) -> Rearranged:
+    return Rearranged(lambda x: x.permute(0, *(axis + 1 for axis in axes)))
+
+
+def _arrangement_cases() -> list[LayerCase]:
+    found = []
+    for row, shape in (((6,), [2, 3]), ((2, 3), [-1]), ((2, 3, 4), [4, -1, 1])):
+        module = partial(torch.nn.Unflatten, 1, shape)
+        whole = partial(torch.nn.Sequential, torch.nn.Flatten(), module())
+        found.append(LayerCase("reshape", row, whole, {"shape": shape}))
+    for row, axes in (((3,), [0]), ((2, 3), [1, 0]), ((2, 3, 4), [2, 0, 1])):
+        turned = partial(_permuted, axes)
+        found.append(LayerCase("permute", row, turned, {"axes": axes}))
+    return found
+
+
 def _cases() -> list[LayerCase]:
     nn = torch.nn
-    found = _dense_cases() + _batch_norm_cases()
+    found = _dense_cases() + _batch_norm_cases() + _row_norm_cases()
+    found += _arrangement_cases()
     for row in ((4,), (1,), (3, 2), (2, 3, 3)):
         found += [
             LayerCase("relu", row, nn.ReLU),
@@ -93,6 +145,10 @@ def _cases() -> list[LayerCase]:
             LayerCase("flatten", row, nn.Flatten),
             LayerCase("leaky_relu", row, nn.LeakyReLU),
             LayerCase("dropout", row, partial(nn.Dropout, 0.0), {"rate": 0.0}),
+            LayerCase(
+                "alpha_dropout", row, partial(nn.AlphaDropout, 0.0), {"rate": 0.0}
+            ),
+            LayerCase("gaussian_noise", row, nn.Identity, {"std": 0.0}),
         ]
         for slope in (0.0, 0.3, 1.5):
             module = partial(nn.LeakyReLU, slope)
@@ -264,6 +320,61 @@ def test_whole_network_agrees_with_torch(training: bool) -> None:
             assert_agrees(mine.grad, other.grad, "parameter")
 
 
+def _inner() -> tuple[list[Layer], list[Any]]:
+    """Return two layers of ours, 4 to 4 features, and PyTorch's modules of the same."""
+    nn = torch.nn
+    ours: list[Layer] = [
+        Sequential([LayerNorm(), Dense(7), Tanh(), Dense(4)]),
+        Sequential([Dense(4), RmsNorm()]),
+    ]
+    theirs = [
+        nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 7), nn.Tanh(), nn.Linear(7, 4)),
+        nn.Sequential(nn.Linear(4, 4), nn.RMSNorm(4)),
+    ]
+    return ours, [module.double() for module in theirs]
+
+
+# How the outputs of PyTorch's two modules make the container's.
+CONTAINERS: dict[str, tuple[Callable[..., Layer], Callable[..., Any]]] = {
+    "sequential": (Sequential, lambda x, f, g: g(f(x))),
+    "residual": (Residual, lambda x, f, g: x + g(f(x))),
+    "parallel": (Parallel, lambda x, f, g: f(x) + g(x)),
+    "concat": (
+        partial(Parallel, mode="concat"),
+        lambda x, f, g: torch.cat([f(x), g(x)], -1),
+    ),
+    "multiply": (partial(Parallel, mode="multiply"), lambda x, f, g: f(x) * g(x)),
+}
+
+
+@pytest.mark.parametrize("row", [(4,), (3, 4)])
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_container_agrees_with_torch(name: str, row: Shape) -> None:
+    make, combined = CONTAINERS[name]
+    layers, modules = _inner()
+    network = Network([make(layers)], row, Streams(1), FLOAT64)
+    values = np.random.default_rng(4).normal(size=network.flat.values.size)
+    network.flat.values[:] = values
+    parameters = [part for module in modules for part in module.parameters()]
+    for mine, other in zip(network.flat.leaves, parameters, strict=True):
+        with torch.no_grad():
+            other.copy_(torch.tensor(np.array(mine.data)))
+    for rows in (1, 7):
+        for _, x in layouts(np.random.default_rng(rows).normal(size=(rows, *row))):
+            network.flat.grads.fill(0)
+            ours = Tensor(x, requires_grad=True)
+            theirs = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
+            y, expected = network(ours), combined(theirs, *modules)
+            assert_agrees(y.data, expected.detach(), "value")
+            (y * y).sum().backward()
+            for other in parameters:
+                other.grad = None
+            (expected * expected).sum().backward()
+            assert_agrees(ours.grad, theirs.grad, "input")
+            for mine, other in zip(network.flat.leaves, parameters, strict=True):
+                assert_agrees(mine.grad, other.grad, "parameter")
+
+
 def test_softmax_layer_agrees_with_torch_for_scores_far_apart() -> None:
     scores = np.array([[1e4, -1e4, 0.0], [100.0, 100.0, -100.0], [-1e4, -1e4, -1e4]])
     y = Softmax()(Tensor(scores))
@@ -271,5 +382,7 @@ def test_softmax_layer_agrees_with_torch_for_scores_far_apart() -> None:
 
 
 def test_every_layer_has_a_parity_case() -> None:
-    missing = without_case(Layer.members(), {case.name for case in CASES})
+    missing = without_case(
+        Layer.members(), {case.name for case in CASES} | set(CONTAINERS)
+    )
     assert not missing, f"layers without a comparison with PyTorch: {missing}"

@@ -15,6 +15,7 @@ from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.ops import elementwise, losses, matmul, norm, reduce, shape, softmax
 from tests.ops import activations
+from tests.ops import losses as loss_oracles
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
@@ -48,16 +49,16 @@ def _batch_norm(f: Any, x: Any, gamma: Any, beta: Any) -> Any:
     return functional.batch_norm(x, None, None, gamma, beta, True, f.momentum, f.eps)
 
 
-def _rows_first(scores: Any, labels: Any) -> tuple[Any, Any]:
-    return scores.reshape(-1, scores.shape[-1]), labels.reshape(-1)
+def _layer_norm(f: Any, x: Any, gamma: Any, beta: Any) -> Any:
+    return functional.layer_norm(x, x.shape[-1:], gamma, beta, f.eps)
 
 
-def _softmax_cross_entropy(f: Any, scores: Any, labels: Any) -> Any:
-    return functional.cross_entropy(*_rows_first(scores, labels))
+def _rms_norm(f: Any, x: Any, gamma: Any) -> Any:
+    return functional.rms_norm(x, x.shape[-1:], gamma, f.eps)
 
 
-def _categorical_cross_entropy(f: Any, p: Any, labels: Any) -> Any:
-    return functional.nll_loss(*_rows_first(torch.log(p), labels))
+def _concat(f: Any, *inputs: Any) -> Any:
+    return torch.cat(inputs, f.axis)
 
 
 def _penalty(f: Any, x: Any, weight: Any) -> Any:
@@ -87,18 +88,19 @@ TORCH: dict[str, Callable[..., Any]] = {
     "matmul": lambda f, a, b: a @ b,
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "mse": lambda f, x, t: functional.mse_loss(x, t),
-    "binary_cross_entropy": lambda f, p, t: functional.binary_cross_entropy(p, t),
-    "sigmoid_binary_cross_entropy": lambda f, z, t: (
-        functional.binary_cross_entropy_with_logits(z, t)
-    ),
-    "softmax_cross_entropy": _softmax_cross_entropy,
-    "categorical_cross_entropy": _categorical_cross_entropy,
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "concat": _concat,
     "penalty": _penalty,
     **activations.TORCH,
+    **loss_oracles.TORCH,
 }
 
 WITHOUT_TORCH = {
+    "alpha_dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_noise.py "
+    "holds the mask, both lines of the formula and the statistics",
+    "gaussian_noise": "PyTorch has no such function; tests/layers/test_noise.py holds "
+    "the moments and the gradient",
     "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
     "holds the mask, its scale and its statistics",
 }
@@ -119,10 +121,6 @@ def _draw(*shape: int) -> Array:
 
 def _positive(*shape: int) -> Array:
     return np.random.default_rng(sum(shape)).uniform(0.2, 3.0, shape)
-
-
-def _labels(classes: int, *shape: int) -> Array:
-    return np.random.default_rng(sum(shape)).integers(0, classes, shape)
 
 
 BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
@@ -162,7 +160,8 @@ def _more_cases() -> list[tuple[str, OpCase]]:
     found: list[tuple[str, OpCase]] = []
 
     def add(name: str, make: Callable[[], Function], *inputs: Array) -> None:
-        constant = (1,) if name in LOSSES else ()
+        count = FUNCTIONS.scan()[name].differentiable
+        constant = () if count is None else tuple(range(count, len(inputs)))
         found.append((name, OpCase(make, inputs, constant)))
 
     for left, right in BROADCASTS:
@@ -200,14 +199,17 @@ def _more_cases() -> list[tuple[str, OpCase]]:
     for rows in (2, 9):
         make = partial(norm.BatchNorm, np.zeros(4), np.ones(4))
         add("batch_norm", make, 3 + _draw(rows, 4), _draw(4), _draw(4))
-    for lead in ((1,), (7,), (3, 5)):
-        for classes in (1, 3):
-            labels = _labels(classes, *lead)
-            scores = 4 * _draw(*lead, classes)
-            add("softmax_cross_entropy", losses.SoftmaxCrossEntropy, scores, labels)
-            p = _positive(*lead, classes) / 4
-            cce = losses.CategoricalCrossEntropy
-            add("categorical_cross_entropy", cce, p, labels)
+    for lead in ((1,), (7,), (2, 3)):
+        for features in (2, 5):
+            # Far from 0, where a difference of squares would lose its digits.
+            x = 100 + 0.1 * _draw(*lead, features)
+            gamma, beta = _draw(features), _draw(features + 1)[1:]
+            add("layer_norm", norm.LayerNorm, x, gamma, beta)
+            add("layer_norm", partial(norm.LayerNorm, 0.5), 1e4 * x, gamma, beta)
+            add("rms_norm", norm.RmsNorm, x, gamma)
+            add("rms_norm", partial(norm.RmsNorm, 0.5), 1e-4 * x, gamma)
+    for axis in (-1, 1, -2):
+        add("concat", partial(shape.Concat, axis), _draw(2, 3, 4), _draw(2, 3, 4))
     for l1, l2 in ((0.0, 0.0), (0.2, 0.3)):
         add("penalty", partial(losses.Penalty, l1, l2), _draw(), _draw(5))
         add(
@@ -216,18 +218,9 @@ def _more_cases() -> list[tuple[str, OpCase]]:
             _draw(),
             np.array([[-1.0, 0.0], [-0.0, 2.0]]),
         )
-    for name, maker, inputs in activations.cases():
+    for name, maker, inputs in (*activations.cases(), *loss_oracles.cases()):
         add(name, maker, *inputs)
     return found
-
-
-LOSSES = {
-    "mse",
-    "binary_cross_entropy",
-    "sigmoid_binary_cross_entropy",
-    "softmax_cross_entropy",
-    "categorical_cross_entropy",
-}
 
 
 def _given(function: Function) -> Function:
