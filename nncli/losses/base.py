@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape, xp
 from nncli.errors import ShapeError
+from nncli.ops.losses import Reduction
 from nncli.registry import Component
 
 Takes = Literal["logits", "probability", "distribution", "anything"]
@@ -27,11 +28,18 @@ class Loss(Component, family="loss"):
     Class attributes:
         takes: What the last layer must give.
         fusion: (layer, loss): as the last layer of a config, ``layer`` is left to this
-            loss, and both are computed by ``loss``, which is safer in numbers.
+            loss, and both are computed by ``loss``, which is safer in numbers; it has
+            the same arguments.
+        positive: Outputs must be above 0.
+
+    Attributes:
+        reduction: Whether a batch's loss is a ``mean`` or a ``sum``.
     """
 
     takes: ClassVar[Takes] = "anything"
     fusion: ClassVar[tuple[str, str] | None] = None
+    positive: ClassVar[bool] = False
+    reduction: Reduction = "mean"
 
     @abstractmethod
     def __call__(
@@ -65,6 +73,16 @@ class Loss(Component, family="loss"):
         Raises:
             ShapeError: Such targets do not fit such outputs.
         """
+
+    def amount(self, targets: Array) -> float:
+        """Return what the mean over a batch divides by, up to a constant: the rows.
+
+        Means of batches are put together in this proportion.
+
+        Args:
+            targets: (N, ...) what ``encode`` made of the targets.
+        """
+        return len(targets)
 
     def predictions(self, outputs: Array) -> Array:
         """Turn outputs into what metrics score: probabilities, or the values."""
@@ -117,3 +135,20 @@ def one_hot_or_values(
         f"{name} cannot compare {len(classes)} classes with outputs of shape "
         f"{output_shape}. Set {fitting} in the last layer."
     )
+
+
+def zeros_to_ones(
+    targets: Array,
+    classes: tuple[str, ...] | None,
+    output_shape: Shape,
+    dtype: np.dtype[Any],
+    name: str,
+) -> Array:
+    """Encode targets as ``one_hot_or_values`` does, and refuse any beyond 0 and 1."""
+    values = one_hot_or_values(targets, classes, output_shape, dtype, name)
+    if values.size and not 0 <= values.min() <= values.max() <= 1:
+        raise ShapeError(
+            f"{name} expects targets between 0 and 1; the dataset's go from "
+            f"{values.min():g} to {values.max():g}. Use a loss for numbers: mse."
+        )
+    return values

@@ -1,33 +1,56 @@
-"""Losses between scores or probabilities and classes."""
+"""Losses between K scores or probabilities a row and one of K classes."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 
+from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
-from nncli.errors import ShapeError
-from nncli.losses.base import Loss, given, one_hot_or_values
-from nncli.ops import losses
-from nncli.ops.elementwise import Sigmoid
+from nncli.errors import ArgumentError, ShapeError
+from nncli.losses.base import Loss, given
+from nncli.ops import losses_categorical as ops
+from nncli.ops.losses import Reduction
 from nncli.ops.softmax import Softmax
+from nncli.signature import Count, NonNegative, PositiveFloat, UnitInterval
+
+Weights = list[NonNegative] | None
 
 
-class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
-    """−Σ_i ln softmax(z_i)[t_i] / N, from logits z (N, K) and class indices t (N,).
+class Categorical(Loss):
+    """Base of losses Σ_i w_t·l_i / Σ_i w_t of rows i with the class indices t.
 
-    PyTorch's ``cross_entropy``.
+    As in PyTorch's CrossEntropyLoss the mean divides by the class weights of the
+    rows' labels, where an ignored label counts 0. If all labels of a batch are
+    ignored its loss is 0 (PyTorch: NaN).
     """
 
-    takes = "logits"
+    def __init__(
+        self,
+        class_weights: Weights = None,
+        ignore_label: Count | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        if class_weights is not None and not any(class_weights):
+            raise ArgumentError(
+                f"{self.type_name}.class_weights: expected at least one above 0."
+            )
+        self.class_weights = class_weights
+        self.ignore_label = ignore_label
+        self.reduction = reduction
+
+    @abstractmethod
+    def function(self) -> Function:
+        """Make the op."""
 
     def __call__(
         self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
     ) -> Tensor:
-        """Return the mean negative log-likelihood."""
-        return apply(losses.SoftmaxCrossEntropy(), outputs, targets, *given(weights))
+        """Return the loss of a batch."""
+        return apply(self.function(), outputs, targets, *given(weights))
 
     def encode(
         self,
@@ -37,128 +60,166 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         dtype: np.dtype[Any],
     ) -> Array:
         """Return class indices."""
-        return _labels(targets, classes, output_shape, self.type_name)
+        if classes is None:
+            raise ShapeError(
+                f"{self.type_name} expects classes as targets; the dataset gives "
+                "numbers. Use a loss for numbers, such as mse."
+            )
+        count = len(classes)
+        if output_shape != (count,):
+            raise ShapeError(
+                f"{self.type_name} expects one output for each of the {count} classes; "
+                f"the network gives {output_shape}. Set units: {count} in the last "
+                "layer."
+            )
+        if self.class_weights is not None and len(self.class_weights) != count:
+            raise ArgumentError(
+                f"{self.type_name}.class_weights: expected one number for each of the "
+                f"{count} classes, got {len(self.class_weights)}."
+            )
+        if self.ignore_label is not None and self.ignore_label >= count:
+            raise ArgumentError(
+                f"{self.type_name}.ignore_label: expected the index of a class, 0 to "
+                f"{count - 1}, got {self.ignore_label}."
+            )
+        return targets.astype(np.int64)
+
+    def amount(self, targets: Array) -> float:
+        """Return the sum of the class weights of the labels that count."""
+        if self.class_weights is None and self.ignore_label is None:
+            return targets.size
+        counts = np.bincount(targets.reshape(-1)).astype(np.float64)
+        if self.ignore_label is not None:
+            counts[self.ignore_label : self.ignore_label + 1] = 0
+        if self.class_weights is not None:
+            counts *= self.class_weights[: len(counts)]
+        return float(counts.sum())
 
     def predictions(self, outputs: Array) -> Array:
         """Return probabilities."""
+        if self.takes == "distribution":
+            return outputs
         return apply(Softmax(), Tensor(outputs)).data
 
 
-class CategoricalCrossEntropy(Loss, name="categorical_cross_entropy"):
+class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
+    """−Σ_i ln softmax(z_i)[t_i] / N, from logits z (N, K) and class indices t (N,).
+
+    PyTorch's ``cross_entropy``, with all its options. If all labels of a batch are
+    ignored its loss is 0 (PyTorch: NaN).
+
+    Args:
+        class_weights: One factor a class; the mean then divides by their sum over rows.
+        ignore_label: Index of a class whose rows count nothing.
+        label_smoothing: The share of the target that is spread over all classes.
+        reduction: mean over the rows, or their sum.
+    """
+
+    takes = "logits"
+
+    def __init__(
+        self,
+        class_weights: Weights = None,
+        ignore_label: Count | None = None,
+        label_smoothing: UnitInterval = 0.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.label_smoothing = label_smoothing
+        super().__init__(class_weights, ignore_label, reduction)
+
+    def function(self) -> Function:
+        """Make the op: another one for smoothed labels."""
+        rest = (self.reduction, self.class_weights, self.ignore_label)
+        if self.label_smoothing:
+            return ops.SmoothedSoftmaxCrossEntropy(self.label_smoothing, *rest)
+        return ops.SoftmaxCrossEntropy(*rest)
+
+
+class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
     """−Σ_i ln p_i[t_i] / N, from probabilities p (N, K) and class indices t (N,).
 
-    After a softmax as the last layer both are fused into softmax_cross_entropy.
+    After a softmax as the last layer both are fused into softmax_cross_entropy. As in
+    PyTorch's binary cross entropy, a logarithm counts at least −100.
+
+    Args:
+        class_weights: One factor a class; the mean then divides by their sum over rows.
+        ignore_label: Index of a class whose rows count nothing.
+        label_smoothing: The share of the target that is spread over all classes.
+        reduction: mean over the rows, or their sum.
     """
 
     takes = "distribution"
     fusion = ("softmax", "softmax_cross_entropy")
 
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the mean negative log-likelihood."""
-        return apply(
-            losses.CategoricalCrossEntropy(), outputs, targets, *given(weights)
-        )
-
-    def encode(
+    def __init__(
         self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
-        """Return class indices."""
-        return _labels(targets, classes, output_shape, self.type_name)
+        class_weights: Weights = None,
+        ignore_label: Count | None = None,
+        label_smoothing: UnitInterval = 0.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.label_smoothing = label_smoothing
+        super().__init__(class_weights, ignore_label, reduction)
+
+    def function(self) -> Function:
+        """Make the op: another one for smoothed labels."""
+        rest = (self.reduction, self.class_weights, self.ignore_label)
+        if self.label_smoothing:
+            return ops.SmoothedCategoricalCrossEntropy(self.label_smoothing, *rest)
+        return ops.CategoricalCrossEntropy(*rest)
 
 
-class SigmoidBinaryCrossEntropy(Loss, name="sigmoid_binary_cross_entropy"):
-    """−Σ [t·ln σ(z) + (1 − t)·ln(1 − σ(z))] / n, from logits z, over all n elements.
+class SoftmaxFocal(Categorical, name="softmax_focal"):
+    """−Σ_i (1 − p_i)^γ·ln p_i / N with p_i = softmax(z_i)[t_i], from logits z (N, K).
 
-    Two classes with one output (0 and 1), or K classes with K outputs (one against
-    the rest). PyTorch's ``binary_cross_entropy_with_logits``.
+    Cross entropy in which what is right already counts little. Lin et al. 2017,
+    "Focal Loss for Dense Object Detection"; class weights are its α.
+
+    Args:
+        gamma: The exponent γ of focus; 0 is plain cross entropy.
+        class_weights: One factor a class; the mean then divides by their sum over rows.
+        ignore_label: Index of a class whose rows count nothing.
+        reduction: mean over the rows, or their sum.
     """
 
     takes = "logits"
 
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the mean negative log-likelihood."""
-        return apply(
-            losses.SigmoidBinaryCrossEntropy(), outputs, targets, *given(weights)
+    def __init__(
+        self,
+        gamma: NonNegative = 2.0,
+        class_weights: Weights = None,
+        ignore_label: Count | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.gamma = gamma
+        super().__init__(class_weights, ignore_label, reduction)
+
+    def function(self) -> Function:
+        """Make the op."""
+        return ops.SoftmaxFocal(
+            self.gamma, self.reduction, self.class_weights, self.ignore_label
         )
 
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
-        """Return zeros and ones in the outputs' shape."""
-        return _zeros_and_ones(targets, classes, output_shape, dtype, self.type_name)
 
-    def predictions(self, outputs: Array) -> Array:
-        """Return probabilities."""
-        return apply(Sigmoid(), Tensor(outputs)).data
+class MultiClassHinge(Categorical, name="multi_class_hinge"):
+    """Σ_i Σ_{k ≠ t} max(0, margin − z_it + z_ik) / (K·N), from scores z (N, K).
 
+    Weston and Watkins 1999; PyTorch's MultiMarginLoss with p=1. Predictions are
+    softmax(z): the highest score is the decision, but no true probability.
 
-class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
-    """−Σ [t·ln p + (1 − t)·ln(1 − p)] / n, from probabilities p, over all n elements.
-
-    As in PyTorch, a logarithm counts at least −100. After a sigmoid as the last layer
-    both are fused into sigmoid_binary_cross_entropy.
+    Args:
+        margin: How far the right score has to be above the others.
+        reduction: mean over the rows, or their sum.
     """
 
-    takes = "probability"
-    fusion = ("sigmoid", "sigmoid_binary_cross_entropy")
+    takes = "logits"
 
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the mean negative log-likelihood."""
-        return apply(losses.BinaryCrossEntropy(), outputs, targets, *given(weights))
+    def __init__(
+        self, margin: PositiveFloat = 1.0, reduction: Reduction = "mean"
+    ) -> None:
+        self.margin = margin
+        super().__init__(None, None, reduction)
 
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
-        """Return zeros and ones in the outputs' shape."""
-        return _zeros_and_ones(targets, classes, output_shape, dtype, self.type_name)
-
-
-def _labels(
-    targets: Array, classes: tuple[str, ...] | None, output_shape: Shape, name: str
-) -> Array:
-    if classes is None:
-        raise ShapeError(
-            f"{name} expects classes as targets; the dataset gives numbers. "
-            "Use a loss for numbers, such as mse."
-        )
-    if output_shape != (len(classes),):
-        raise ShapeError(
-            f"{name} expects one output for each of the {len(classes)} classes; the "
-            f"network gives {output_shape}. Set units: {len(classes)} in the last "
-            "layer."
-        )
-    return targets.astype(np.int64)
-
-
-def _zeros_and_ones(
-    targets: Array,
-    classes: tuple[str, ...] | None,
-    output_shape: Shape,
-    dtype: np.dtype[Any],
-    name: str,
-) -> Array:
-    values = one_hot_or_values(targets, classes, output_shape, dtype, name)
-    if values.size and not 0 <= values.min() <= values.max() <= 1:
-        raise ShapeError(
-            f"{name} expects targets between 0 and 1; the dataset's go from "
-            f"{values.min():g} to {values.max():g}. Use a loss for numbers: mse."
-        )
-    return values
+    def function(self) -> Function:
+        """Make the op."""
+        return ops.MultiClassHinge(self.margin, self.reduction)

@@ -43,6 +43,8 @@ class Evaluator:
     def run(self) -> dict[str, float | None]:
         """Return the loss (without the prices of weights) and every metric.
 
+        The loss is the mean over all rows, or their sum, as the loss's ``reduction``
+        says: the same for every size of batch.
         A metric that is undefined for these rows is None.
 
         Raises:
@@ -52,16 +54,21 @@ class Evaluator:
             metric.reset()
         if self.confusion is not None:
             self.confusion.fill(0)
-        total = 0.0
+        mean = self.loss.reduction == "mean"
+        total = amounts = 0.0
         with xp.errstate(all="ignore"):
             for batch in self.batches.epoch(0):
                 replay, outputs, loss = self._forward(batch)
                 if not xp.isfinite(loss):
                     raise DivergedError(_origin(replay))
-                total += loss.item() * batch.rows
+                amount = self.loss.amount(batch.targets.data) if mean else 1.0
+                total += loss.item() * amount
+                amounts += amount
                 if self.metrics or self.confusion is not None:
                     self._score(self.loss.predictions(outputs), batch)
-        return {"loss": total / len(self.batches.x), **_scores(self.metrics)}
+        # All rows ignored: nothing was added up, and nothing to divide by.
+        value = total / (amounts or 1.0) if mean else total
+        return {"loss": value, **_scores(self.metrics)}
 
     def _forward(self, batch: Batch) -> tuple[Replay, Array, Array]:
         plan = self._plans.get(batch.rows)

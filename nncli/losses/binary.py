@@ -1,0 +1,189 @@
+"""Losses between scores or probabilities and yes or no."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from nncli.autograd.function import Function
+from nncli.autograd.tensor import Tensor, apply
+from nncli.backend import Array, Shape
+from nncli.errors import ShapeError
+from nncli.losses.base import Loss, given, zeros_to_ones
+from nncli.ops import losses_binary
+from nncli.ops.elementwise import Sigmoid
+from nncli.ops.losses import Reduction
+from nncli.signature import NonNegative, PositiveFloat, UnitInterval
+
+
+class Binary(Loss):
+    """Base of losses of targets between 0 and 1, in the outputs' shape.
+
+    Two classes with one output (0 and 1), or K classes with K outputs (one against
+    the rest).
+    """
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        self.reduction = reduction
+
+    @abstractmethod
+    def function(self) -> Function:
+        """Make the op."""
+
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of a batch."""
+        return apply(self.function(), outputs, targets, *given(weights))
+
+    def encode(
+        self,
+        targets: Array,
+        classes: tuple[str, ...] | None,
+        output_shape: Shape,
+        dtype: np.dtype[Any],
+    ) -> Array:
+        """Return numbers from 0 to 1 in the outputs' shape."""
+        return zeros_to_ones(targets, classes, output_shape, dtype, self.type_name)
+
+    def predictions(self, outputs: Array) -> Array:
+        """Return probabilities."""
+        if self.takes == "probability":
+            return outputs
+        return apply(Sigmoid(), Tensor(outputs)).data
+
+
+class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
+    """−Σ [w·t·ln σ(z) + (1 − t)·ln(1 − σ(z))] / n, from logits z, over all n elements.
+
+    Two classes with one output (0 and 1), or K classes with K outputs (one against
+    the rest). PyTorch's ``binary_cross_entropy_with_logits``.
+
+    Args:
+        label_smoothing: The share s of ½ in the targets: t·(1 − s) + s/2, as in Keras.
+        positive_weight: The factor w of the yeses; PyTorch's ``pos_weight``.
+        reduction: mean over all elements, or their sum.
+    """
+
+    takes = "logits"
+
+    def __init__(
+        self,
+        label_smoothing: UnitInterval = 0.0,
+        positive_weight: PositiveFloat = 1.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.label_smoothing = label_smoothing
+        self.positive_weight = positive_weight
+        super().__init__(reduction)
+
+    def function(self) -> Function:
+        """Make the op."""
+        return losses_binary.SigmoidBinaryCrossEntropy(
+            self.label_smoothing, self.positive_weight, self.reduction
+        )
+
+
+class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
+    """−Σ [w·t·ln p + (1 − t)·ln(1 − p)] / n, from probabilities p, over n elements.
+
+    As in PyTorch, a logarithm counts at least −100. After a sigmoid as the last layer
+    both are fused into sigmoid_binary_cross_entropy.
+
+    Args:
+        label_smoothing: The share s of ½ in the targets: t·(1 − s) + s/2, as in Keras.
+        positive_weight: The factor w of the yeses; PyTorch's ``pos_weight``.
+        reduction: mean over all elements, or their sum.
+    """
+
+    takes = "probability"
+    fusion = ("sigmoid", "sigmoid_binary_cross_entropy")
+
+    def __init__(
+        self,
+        label_smoothing: UnitInterval = 0.0,
+        positive_weight: PositiveFloat = 1.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.label_smoothing = label_smoothing
+        self.positive_weight = positive_weight
+        super().__init__(reduction)
+
+    def function(self) -> Function:
+        """Make the op."""
+        return losses_binary.BinaryCrossEntropy(
+            self.label_smoothing, self.positive_weight, self.reduction
+        )
+
+
+class SigmoidFocal(Binary, name="sigmoid_focal"):
+    """−Σ [α·t·(1 − p)^γ·ln p + (1 − α)·(1 − t)·p^γ·ln(1 − p)] / n with p = σ(z).
+
+    From logits z: binary cross entropy in which what is right already counts little,
+    for classes that are rare. Lin et al. 2017, "Focal Loss for Dense Object
+    Detection".
+
+    Args:
+        alpha: Factor α of the yeses, 1 − α of the noes; null for none.
+        gamma: The exponent γ of focus; 0 is plain cross entropy.
+        reduction: mean over all elements, or their sum.
+    """
+
+    takes = "logits"
+
+    def __init__(
+        self,
+        alpha: UnitInterval | None = 0.25,
+        gamma: NonNegative = 2.0,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.alpha = alpha
+        self.gamma = gamma
+        super().__init__(reduction)
+
+    def function(self) -> Function:
+        """Make the op."""
+        return losses_binary.SigmoidFocal(self.alpha, self.gamma, self.reduction)
+
+
+class Hinge(Binary, name="hinge"):
+    """Σ max(0, margin − y·x) / n, from scores x (N, 1), y = −1 and 1 for two classes.
+
+    Cortes and Vapnik 1995, "Support-vector networks"; Keras's ``hinge``. Predictions
+    are σ(x): above ½ where the score is above 0, but no true probability.
+
+    Args:
+        margin: How far on its side a score has to be.
+        reduction: mean over the rows, or their sum.
+    """
+
+    takes = "logits"
+
+    def __init__(
+        self, margin: PositiveFloat = 1.0, reduction: Reduction = "mean"
+    ) -> None:
+        self.margin = margin
+        super().__init__(reduction)
+
+    def function(self) -> Function:
+        """Make the op."""
+        return losses_binary.Hinge(self.margin, self.reduction)
+
+    def encode(
+        self,
+        targets: Array,
+        classes: tuple[str, ...] | None,
+        output_shape: Shape,
+        dtype: np.dtype[Any],
+    ) -> Array:
+        """Return zeros and ones in a column."""
+        if output_shape != (1,) or (classes is not None and len(classes) != 2):
+            found = "numbers" if classes is None else f"{len(classes)} classes"
+            raise ShapeError(
+                f"hinge expects two classes and one output; got {found} and outputs "
+                f"of shape {output_shape}. Set units: 1 in the last layer, or use "
+                "multi_class_hinge with one output a class."
+            )
+        return zeros_to_ones(targets, classes, output_shape, dtype, self.type_name)
