@@ -18,7 +18,10 @@ from tests.command import Command, command_line, environment
 from tests.conftest import CONFIGS
 
 VERBS: list[list[str]] = [
-    *([info.name] for info in pkgutil.iter_modules(commands.__path__)),
+    *(
+        [info.name.replace("_", "-")]
+        for info in pkgutil.iter_modules(commands.__path__)
+    ),
     *(["config", name] for name in ("validate", "show", "schema")),
 ]
 LEAVES = [verb for verb in VERBS if verb != ["config"]]
