@@ -218,3 +218,25 @@ class OddNames(Dataset, name="odd_names"):
         table = Xor(20).load(rng)
         return Table(table.x, table.y, ("[red]", "größe"))
 """
+
+
+def test_eval_draws_the_confusion_matrix_where_it_fits(command: Command) -> None:
+    command.train(CONFIGS / "digits.yaml", "training.epochs=1")
+    run = command.runs / "digits-1"
+    result = command("eval", run, "--json").json()
+    # The first line is a path.
+    lines = command("eval", run).out.splitlines()[1:]
+    assert max(map(len, lines)) <= 80
+    start = next(i for i, line in enumerate(lines) if line.startswith("class, taken"))
+    for line, counts in zip(lines[start + 2 :], result["confusion"], strict=True):
+        assert line.split()[1:] == [str(n) if n else "·" for n in counts]
+
+
+def test_eval_leaves_out_a_confusion_matrix_that_is_too_wide(
+    command: Command, write_config: Write
+) -> None:
+    changes = ["dataset={type: spiral, samples: 5, classes: 20}", "layers[2].units=20"]
+    command.train(write_config(), *changes, "training.epochs=1")
+    out = command("eval", command.runs / "small-1").out
+    assert "taken for" not in out
+    assert "f1" in out

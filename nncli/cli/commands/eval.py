@@ -11,6 +11,8 @@ from nncli.cli.console import AllowPlugins, Json, number, out, say, say_json, ta
 from nncli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nncli.build import Experiment, Part
 
 EPILOG = """\b
@@ -19,6 +21,8 @@ Examples:
   nncli eval runs/spiral-1 --split fresh --seed 7
   nncli eval runs/digits-1/checkpoints/last.safetensors --split train --json
 """
+
+WIDTH = 80
 
 Split = Literal["train", "validation", "test", "fresh"]
 
@@ -107,3 +111,26 @@ def _show(result: dict[str, Any], scores: dict[str, float | None]) -> None:
         rows.add_row(line["class"], f"{line['rows']:,}", *numbers)
     say("")
     out().print(rows)
+    confusion = _confusion([line["class"] for line in result["classes"]], result)
+    if confusion is not None:
+        say("")
+        out().print(confusion)
+
+
+def _confusion(names: list[str], result: dict[str, Any]) -> Table | None:
+    """Draw which class (row) was taken for which (column); None if too wide."""
+    # What is zero is left out, so that mistakes stand out.
+    cells = [[f"{n:,}" if n else "·" for n in row] for row in result["confusion"]]
+    heads = [_short(name, 5) for name in names]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    corner = "class, taken for"
+    if len(corner) + sum(width + 3 for width in widths) > WIDTH:
+        return None
+    shown = table(corner, *(f">{head}" for head in heads))
+    for name, counts in zip(names, cells, strict=True):
+        shown.add_row(_short(name, len(corner)), *counts)
+    return shown
+
+
+def _short(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: width - 1]}…"
