@@ -119,8 +119,9 @@ class Cosine(Vectors, name="cosine"):
     """y = Σ_i (1 − cos(x_i, t_i)) / N, cos(x, t) = x·t / (|x|·|t|), of (N, F).
 
     With the unit vectors u of x and v of t: dl/dx = (u·cos − v)/|x|. As in PyTorch, a
-    length counts at least 1e-8; where |x| is less than that, dl/dx = −v/1e-8. Vectors
-    are divided by their largest element first, so that no square overflows.
+    length counts at least 1e-8; where |x| is less than that, dl/dx = −v/1e-8 (PyTorch
+    differentiates |x| even there). Vectors are divided by their largest element first,
+    so that no square overflows.
     """
 
     def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:

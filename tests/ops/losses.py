@@ -55,8 +55,8 @@ def _binary_cross_entropy(f: Any, p: Any, t: Any) -> Any:
 def _sigmoid_focal(f: Any, z: Any, t: Any) -> Any:
     yes, no = (1.0, 1.0) if f.alpha is None else (f.alpha, 1 - f.alpha)
     p, q = torch.sigmoid(z), torch.sigmoid(-z)
-    right = yes * t * q**f.gamma * functional.softplus(-z, threshold=1e9)
-    return right + no * (1 - t) * p**f.gamma * functional.softplus(z, threshold=1e9)
+    right = yes * t * q**f.gamma * functional.logsigmoid(z)
+    return -right - no * (1 - t) * p**f.gamma * functional.logsigmoid(-z)
 
 
 def _poisson(log_input: bool, f: Any, x: Any, t: Any) -> Any:
