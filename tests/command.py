@@ -62,12 +62,7 @@ class Command:
 def environment() -> dict[str, str]:
     """Return what processes are started with: no width, warnings are errors."""
     kept = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-    # One thread: where two processes share the cores, more only wait for each other.
-    return kept | {
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONWARNINGS": "error",
-        "PYTHONPATH": str(CONFIGS.parent),
-    }
+    return kept | {"PYTHONWARNINGS": "error", "PYTHONPATH": str(CONFIGS.parent)}
 
 
 def command_line(*arguments: object) -> list[str]:
@@ -89,7 +84,11 @@ def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> Outcome:
     """Wait for the end of a process."""
-    out, err = process.communicate(timeout=PATIENCE)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return Outcome(process.returncode, out, err)
 
 

@@ -13,6 +13,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file's content so that no crash can leave half of it.
 
     Temporary file in the same directory, fsync, rename, fsync of the directory.
+
+    Raises:
+        OSError: With the path; the file is then as it was.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
@@ -23,8 +26,11 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # A full disk does not say by itself which file was written.
+            error.filename, error.filename2 = str(path), None
         raise
     sync_directory(path.parent)
 

@@ -213,6 +213,16 @@ def test_progress_that_cannot_be_shown_does_not_stop_a_training(tmp_path: Path) 
     assert "next: nncli eval" in outcome.stdout
 
 
+def test_run_that_has_no_space_is_one_message_and_no_run(tmp_path: Path) -> None:
+    # A limit of 1 KiB a file stands for a full disk.
+    outcome = shell(f"ulimit -f 1; nncli train {CONFIGS}/xor.yaml", tmp_path)
+    assert outcome.returncode == 1
+    assert outcome.stdout == ""
+    assert len(outcome.stderr.splitlines()) == 1
+    assert "last.safetensors: File too large" in outcome.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 def test_terminal_without_utf8_shows_what_it_can(tmp_path: Path) -> None:
     outcome = subprocess.run(
         command_line("components", "dense"),
@@ -292,7 +302,6 @@ def test_json_is_all_there_is_on_stdout(
         *(["summary", path] for path in sorted(CONFIGS.glob("*.yaml"))),
         *(["config", "validate", path.name] for path in sorted(CONFIGS.glob("*.yaml"))),
         ["gradcheck"],
-        ["gradcheck", CONFIGS / "digits.yaml"],
         ["train", CONFIGS / "two_ellipses.yaml", "--dry-run"],
     ],
     ids=lambda value: " ".join(map(str, value))[-30:],

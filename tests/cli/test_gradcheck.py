@@ -45,6 +45,7 @@ def test_gradcheck_passes_on_every_config_that_ships(
     assert outcome.code == 0, outcome.out
     assert "all layers and loss" in outcome.out
     assert "0 cases wrong" in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 80
 
 
 def test_gradcheck_of_a_config_names_every_layer(

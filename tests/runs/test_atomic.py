@@ -46,8 +46,9 @@ def test_write_bytes_that_fails_leaves_the_old_file_and_nothing_else(
     write_bytes(path, b"old")
     owner = os if function == "fsync" else Path
     monkeypatch.setattr(owner, function, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_bytes(path, b"new")
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
