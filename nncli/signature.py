@@ -192,16 +192,19 @@ def argument_help(cls: type) -> dict[str, str]:
 
 def nearest(name: str, names: list[str]) -> str:
     """Suggest the nearest valid name, two where they are as near, or list all."""
-    given = name.casefold()
-    near = [
-        (difflib.SequenceMatcher(None, given, each.casefold()).ratio(), each)
-        for each in names
-    ]
+    near = [(_likeness(name.casefold(), each.casefold()), each) for each in names]
     best = max((ratio for ratio, _ in near), default=0.0)
     if best < 0.6:
         return f"Expected one of: {', '.join(names)}."
     close = [repr(each) for ratio, each in near if ratio > best - 0.05]
     return f"Did you mean {' or '.join(close)}?"
+
+
+def _likeness(given: str, name: str) -> float:
+    """Return how alike two words are, from 0 to 1; swapped letters count little."""
+    if sorted(given) == sorted(name):
+        return 0.99
+    return difflib.SequenceMatcher(None, given, name).ratio()
 
 
 def with_article(noun: str) -> str:

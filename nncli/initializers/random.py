@@ -42,8 +42,10 @@ class Uniform(Initializer, name="uniform"):
     """
 
     def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
-        if low >= high:
-            raise ArgumentError(f"expected low < high, got {low:g} and {high:g}.")
+        if not 0 < high - low < math.inf:
+            raise ArgumentError(
+                f"expected low < high at a finite distance, got {low:g} and {high:g}."
+            )
         self.low = low
         self.high = high
 

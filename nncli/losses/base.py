@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.autograd.tensor import Tensor
 from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.errors import ArgumentError, ShapeError
 from nncli.ops.losses import Reduction
 from nncli.registry import Component
 
@@ -19,6 +19,12 @@ _FITS = {
     "logits": ("real",),
     "probability": ("probability",),
     "distribution": ("distribution",),
+}
+
+_GIVES = {
+    "real": "any numbers",
+    "probability": "probabilities",
+    "distribution": "distributions",
 }
 
 
@@ -71,7 +77,8 @@ class Loss(Component, family="loss"):
             dtype: The element type of the run.
 
         Raises:
-            ShapeError: Such targets do not fit such outputs.
+            ShapeError: Such targets do not fit outputs of such a shape.
+            ArgumentError: Such targets do not fit the loss, whatever the shape.
         """
 
     def amount(self, targets: Array) -> float:
@@ -97,7 +104,8 @@ class Loss(Component, family="loss"):
             "probability": "probabilities: let the network end with sigmoid",
             "distribution": "distributions: let the network end with softmax",
         }[self.takes]
-        return f"{self.type_name} expects {wanted}; the last layer gives {output}s."
+        found = _GIVES[output]
+        return f"{self.type_name} expects {wanted}; the last layer gives {found}."
 
 
 def given(weights: Tensor | None) -> tuple[Tensor, ...]:
@@ -147,7 +155,7 @@ def zeros_to_ones(
     """Encode targets as ``one_hot_or_values`` does, and refuse any beyond 0 and 1."""
     values = one_hot_or_values(targets, classes, output_shape, dtype, name)
     if values.size and not 0 <= values.min() <= values.max() <= 1:
-        raise ShapeError(
+        raise ArgumentError(
             f"{name} expects targets between 0 and 1; the dataset's go from "
             f"{values.min():g} to {values.max():g}. Use a loss for numbers: mse."
         )

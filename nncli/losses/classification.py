@@ -61,7 +61,7 @@ class Categorical(Loss):
     ) -> Array:
         """Return class indices."""
         if classes is None:
-            raise ShapeError(
+            raise ArgumentError(
                 f"{self.type_name} expects classes as targets; the dataset gives "
                 "numbers. Use a loss for numbers, such as mse."
             )

@@ -10,7 +10,7 @@ import numpy as np
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.errors import ArgumentError
 from nncli.losses.base import Loss, given, one_hot_or_values
 from nncli.ops import losses_regression, losses_vector
 from nncli.ops.losses import Reduction
@@ -216,7 +216,7 @@ def _counts(
 ) -> Array:
     values = one_hot_or_values(targets, classes, output_shape, dtype, name)
     if values.size and values.min() < 0:
-        raise ShapeError(
+        raise ArgumentError(
             f"{name} expects counts, 0 or more; the dataset's targets go from "
             f"{values.min():g} on. Use a loss for any numbers: mse."
         )
