@@ -49,8 +49,8 @@ class Sweep:
         if len(values) <= 2 * half:
             return None
         falls = values[: -2 * half] - values[2 * half :]
-        steepest = int(np.argmax(falls))
-        return self.rates[SETTLED + half + steepest] if falls[steepest] > 0 else None
+        # The last window ends in the minimum, so one of them falls.
+        return self.rates[SETTLED + half + int(np.argmax(falls))]
 
 
 def sweep_rates(experiment: Experiment, low: float, high: float, steps: int) -> Sweep:
