@@ -168,7 +168,7 @@ def test_zero_grad_keeps_the_gradient_where_it_lies() -> None:
 
 
 def test_losses_refuse_targets_that_want_a_gradient() -> None:
-    from nncli.ops.losses import MeanSquaredError
+    from nncli.ops.losses_regression import MeanSquaredError
 
     with pytest.raises(NncliError, match="without a gradient"):
         apply(MeanSquaredError(), leaf(2), leaf(2))
