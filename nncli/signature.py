@@ -339,6 +339,10 @@ class Checked(metaclass=CheckedMeta):
         return {"x-kind": cls.kind, "x-class": cls.__name__}
 
 
+SECTIONS: dict[str, type[Section]] = {}
+"""Every section by the name of its class, filled as the sections are declared."""
+
+
 class Section(Checked):
     """A mapping in the config that has no ``type``: training, split, ..."""
 
@@ -346,3 +350,4 @@ class Section(Checked):
         super().__init_subclass__(**kwargs)
         if kind:
             cls.kind = kind
+            SECTIONS[cls.__name__] = cls

@@ -5,18 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from nncli.config.schema import Config, EarlyStopping, Training
-from nncli.data.split import Split
+from nncli.config.schema import Config
 from nncli.registry import FAMILIES, Component, spec_of
-from nncli.signature import Argument, Checked, signature_of
-
-SECTIONS: tuple[type[Checked], ...] = (Split, Training, EarlyStopping)
+from nncli.signature import SECTIONS, Argument, Checked, signature_of
 
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of a whole config, plugins that were loaded included."""
     definitions = {family: _family(cls) for family, cls in FAMILIES.items()}
-    definitions |= {cls.__name__: _object(cls) for cls in SECTIONS}
+    definitions |= {name: _object(cls) for name, cls in SECTIONS.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "nncli config",

@@ -259,7 +259,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "type missing": (
         edited("type: dense, units: 6", "units: 6"),
-        ("config.yaml:6:5: layers[0]: type is missing: ", "one of batch_norm, dense,"),
+        ("config.yaml:6:5: layers[0]: type is missing: ", "one of alpha_dropout, batch_norm,"),
     ),
     "type as key, as in other tools": (
         edited("{type: dense, units: 6}", "dense: {units: 6}"),
@@ -376,11 +376,11 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "number for a layer": (
         edited("- tanh", "- 3"),
-        ("config.yaml:7:5: layers[1]: expected a layer (batch_norm, ", "got 3."),
+        ("config.yaml:7:5: layers[1]: expected a layer (alpha_dropout, ", "got 3."),
     ),
     "number for an optimizer": (
         edited("{type: adam, lr: 0.02}", "3"),
-        ("config.yaml:10:12: optimizer: expected an optimizer (adam,", "got 3."),
+        ("config.yaml:10:12: optimizer: expected an optimizer (adadelta,", "got 3."),
     ),
     "list for a layer": (
         edited("- tanh", "- [tanh]"),

@@ -126,7 +126,7 @@ def test_divergence_takes_classes_and_distributions_only() -> None:
         assert _encode(name, [[0.25, 0.75]], 0, 2).tolist() == [[0.25, 0.75]]
         with pytest.raises(ShapeError, match="rows with the sum 1"):
             _encode(name, [[0.5, 0.75]], 0, 2)
-        with pytest.raises(ShapeError, match="between 0 and 1"):
+        with pytest.raises(ArgumentError, match="between 0 and 1"):
             _encode(name, [[-0.5, 1.5]], 0, 2)
         with pytest.raises(ShapeError, match="one output a class"):
             _encode(name, [0, 1], 2, 1)
@@ -135,7 +135,7 @@ def test_divergence_takes_classes_and_distributions_only() -> None:
 def test_poisson_refuses_negative_counts_and_predicts_rates() -> None:
     for name in ("poisson", "log_poisson"):
         assert _encode(name, [0.0, 3.0], 0, 1).tolist() == [[0.0], [3.0]]
-        with pytest.raises(ShapeError, match="expects counts"):
+        with pytest.raises(ArgumentError, match="expects counts"):
             _encode(name, [-1.0, 3.0], 0, 1)
     x = np.array([[0.0, np.log(2.0), 1e4]])
     assert LOSSES["log_poisson"]().predictions(x).tolist() == [[1.0, 2.0, np.inf]]
