@@ -10,7 +10,7 @@ import numpy as np
 from nncli.autograd.flat import Flat
 from nncli.autograd.tape import labelled, no_grad
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape, check_memory, xp
+from nncli.backend import Array, Shape, xp
 from nncli.initializers.random import GlorotUniform
 from nncli.layers.base import (
     Layer,
@@ -67,8 +67,6 @@ class Network:
             for path, layer in self.nested.items()
             for name, tensor in layer.parameters.items()
         }
-        total = sum(tensor.size for tensor in named.values())
-        check_memory((4, total), dtype, "parameters, gradients and optimizer")
         self.flat = Flat(named)
         self.state: dict[str, Array] = {
             f"{path}.{name}": array

@@ -44,8 +44,11 @@ class Streams:
         initialization: For first values of weights.
         dropout: For everything that draws while the network runs; its state is part
             of a checkpoint.
+        parameters: How many elements all weights made from it have, so that too many
+            are refused before they are all there.
     """
 
     def __init__(self, seed: int) -> None:
         self.initialization = stream(seed, "initialization")
         self.dropout = stream(seed, "dropout")
+        self.parameters = 0

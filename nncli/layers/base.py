@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import numpy as np
 
 from nncli.autograd.tape import labelled
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, Shape
+from nncli.backend import Array, Shape, check_memory
 from nncli.errors import ArgumentError, Path, ShapeError
 from nncli.initializers.base import Initializer
 from nncli.registry import Component
@@ -185,6 +186,9 @@ class Layer(Component, family="layer"):
         self, name: str, shape: Shape, init: Initializer, rng: Streams
     ) -> Tensor:
         """Make a trained tensor and return it."""
+        rng.parameters += math.prod(shape)
+        # Values, gradients and two slots of an optimizer.
+        check_memory((4, rng.parameters), self.dtype, "all parameters up to here")
         values = init(shape, rng.initialization, self.dtype)
         self.parameters[name] = Tensor(values, requires_grad=True)
         return self.parameters[name]

@@ -259,7 +259,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "type missing": (
         edited("type: dense, units: 6", "units: 6"),
-        ("config.yaml:6:5: layers[0]: type is missing: ", "one of alpha_dropout, batch_norm,"),
+        ("config.yaml:6:5: layers[0]: type is missing: ", "one of alpha_dropout,"),
     ),
     "type as key, as in other tools": (
         edited("{type: dense, units: 6}", "dense: {units: 6}"),
