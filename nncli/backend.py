@@ -44,6 +44,11 @@ def check_memory(shape: Shape, dtype: xp.dtype[Any], what: str) -> None:
     limit = _physical_memory() // 2
     if size > limit:
         raise NncliError(
-            f"{what}: expected at most {limit >> 30:,} GiB, half of this machine's "
-            f"memory, got shape {shape} with {size >> 30:,} GiB. Make it smaller."
+            f"{what}: expected at most {_gib(limit)} GiB, half of this machine's "
+            f"memory, got shape {shape} with {_gib(size)} GiB. Make it smaller."
         )
+
+
+def _gib(size: int) -> str:
+    # A size from a hostile file may be too long for a float.
+    return f"{min(size, 2**80) / 2**30:,.1f}"
