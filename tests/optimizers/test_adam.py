@@ -9,6 +9,7 @@ import pytest
 
 from nncli.backend import Array
 from nncli.optimizers.adam import Adam
+from tests.optimizers.flats import flat_of
 
 STEPS = 30
 
@@ -45,9 +46,10 @@ def test_adam_is_its_algorithm(
 ) -> None:
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=7), rng.normal(size=(STEPS, 7))
-    values, grads = start.copy(), np.zeros(7)
+    flat = flat_of(start)
+    values, grads = flat.values, flat.grads
     optimizer = Adam(0.03, *betas, eps, weight_decay)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     for gradient in gradients:
         grads[:] = gradient
         optimizer.step(0.03)
@@ -62,28 +64,31 @@ def test_adam_is_its_algorithm(
 def test_adam_s_first_step_is_the_rate_whatever_the_gradient(
     size: float, dtype: str
 ) -> None:
-    values, grads = np.zeros(2, dtype), np.array([size, -size], dtype)
+    flat = flat_of(np.zeros(2, dtype))
+    values, grads = flat.values, flat.grads
+    grads[:] = np.array([size, -size], dtype)
     optimizer = Adam(lr=0.01)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     optimizer.step(0.01)
     np.testing.assert_allclose(values, [-0.01, 0.01], rtol=2e-5)
 
 
 def test_adam_stays_where_the_gradient_was_always_zero() -> None:
-    values, grads = np.ones(3), np.zeros(3)
+    flat = flat_of(np.ones(3))
     optimizer = Adam()
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     for _ in range(3):
         optimizer.step(0.01)
-    np.testing.assert_array_equal(values, 1.0)
+    np.testing.assert_array_equal(flat.values, 1.0)
 
 
 def test_adam_leaves_the_gradient_as_it_is() -> None:
-    values, grads = np.ones(3), np.full(3, 2.0)
+    flat = flat_of(np.ones(3))
+    flat.grads.fill(2.0)
     optimizer = Adam(weight_decay=0.1)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     optimizer.step(0.1)
-    np.testing.assert_array_equal(grads, 2.0)
+    np.testing.assert_array_equal(flat.grads, 2.0)
 
 
 def test_adam_in_float32_stays_near_float64() -> None:
@@ -91,9 +96,10 @@ def test_adam_in_float32_stays_near_float64() -> None:
     gradients = rng.normal(size=(200, 50))
     found: list[Array] = []
     for dtype in (np.float32, np.float64):
-        values, grads = np.zeros(50, dtype), np.zeros(50, dtype)
+        flat = flat_of(np.zeros(50, dtype))
+        values, grads = flat.values, flat.grads
         optimizer = Adam(lr=0.01)
-        optimizer.start(values, grads)
+        optimizer.start(flat)
         for gradient in gradients:
             grads[:] = gradient
             optimizer.step(0.01)

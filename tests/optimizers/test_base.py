@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from nncli.backend import Array
+from nncli.checks import variations
+from nncli.errors import ArgumentError
 from nncli.optimizers import base
 from nncli.optimizers.base import CHUNK, Optimizer
+from tests.optimizers.flats import flat_of
+
+
+def accepted(cls: type[Optimizer], arguments: dict[str, Any]) -> bool:
+    """Whether the arguments go together."""
+    try:
+        cls(**arguments)
+    except ArgumentError:
+        return False
+    return True
+
 
 OPTIMIZERS = [
-    ("sgd", {}),
-    ("sgd", {"momentum": 0.9, "weight_decay": 0.01}),
-    ("sgd", {"momentum": 0.9, "nesterov": True}),
-    ("adam", {}),
-    ("adam", {"weight_decay": 0.01}),
+    (name, arguments)
+    for name, cls in Optimizer.members().items()
+    for arguments in variations(cls)
+    if accepted(cls, arguments)
 ]
 
 
-def _trained(name: str, options: dict[str, float], size: int, dtype: str) -> Array:
+def _trained(name: str, options: dict[str, Any], size: int, dtype: str) -> Array:
     rng = np.random.default_rng(0)
-    values = rng.normal(size=size).astype(dtype)
-    grads = np.zeros_like(values)
+    # A weight and a bias, so that both kinds of decay have their chunks.
+    flat = flat_of(
+        rng.normal(size=(1, size - 5)).astype(dtype), rng.normal(size=5).astype(dtype)
+    )
+    values, grads = flat.values, flat.grads
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     for _ in range(4):
         grads[:] = rng.normal(size=size)
         optimizer.step(0.1)
@@ -35,7 +52,7 @@ def _trained(name: str, options: dict[str, float], size: int, dtype: str) -> Arr
 @pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
 def test_many_chunks_give_the_bits_of_one(
     name: str,
-    options: dict[str, float],
+    options: dict[str, Any],
     size: int,
     dtype: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -50,24 +67,25 @@ def test_many_chunks_give_the_bits_of_one(
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
-def test_start_forgets_an_earlier_run(name: str, options: dict[str, float]) -> None:
+def test_start_forgets_an_earlier_run(name: str, options: dict[str, Any]) -> None:
     optimizer = Optimizer.members()[name](**options)
     found = []
     for _ in range(2):
-        values, grads = np.ones(5), np.full(5, 0.5)
-        optimizer.start(values, grads)
+        flat = flat_of(np.ones(5))
+        flat.grads.fill(0.5)
+        optimizer.start(flat)
         for _ in range(3):
             optimizer.step(0.1)
         assert optimizer.steps == 3
-        found.append(values)
+        found.append(flat.values)
     np.testing.assert_array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
 def test_a_network_without_parameters_can_be_stepped(
-    name: str, options: dict[str, float]
+    name: str, options: dict[str, Any]
 ) -> None:
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(np.empty(0), np.empty(0))
+    optimizer.start(flat_of())
     optimizer.step(0.1)
     assert optimizer.steps == 1

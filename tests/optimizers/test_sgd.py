@@ -9,6 +9,7 @@ import pytest
 
 from nncli.errors import ArgumentError
 from nncli.optimizers.sgd import Sgd
+from tests.optimizers.flats import flat_of
 
 STEPS = 30
 
@@ -48,9 +49,10 @@ def test_sgd_is_its_formula(
 ) -> None:
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=7), rng.normal(size=(STEPS, 7))
-    values, grads = start.copy(), np.zeros(7)
+    flat = flat_of(start)
+    values, grads = flat.values, flat.grads
     optimizer = Sgd(0.03, momentum, nesterov, weight_decay)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     for gradient in gradients:
         grads[:] = gradient
         optimizer.step(0.03)
@@ -61,17 +63,21 @@ def test_sgd_is_its_formula(
 
 
 def test_sgd_moves_with_the_rate_of_the_step_not_its_own() -> None:
-    values, grads = np.ones(3), np.ones(3)
+    flat = flat_of(np.ones(3))
+    values, grads = flat.values, flat.grads
+    grads[:] = np.ones(3)
     optimizer = Sgd(lr=0.5)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     optimizer.step(0.25)
     np.testing.assert_array_equal(values, 0.75)
 
 
 def test_sgd_keeps_the_rate_out_of_the_velocity() -> None:
-    values, grads = np.zeros(1), np.ones(1)
+    flat = flat_of(np.zeros(1))
+    values, grads = flat.values, flat.grads
+    grads[:] = np.ones(1)
     optimizer = Sgd(lr=1.0, momentum=0.5)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     optimizer.step(1.0)
     optimizer.step(0.0)
     # v = 1, then 0.5·1 + 1, whatever the rates were.
@@ -80,11 +86,12 @@ def test_sgd_keeps_the_rate_out_of_the_velocity() -> None:
 
 
 def test_sgd_leaves_the_gradient_as_it_is() -> None:
-    values, grads = np.ones(3), np.full(3, 2.0)
+    flat = flat_of(np.ones(3))
+    flat.grads.fill(2.0)
     optimizer = Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1)
-    optimizer.start(values, grads)
+    optimizer.start(flat)
     optimizer.step(0.1)
-    np.testing.assert_array_equal(grads, 2.0)
+    np.testing.assert_array_equal(flat.grads, 2.0)
 
 
 def test_sgd_refuses_nesterov_without_momentum() -> None:

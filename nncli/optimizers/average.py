@@ -1,0 +1,68 @@
+"""WeightAverage: a moving average of all parameters, to be used in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nncli.autograd.flat import Flat
+from nncli.backend import Array, xp
+from nncli.optimizers.base import CHUNK, aligned
+
+
+class WeightAverage:
+    """a ← decay·a + (1 − decay)·p after each step, a = p after the first one.
+
+    As PyTorch's AveragedModel with get_ema_multi_avg_fn. Source: Polyak and Juditsky
+    1992; in this form, for instance, Izmailov et al. 2018.
+
+    Args:
+        flat: The parameters p.
+        decay: Share of the average that stays, 0 <= decay < 1.
+
+    Attributes:
+        values: (P,) the average of every element.
+    """
+
+    def __init__(self, flat: Flat, decay: float) -> None:
+        self.flat = flat
+        size, dtype = flat.values.size, flat.values.dtype
+        self.values = aligned(size, dtype)
+        xp.copyto(self.values, flat.values)
+        self._new = xp.asarray(1 - decay, dtype)
+        work = aligned(min(CHUNK, size), dtype)
+        self._chunks: list[tuple[Array, Array, Array]] = []
+        for begin in range(0, size, CHUNK):
+            part = slice(begin, begin + CHUNK)
+            mine = self.values[part]
+            self._chunks.append((mine, flat.values[part], work[: mine.size]))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The average of each parameter by the parameter's name."""
+        # Weights come first in the flat array.
+        ordered = sorted(self.flat.tensors.items(), key=lambda item: item[1].ndim < 2)
+        return {
+            name: self.values[part].reshape(tensor.shape)
+            for (name, tensor), part in zip(ordered, self.flat.slices, strict=True)
+        }
+
+    def update(self, steps: int) -> None:
+        """Take in the parameters as they are after so many steps."""
+        if steps == 1:
+            xp.copyto(self.values, self.flat.values)
+            return
+        for average, values, work in self._chunks:
+            xp.subtract(values, average, work)
+            xp.multiply(work, self._new, work)
+            xp.add(average, work, average)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let the network have the averages inside the block, its own weights after."""
+        own = self.flat.values.copy()
+        xp.copyto(self.flat.values, self.values)
+        try:
+            yield
+        finally:
+            xp.copyto(self.flat.values, own)
