@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from nncli.backend import DTYPES, Array, Shape
+from nncli.autograd.tape import no_grad
+from nncli.autograd.tensor import Tensor
+from nncli.backend import DTYPES, Array, Shape, xp
 from nncli.config.load import Loaded
 from nncli.config.schema import Config
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
-from nncli.errors import ConfigError, DataError, Path, Problem, ShapeError
+from nncli.errors import (
+    ArgumentError,
+    ConfigError,
+    DataError,
+    Path,
+    Problem,
+    ShapeError,
+)
 from nncli.layers.base import Layer, LayerError
 from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
 from nncli.network import Network
+from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.schedules.base import Schedule
 from nncli.streams import Streams, stream
@@ -55,6 +66,7 @@ class Experiment:
         fused: Name of the activation that is part of the loss, or "".
         data_sha256: Digest of all inputs and targets before the split.
         streams: The generators that the network draws from.
+        average: The moving average of the weights, where the config asks for one.
     """
 
     config: Config
@@ -69,6 +81,7 @@ class Experiment:
     fused: str = ""
     data_sha256: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
+    average: WeightAverage | None = None
 
     @property
     def batch_size(self) -> int:
@@ -80,7 +93,12 @@ class Experiment:
     @property
     def steps_per_epoch(self) -> int:
         """Training steps an epoch."""
-        return math.ceil(len(self.parts["train"]) / self.batch_size)
+        batches = math.ceil(len(self.parts["train"]) / self.batch_size)
+        return math.ceil(batches / self.config.training.accumulate)
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Let the network have, inside the block, the weights it is to be used with."""
+        return nullcontext() if self.average is None else self.average.in_use()
 
     def prepare(self, table: Table) -> Part:
         """Transform and encode rows as those of the training part were."""
@@ -118,12 +136,14 @@ def build(loaded: Loaded) -> Experiment:
         DataError: The data cannot be read.
     """
     config = loaded.config
-    table = config.dataset.load(stream(config.seed, "data"))
-    _check_table(table, config)
     try:
-        tables = _split(table, config)
-        experiment = assemble(config, table.x.shape[1:], table.classes)
-        take(experiment, tables)
+        # Numbers that are not finite are found by looking, not by warnings.
+        with xp.errstate(all="ignore"):
+            table = config.dataset.load(stream(config.seed, "data"))
+            _check_table(table, config)
+            tables = _split(table, config)
+            experiment = assemble(config, table.x.shape[1:], table.classes)
+            take(experiment, tables)
     except ConfigError as error:
         raise loaded.document.error(error.problems) from None
     experiment.data_sha256 = _digest(table)
@@ -145,7 +165,10 @@ def assemble(
     except LayerError as error:
         problem = Problem(("layers", *error.path), f"{error.name}: {error}")
         raise ConfigError([problem]) from None
+    if config.optimizer.full_batch:
+        _check_full_batch(config, network, streams)
     config.optimizer.start(network.flat)
+    average = config.training.average
     return Experiment(
         config=config,
         classes=classes,
@@ -157,7 +180,44 @@ def assemble(
         metrics=config.metrics,
         streams=streams,
         fused=fused,
+        average=WeightAverage(network.flat, average.decay) if average else None,
     )
+
+
+def _check_full_batch(config: Config, network: Network, streams: Streams) -> None:
+    """Refuse an optimizer that compares losses where these are not comparable."""
+    name, training = config.optimizer.type_name, config.training
+    noisy = _drawing_layer(network, streams)
+    text = ""
+    if training.batch_size != "full":
+        text = f"full, got {training.batch_size}. Set training.batch_size=full."
+    elif training.clip_norm or training.clip_value:
+        text = (
+            "full, and gradients as they are. Remove training.clip_norm and clip_value."
+        )
+    elif noisy:
+        text = f"full, and no random numbers; {noisy} draws some. Remove that layer."
+    if text:
+        text = f"{name} compares the loss at several points: expected batch_size {text}"
+        raise ConfigError([Problem(("optimizer",), text)])
+
+
+def _drawing_layer(network: Network, streams: Streams) -> str:
+    """Return the label of the first layer that draws numbers in training, or ""."""
+    generator = streams.dropout.bit_generator
+    before, state = generator.state, {k: a.copy() for k, a in network.state.items()}
+    x = Tensor(xp.zeros((max(2, network.min_rows), *network.shapes[0]), network.dtype))
+    network.set_training(True)
+    found = ""
+    with no_grad(), xp.errstate(all="ignore"):
+        for layer in network.layers:
+            x = layer(x)
+            if not found and generator.state != before:
+                found = layer.label
+    generator.state = before
+    for name, array in state.items():
+        xp.copyto(network.state[name], array)
+    return found
 
 
 def take(experiment: Experiment, tables: dict[str, Table], *, fit: bool = True) -> None:
@@ -223,6 +283,8 @@ def _misfits(experiment: Experiment, table: Table) -> list[Problem]:
             loss.encode(table.y, table.classes, network.shapes[-1], network.dtype)
         except ShapeError as error:
             problems.append(Problem(_last_sized(network), str(error)))
+        except ArgumentError as error:
+            problems.append(Problem(("loss",), str(error)))
     task = "regression" if table.classes is None else "classification"
     kind = "numbers" if table.classes is None else "classes"
     for i, metric in enumerate(config.metrics):

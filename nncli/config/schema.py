@@ -22,6 +22,7 @@ from nncli.schedules.base import Schedule
 from nncli.schedules.decay import Constant
 from nncli.signature import (
     Checked,
+    Fraction,
     NonNegative,
     Positive,
     PositiveFloat,
@@ -49,6 +50,17 @@ class EarlyStopping(Section, kind="mapping"):
 
 
 @dataclass(frozen=True)
+class Averaging(Section, kind="mapping"):
+    """Evaluate and use a moving average of the weights instead of the last ones.
+
+    Attributes:
+        decay: Share of the average that stays at each step.
+    """
+
+    decay: Fraction = 0.999
+
+
+@dataclass(frozen=True)
 class Training(Section, kind="mapping"):
     """How long and in which portions.
 
@@ -59,6 +71,12 @@ class Training(Section, kind="mapping"):
         monitor: ``loss`` or a metric: decides which checkpoint is the best one. Of
             the validation part, where there is one, else of the training part.
         clip_norm: Scale a gradient down to at most this Euclidean norm; null for never.
+        clip_value: Cut each element of a gradient to at most this size, before
+            clip_norm; null for never.
+        accumulate: Batches a step: their gradients are averaged as if they were one
+            batch. What is left at the end of an epoch makes a step of its own.
+        average: A moving average of the weights, for evaluations and all use of the
+            network; null for none. Checkpoints hold both.
         early_stopping: When to stop before the last epoch; null for never.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
             training; 0 writes one at every evaluation.
@@ -69,8 +87,19 @@ class Training(Section, kind="mapping"):
     evaluate_every: Positive = 1
     monitor: str = "loss"
     clip_norm: PositiveFloat | None = None
+    clip_value: PositiveFloat | None = None
+    accumulate: Positive = 1
+    average: Averaging | None = None
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse to gather batches where there is only one."""
+        if self.accumulate > 1 and self.batch_size == "full":
+            raise ArgumentError(
+                f"expected accumulate 1 with batch_size full, got {self.accumulate}: "
+                "an epoch then has one batch. Set batch_size to a number."
+            )
 
 
 @dataclass(frozen=True)

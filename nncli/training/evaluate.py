@@ -28,6 +28,7 @@ class Evaluator:
     def __init__(
         self, experiment: Experiment, part: Part, confusion: bool = False
     ) -> None:
+        self.experiment = experiment
         self.network = experiment.network
         self.loss = experiment.loss
         self.metrics = experiment.metrics
@@ -56,7 +57,7 @@ class Evaluator:
             self.confusion.fill(0)
         mean = self.loss.reduction == "mean"
         total = amounts = 0.0
-        with xp.errstate(all="ignore"):
+        with xp.errstate(all="ignore"), self.experiment.in_use():
             for batch in self.batches.epoch(0):
                 replay, outputs, loss = self._forward(batch)
                 if not xp.isfinite(loss):

@@ -23,7 +23,7 @@ class Progress(Checked):
 
     Attributes:
         epoch: Finished epochs.
-        batch: Finished batches of the epoch that is under way.
+        batch: Finished steps of the epoch that is under way.
         step: Finished steps.
         rows: Evaluations made.
         best: The best monitored value so far, None before the first evaluation.
@@ -87,6 +87,10 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
         for name, fitted in transform.state.items():
             key = f"transforms.{i}.{name}"
             _copy(fitted, checkpoint.arrays.get(key), key)
+    strange = checkpoint.arrays.keys() - wanted.keys()
+    strange = {name for name in strange if not name.startswith("transforms.")}
+    if strange:
+        raise RunError(f"checkpoint: expected no array {min(strange)}, found one.")
     try:
         progress = Progress(**checkpoint.meta["progress"])
         state = checkpoint.meta["generators"]["dropout"]
@@ -124,6 +128,9 @@ def _arrays(experiment: Experiment) -> dict[str, Array]:
     }
     arrays |= network.state
     arrays |= {f"optimizer.{name}": array for name, array in optimizer.state.items()}
+    if experiment.average is not None:
+        averages = experiment.average.arrays
+        arrays |= {f"average.{name}": array for name, array in averages.items()}
     return arrays
 
 

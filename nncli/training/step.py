@@ -12,6 +12,7 @@ from nncli.data.batches import Batch
 from nncli.errors import DivergedError
 from nncli.losses.base import Loss
 from nncli.network import Network
+from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 
 
@@ -23,6 +24,9 @@ class TrainingStep:
         loss: What is made small, together with the network's prices.
         optimizer: Bound to the network's flat parameters.
         clip_norm: Largest Euclidean norm of the whole gradient; None for no limit.
+        clip_value: Largest size of each of its elements; None for no limit. Elements
+            are cut before the norm is taken.
+        average: Takes in the parameters after each step; None for no average.
     """
 
     def __init__(
@@ -31,15 +35,26 @@ class TrainingStep:
         loss: Loss,
         optimizer: Optimizer,
         clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
         self.network = network
         self.loss = loss
         self.optimizer = optimizer
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.average = average
+        # One question a step for all that is seldom wanted.
+        self._plain = not (
+            clip_norm or clip_value or average is not None or optimizer.full_batch
+        )
         self._plans: dict[int, tuple[Replay, Array]] = {}
+        self._gathered: Gathered | None = None
 
     def run(self, batch: Batch, lr: float, number: int) -> float:
         """Make one step; inside ``xp.errstate(all="ignore")`` it warns of nothing.
+
+        The gradients of batches that were gathered before are part of it.
 
         Returns:
             The loss before the step, prices of weights included.
@@ -48,6 +63,36 @@ class TrainingStep:
             DivergedError: The loss or a gradient is not finite; the parameters are
                 then still those before the step.
         """
+        if self._plain:
+            value, _ = self._differentiate(batch, number)
+            self.optimizer.step(lr)
+            return value
+        if self.optimizer.full_batch:
+            return self._minimize(batch, lr, number)
+        value, square = self._differentiate(batch, number)
+        if self._gathered is not None:
+            value = self._gathered.finish(self._amount(batch), value)
+            square = _square(self.network.flat.grads)
+        self._clip(square)
+        self.optimizer.step(lr)
+        if self.average is not None:
+            self.average.update(self.optimizer.steps)
+        return value
+
+    def gather(self, batch: Batch, number: int) -> None:
+        """Keep a batch's gradient for the next step, which is then that of one batch.
+
+        A mean over all rows is what the step sees, whatever the sizes of its batches; a
+        loss that is a sum is summed up, with the prices of weights once a batch.
+        """
+        if self._gathered is None:
+            self._gathered = Gathered(self.network.flat.grads)
+            self._plain = False
+        value, _ = self._differentiate(batch, number)
+        self._gathered.add(self._amount(batch), value)
+
+    def _differentiate(self, batch: Batch, number: int) -> tuple[float, float]:
+        """Compute gradients; return the loss and the sum of the gradients' squares."""
         grads = self.network.flat.grads
         plan = self._plans.get(batch.rows)
         if plan is None:
@@ -62,10 +107,33 @@ class TrainingStep:
         # A sum is finite where both are; two that are not do not cancel to a number.
         if not math.isfinite(square + value):
             square = self._examine(replay, number)
-        if self.clip_norm is not None:
-            self._clip(grads, math.sqrt(square))
-        self.optimizer.step(lr)
-        return value
+        return value, square
+
+    def _minimize(self, batch: Batch, lr: float, number: int) -> float:
+        """Let the optimizer look at as many points as it wants, with all rows."""
+        values = self.network.flat.values
+        before = values.copy()
+        seen: list[float] = []
+
+        def objective() -> float:
+            value, _ = self._differentiate(batch, number)
+            seen.append(value)
+            return value
+
+        try:
+            self.optimizer.minimize(lr, objective)
+        except DivergedError:
+            xp.copyto(values, before)
+            raise
+        if self.average is not None:
+            self.average.update(self.optimizer.steps)
+        return seen[0]
+
+    def _amount(self, batch: Batch) -> float:
+        """Return what a batch counts for in the mean over several."""
+        if self.loss.reduction == "mean":
+            return float(self.loss.amount(batch.targets.data))
+        return 0.0
 
     def record(self, batch: Batch) -> tuple[Replay, Array]:
         """Run a batch forward and plan its replays."""
@@ -78,12 +146,19 @@ class TrainingStep:
         replay = Replay(steps, objective, self.network.flat.leaves)
         return replay, objective.data
 
-    def _clip(self, grads: Array, norm: float) -> None:
-        """Scale down as PyTorch's ``clip_grad_norm_``: by limit / (norm + 1e-6)."""
-        limit = self.clip_norm or math.inf
-        factor = limit / (norm + 1e-6)
-        if factor < 1:
-            xp.multiply(grads, factor, out=grads)
+    def _clip(self, square: float) -> None:
+        """Cut elements, then scale all by limit / (norm + 1e-6).
+
+        As PyTorch's ``clip_grad_value_`` and ``clip_grad_norm_``.
+        """
+        grads = self.network.flat.grads
+        if self.clip_value:
+            xp.clip(grads, -self.clip_value, self.clip_value, out=grads)
+            square = _square(grads)
+        if self.clip_norm:
+            factor = self.clip_norm / (math.sqrt(square) + 1e-6)
+            if factor < 1:
+                xp.multiply(grads, factor, out=grads)
 
     def _examine(self, replay: Replay, number: int) -> float:
         """Say where the first number that is not finite came from.
@@ -100,8 +175,47 @@ class TrainingStep:
                     f"step {number}: the gradient of {name} is not finite, though the "
                     f"loss is. {_REMEDY.format(lr=self.optimizer.lr)}"
                 )
-        grads = self.network.flat.grads.astype(xp.float64)
-        return float(xp.dot(grads, grads))
+        return _square(self.network.flat.grads)
+
+
+class Gathered:
+    """The sum of the gradients of a step's first batches.
+
+    Args:
+        grads: (P,) where each batch's gradient is found, and the step's is put.
+    """
+
+    def __init__(self, grads: Array) -> None:
+        self.grads = grads
+        self._sum = xp.zeros_like(grads)
+        self._amount = self._value = 0.0
+
+    def add(self, amount: float, value: float) -> None:
+        """Take in a batch's gradient and loss, of a mean over ``amount`` or a sum."""
+        share = amount or 1.0
+        if share != 1:
+            xp.multiply(self.grads, share, out=self.grads)
+        xp.add(self._sum, self.grads, self._sum)
+        self._amount += amount
+        self._value += share * value
+
+    def finish(self, amount: float, value: float) -> float:
+        """Add the last batch, write the step's gradient, and return its loss."""
+        self.add(amount, value)
+        xp.divide(self._sum, self._amount or 1.0, out=self.grads)
+        value = self._value / (self._amount or 1.0)
+        self._sum.fill(0)
+        self._amount = self._value = 0.0
+        return value
+
+
+def _square(grads: Array) -> float:
+    """Return Σ g², also where it is too large for float32."""
+    square = float(xp.dot(grads, grads))
+    if math.isfinite(square):
+        return square
+    wide = grads.astype(xp.float64)
+    return float(xp.dot(wide, wide))
 
 
 _REMEDY = "Try a smaller optimizer.lr (now {lr:g}) or training.clip_norm=1."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nncli.backend import xp
 from nncli.build import Experiment
-from nncli.data.batches import Batches
+from nncli.data.batches import Batch, Batches
 from nncli.errors import DivergedError
 from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
@@ -53,6 +53,8 @@ class Trainer:
             experiment.loss,
             experiment.optimizer,
             config.training.clip_norm,
+            config.training.clip_value,
+            experiment.average,
         )
         self.evaluators = {
             name: Evaluator(experiment, part)
@@ -61,7 +63,8 @@ class Trainer:
         }
         self._best: Checkpoint | None = None
         # What the loop asks for at every step, looked up once.
-        self._batches_per_epoch = len(self.batches)
+        self._steps_per_epoch = experiment.steps_per_epoch
+        self._accumulate = config.training.accumulate
         self._on_step = [
             callback.on_step
             for callback in callbacks
@@ -101,20 +104,22 @@ class Trainer:
         return experiment.schedule.rate(
             experiment.optimizer.lr,
             at.step,
-            at.step / self._batches_per_epoch,
+            at.step / self._steps_per_epoch,
             self.total_steps,
         )
 
     def _epoch(self) -> None:
         """Run the rest of the epoch that is under way."""
         at = self.progress
-        for batch in self.batches.epoch(at.epoch, at.batch):
+        gathers = self._accumulate > 1
+        epoch = self.batches.epoch(at.epoch, at.batch * self._accumulate)
+        for batch in self._gathered(epoch) if gathers else epoch:
             self.step.run(batch, self.lr, at.step + 1)
             at.step += 1
             at.batch += 1
             for on_step in self._on_step:
                 on_step(self)
-            if at.batch < self._batches_per_epoch:
+            if at.batch < self._steps_per_epoch:
                 if self.interrupted:
                     return
                 self._save_when_due()
@@ -124,6 +129,19 @@ class Trainer:
         if evaluated:
             self._evaluate()
         self._save_when_due(evaluated)
+
+    def _gathered(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield each step's last batch; gather the gradients of those before it.
+
+        A step has ``accumulate`` batches, the last one of an epoch what is left. There
+        are no checkpoints inside a step, so that none holds half of one.
+        """
+        at, every, total = self.progress, self._accumulate, len(self.batches)
+        for count, batch in enumerate(batches, start=at.batch * every + 1):
+            if count % every and count < total:
+                self.step.gather(batch, at.step + 1)
+            else:
+                yield batch
 
     def _evaluate(self) -> None:
         at = self.progress
