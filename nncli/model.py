@@ -41,6 +41,8 @@ from nncli.training.trainer import Trainer
 
 Spec = str | dict[str, Any]
 PREDICT_ROWS = 1024
+# What single steps tell a schedule that wants to know the length of the training.
+ENDLESS = 2**62
 
 
 class History(Callback):
@@ -248,7 +250,8 @@ class Model:
     ) -> float:
         """Make one step on one batch and return its loss before the step.
 
-        The step is recorded once for each size of batch and then replayed.
+        The step is recorded once for each size of batch and then replayed. A schedule
+        that depends on the length of the training sees one without an end.
 
         Raises:
             DivergedError: The loss or a gradient is not finite.
@@ -264,7 +267,7 @@ class Model:
         part = experiment.prepare(table)
         progress = self._progress
         rate = experiment.schedule.rate(
-            experiment.optimizer.lr, progress.step, progress.epoch, progress.step + 1
+            experiment.optimizer.lr, progress.step, progress.epoch, ENDLESS
         )
         progress.step += 1
         batch = self._batch(part)
@@ -370,8 +373,9 @@ class Model:
 
     def _captured(self) -> Checkpoint:
         checkpoint = capture(self._built, self._progress)
-        if self._classes is not None and self._classes.dtype.kind in "iufb":
-            checkpoint.arrays["classes"] = self._classes
+        if self._classes is not None and self._classes.dtype.kind in "iufbU":
+            values = [self._classes.dtype.str, self._classes.tolist()]
+            checkpoint.meta["class_values"] = values
         return checkpoint
 
     @classmethod
@@ -384,6 +388,9 @@ class Model:
             model = cls._of(value, source, allow_plugins)
             classes = None if names is None else tuple(map(str, names))
             model._assemble(tuple(int(size) for size in shape), classes)
+            if "class_values" in meta:
+                dtype, values = meta["class_values"]
+                model._classes = np.array(values, _plain(dtype))
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{source}: expected the checkpoint of a model, got: {error!r}."
@@ -396,7 +403,6 @@ class Model:
                 if name.startswith(prefix)
             }
         model._progress = restore(model._built, checkpoint)
-        model._classes = checkpoint.arrays.get("classes")
         return model
 
     def __getstate__(self) -> dict[str, Any]:
@@ -538,6 +544,14 @@ class Model:
                 for start in range(0, len(inputs), PREDICT_ROWS)
             ]
         return experiment.loss.predictions(np.concatenate(parts))
+
+
+def _plain(dtype: Any) -> np.dtype[Any]:
+    """Return a type of numbers or texts; refuse all others."""
+    made = np.dtype(dtype)
+    if made.kind not in "iufbU":
+        raise ValueError(f"expected a type of numbers or texts, got {made}")
+    return made
 
 
 def _weighted(table: Table, weights: ArrayLike | None) -> Table:

@@ -17,7 +17,7 @@ def _load(dataset: Dataset, seed: int = 0) -> Table:
     return dataset.load(np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize(("samples", "classes"), [(100, 3), (7, 5), (2, 1), (1, 2)])
+@pytest.mark.parametrize(("samples", "classes"), [(100, 3), (7, 5), (2, 2), (1, 2)])
 def test_spiral_is_its_formula(samples: int, classes: int) -> None:
     table = _load(Spiral(samples, classes, 0.2), seed=4)
     rng = np.random.default_rng(4)
