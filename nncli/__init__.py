@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from nncli.autograd.flat import Flat as Flat
     from nncli.autograd.tape import no_grad as no_grad
     from nncli.autograd.tensor import Tensor as Tensor
-    from nncli.model import History as History
     from nncli.model import Model as Model
+    from nncli.training.callbacks import History as History
 
 _HOMES = {
     "Flat": "nncli.autograd.flat",
-    "History": "nncli.model",
+    "History": "nncli.training.callbacks",
     "Model": "nncli.model",
     "Tensor": "nncli.autograd.tensor",
     "no_grad": "nncli.autograd.tape",

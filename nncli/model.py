@@ -22,6 +22,7 @@ from nncli.config.schema import Config, EarlyStopping, Training, component_from
 from nncli.data.arrays import Arrays
 from nncli.data.base import Table, Transform
 from nncli.data.batches import Batch
+from nncli.data.labels import Labels
 from nncli.data.split import Split, split_table
 from nncli.errors import ArgumentError, ConfigError, DataError, NncliError, RunError
 from nncli.layers.base import Layer
@@ -33,7 +34,7 @@ from nncli.registry import spec_of
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.schedules.base import Schedule
 from nncli.streams import stream
-from nncli.training.callbacks import Callback, Row
+from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
 from nncli.training.state import Progress, capture, restore
 from nncli.training.step import TrainingStep
@@ -43,26 +44,6 @@ Spec = str | dict[str, Any]
 PREDICT_ROWS = 1024
 # What single steps tell a schedule that wants to know the length of the training.
 ENDLESS = 2**62
-
-
-class History(Callback):
-    """What ``fit`` returns: one row an evaluation.
-
-    Attributes:
-        rows: As in a run's metrics.jsonl: epoch, step, lr, scores of each part.
-    """
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    def on_row(self, trainer: Trainer, row: Row) -> None:
-        """Keep the row."""
-        self.rows.append(row)
-
-    @property
-    def last(self) -> Row:
-        """The newest row."""
-        return self.rows[-1]
 
 
 class Model:
@@ -102,7 +83,7 @@ class Model:
         self._experiment: Experiment | None = None
         self._step: TrainingStep | None = None
         self._progress = Progress()
-        self._classes: Array | None = None
+        self._labels: Labels | None = None
         for layer in layers:
             self.add(layer)
 
@@ -296,15 +277,14 @@ class Model:
         """Return the class of each row, as in the y of ``fit``, or the numbers."""
         if self._built.classes is None:
             return self._predictions(x)
-        chosen = self.predict_proba(x).argmax(axis=-1)
-        predicted: Array = np.asarray(self.classes)[chosen]
-        return predicted
+        chosen: Array = self.predict_proba(x).argmax(axis=-1)
+        return Labels(np.asarray(self.classes)).decode(chosen)
 
     @property
     def classes(self) -> Array | None:
         """The classes in the order of ``predict_proba``; None for numbers."""
-        if self._classes is not None:
-            return self._classes
+        if self._labels is not None:
+            return self._labels.values
         names = self._built.classes
         return None if names is None else np.asarray(names)
 
@@ -373,9 +353,8 @@ class Model:
 
     def _captured(self) -> Checkpoint:
         checkpoint = capture(self._built, self._progress)
-        if self._classes is not None and self._classes.dtype.kind in "iufbU":
-            values = [self._classes.dtype.str, self._classes.tolist()]
-            checkpoint.meta["class_values"] = values
+        if self._labels is not None:
+            checkpoint.meta["labels"] = self._labels.to_json()
         return checkpoint
 
     @classmethod
@@ -388,9 +367,8 @@ class Model:
             model = cls._of(value, source, allow_plugins)
             classes = None if names is None else tuple(map(str, names))
             model._assemble(tuple(int(size) for size in shape), classes)
-            if "class_values" in meta:
-                dtype, values = meta["class_values"]
-                model._classes = np.array(values, _plain(dtype))
+            if meta.get("labels") is not None:
+                model._labels = Labels.from_json(meta["labels"])
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"{source}: expected the checkpoint of a model, got: {error!r}."
@@ -495,23 +473,11 @@ class Model:
         loss: Loss | None = self._facts.get("loss")
         if loss is None or loss.takes == "anything" or targets.ndim != 1:
             return Table(inputs, targets.astype(np.float64), None)
-        return Table(inputs, *self._encode(targets))
-
-    def _encode(self, targets: Array) -> tuple[Array, tuple[str, ...]]:
-        """Return class indices and names; the first ``fit`` decides the classes."""
-        if self._classes is None:
+        if self._labels is None:
+            # The first rows decide the classes, or the checkpoint did.
             known = self._experiment.classes if self._experiment else None
-            self._classes = np.unique(targets) if known is None else np.asarray(known)
-        if self._classes.dtype.kind == "U" and targets.dtype.kind != "U":
-            targets = targets.astype(str)
-        index = np.searchsorted(self._classes, targets).clip(0, len(self._classes) - 1)
-        strange = self._classes[index] != targets
-        if strange.any():
-            raise DataError(
-                f"rows: expected classes that were in the first fit, got "
-                f"{targets[strange][0]!r}."
-            )
-        return index, tuple(str(name) for name in self._classes)
+            self._labels = Labels(np.asarray(known)) if known else Labels.of(targets)
+        return Table(inputs, self._labels.encode(targets), self._labels.names)
 
     def _array(self, x: ArrayLike) -> Array:
         return np.asarray(x, DTYPES[self._facts["precision"]])
@@ -544,14 +510,6 @@ class Model:
                 for start in range(0, len(inputs), PREDICT_ROWS)
             ]
         return experiment.loss.predictions(np.concatenate(parts))
-
-
-def _plain(dtype: Any) -> np.dtype[Any]:
-    """Return a type of numbers or texts; refuse all others."""
-    made = np.dtype(dtype)
-    if made.kind not in "iufbU":
-        raise ValueError(f"expected a type of numbers or texts, got {made}")
-    return made
 
 
 def _weighted(table: Table, weights: ArrayLike | None) -> Table:

@@ -24,3 +24,23 @@ class Callback:
 
     def on_end(self, trainer: Trainer) -> None:
         """Training ended, for whatever reason."""
+
+
+class History(Callback):
+    """What ``fit`` returns: one row an evaluation.
+
+    Attributes:
+        rows: As in a run's metrics.jsonl: epoch, step, lr, scores of each part.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def on_row(self, trainer: Trainer, row: Row) -> None:
+        """Keep the row."""
+        self.rows.append(row)
+
+    @property
+    def last(self) -> Row:
+        """The newest row."""
+        return self.rows[-1]

@@ -1,0 +1,37 @@
+"""Labels: classes and indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nncli.data.labels import Labels
+from nncli.errors import DataError
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [np.array([3, 1, 3, 7]), np.array(["b", "a", "b"]), np.array([True, False])],
+)
+def test_labels_encode_and_decode_are_inverse(targets: np.ndarray) -> None:  # type: ignore[type-arg]
+    labels = Labels.of(targets)
+    np.testing.assert_array_equal(labels.decode(labels.encode(targets)), targets)
+    again = Labels.from_json(labels.to_json())
+    assert again.values.dtype == labels.values.dtype
+    np.testing.assert_array_equal(again.values, labels.values)
+
+
+def test_labels_keep_an_order_that_is_not_alphabetical() -> None:
+    labels = Labels(np.array(["9", "10", "8"]))
+    np.testing.assert_array_equal(labels.encode(np.array([10, 9, 8])), [1, 0, 2])
+    assert labels.names == ("9", "10", "8")
+
+
+def test_labels_refuse_a_class_that_is_new() -> None:
+    with pytest.raises(DataError, match="first fit, got"):
+        Labels(np.array([1, 2])).encode(np.array([1, 3]))
+
+
+def test_labels_refuse_objects_from_a_file() -> None:
+    with pytest.raises(ValueError, match="numbers or texts"):
+        Labels.from_json(["O", [1]])
