@@ -13,7 +13,7 @@ from nncli.errors import DataError
     "targets",
     [np.array([3, 1, 3, 7]), np.array(["b", "a", "b"]), np.array([True, False])],
 )
-def test_labels_encode_and_decode_are_inverse(targets: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_labels_encode_and_decode_are_inverse(targets: np.ndarray) -> None:
     labels = Labels.of(targets)
     np.testing.assert_array_equal(labels.decode(labels.encode(targets)), targets)
     again = Labels.from_json(labels.to_json())
