@@ -60,7 +60,8 @@ def test_readme_and_docs_name_what_there_is() -> None:
     for key in signature_of(Config).arguments:
         assert f"| `{key}` |" in config
     commands = ROOT / "nncli" / "cli" / "commands"
-    verbs = {path.stem.replace("_", "-") for path in commands.glob("*.py")} - {"--init--"}
+    files = {path.stem for path in commands.glob("*.py")} - {"__init__"}
+    verbs = {name.replace("_", "-") for name in files}
     assert verbs == set(re.findall(r"^\| `nncli ([a-z-]+)", README, re.MULTILINE))
     for path in CONFIGS.glob("*.yaml"):
         assert f"(configs/{path.name})" in README
@@ -91,6 +92,8 @@ def test_contributing_layer_works_as_it_stands(
     with Layer.registry.temporary(), FUNCTIONS.temporary():
         assert run(["components", "my_softplus", "--plugin", str(plugin)]) == 0
         assert "Sharpness" in capsys.readouterr().out
+        assert run(["config", "schema", "--plugin", str(plugin)]) == 0
+        assert '"const": "my_softplus"' in capsys.readouterr().out
         assert run(["gradcheck", str(config), "--allow-plugins"]) == 0
         runs = str(tmp_path / "runs")
         command = ["train", str(config), "--allow-plugins", "--runs-dir", runs]

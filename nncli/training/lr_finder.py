@@ -70,6 +70,7 @@ def sweep_rates(experiment: Experiment, low: float, high: float, steps: int) -> 
         experiment.loss,
         experiment.optimizer,
         config.training.clip_norm,
+        config.training.clip_value,
     )
     rates: list[float] = []
     losses: list[float] = []
