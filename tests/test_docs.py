@@ -10,7 +10,7 @@ import pytest
 
 from nncli.autograd.function import FUNCTIONS
 from nncli.cli.app import run
-from nncli.config.schema import Config
+from nncli.config.schema import Config, Training
 from nncli.layers.base import Layer
 from nncli.signature import signature_of
 from tests.conftest import CONFIGS
@@ -59,6 +59,8 @@ def test_readme_and_docs_name_what_there_is() -> None:
     config = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
     for key in signature_of(Config).arguments:
         assert f"| `{key}` |" in config
+    for key in signature_of(Training).arguments:
+        assert f"`{key}`" in config
     commands = ROOT / "nncli" / "cli" / "commands"
     files = {path.stem for path in commands.glob("*.py")} - {"__init__"}
     verbs = {name.replace("_", "-") for name in files}
