@@ -63,7 +63,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "adamw": (
         {},
         {"lr": 0.02},
-        {"lr": 0.02, "beta1": 0.5, "beta2": 0.9, "eps": 1e-3},
+        {"lr": 0.01, "beta1": 0.5, "beta2": 0.9, "eps": 0.01},
         {"lr": 0.02, "weight_decay": 0.0},
         {"lr": 0.02, "weight_decay": 0.5},
         {"lr": 0.02, "weight_decay": 0.5, "decay_bias_and_norm": False},
@@ -74,7 +74,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
         {"lr": 0.05},
         {"lr": 0.1, "lr_decay": 0.01},
         {"lr": 0.1, "initial": 0.5},
-        {"lr": 0.05, "eps": 0.01},
+        {"lr": 0.02, "eps": 0.1},
         {"lr": 0.05, "weight_decay": 0.1},
         {"lr": 0.05, "weight_decay": 0.1, "decay_bias_and_norm": False},
     ),
