@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from nncli.errors import NncliError
-from nncli.signature import Checked, nearest
+from nncli.signature import Checked
+from nncli.words import nearest
 
 
 class Registry:

@@ -18,13 +18,10 @@ from nncli.signature import (
     PositiveFloat,
     UnitInterval,
     argument_help,
-    describe,
-    nearest,
     schema_of,
-    show,
     signature_of,
-    with_article,
 )
+from nncli.words import describe, nearest, show, with_article
 
 
 class Ink(Checked):

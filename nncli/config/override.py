@@ -8,7 +8,7 @@ from typing import Any
 from nncli import errors
 from nncli.config.read import Document, parse
 from nncli.errors import ConfigError, UsageError, dotted
-from nncli.signature import show
+from nncli.words import show
 
 _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,9})\]|([0-9]{1,9})")
 

@@ -13,7 +13,7 @@ import yaml
 from nncli import errors
 from nncli.config.scalar import scalar
 from nncli.errors import ConfigError, Problem, UsageError
-from nncli.signature import show
+from nncli.words import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 50

@@ -27,11 +27,9 @@ from nncli.signature import (
     Positive,
     PositiveFloat,
     Section,
-    nearest,
-    show,
     signature_of,
-    with_article,
 )
+from nncli.words import nearest, show, with_article
 
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 

@@ -55,7 +55,7 @@ def components(
 def _named(
     name: str, found: list[type[Component]], families: list[str]
 ) -> list[type[Component]]:
-    from nncli.signature import nearest
+    from nncli.words import nearest
 
     chosen = [cls for cls in found if cls.type_name == name]
     if not chosen:

@@ -1,0 +1,97 @@
+"""Words: how messages show a value, describe what is accepted, and guess a name."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+def show(value: Any) -> str:
+    """Quote a value for an error message, shortened to one line."""
+    kinds: dict[type, str] = {dict: "a mapping", list: "a list"}
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value}, which is not finite"
+    text = repr(value)
+    if len(text) > 48:
+        text = text[:45] + "..."
+    kind = kinds.get(type(value))
+    return f"{kind} {text}" if kind else text
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Suggest the nearest valid name, two where they are as near, or list all."""
+    near = [(_likeness(name.casefold(), each.casefold()), each) for each in names]
+    best = max((ratio for ratio, _ in near), default=0.0)
+    if best < 0.6:
+        return f"Expected one of: {', '.join(names)}."
+    close = [repr(each) for ratio, each in near if ratio > best - 0.05]
+    return f"Did you mean {' or '.join(close)}?"
+
+
+def _likeness(given: str, name: str) -> float:
+    """Return how alike two words are, from 0 to 1; swapped letters count little."""
+    if sorted(given) == sorted(name):
+        return 0.99
+    return difflib.SequenceMatcher(None, given, name).ratio()
+
+
+def with_article(noun: str) -> str:
+    """Put ``a`` or ``an`` in front."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def describe(schema: Mapping[str, Any]) -> str:
+    """Say in words what a JSON Schema accepts."""
+    if "x-kind" in schema:
+        return with_article(schema["x-kind"])
+    if "anyOf" in schema:
+        texts = [describe(choice) for choice in schema["anyOf"]]
+        return " or ".join(dict.fromkeys(texts))
+    if "const" in schema:
+        return repr(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(repr(choice) for choice in schema["enum"])
+    if schema.get("type") == "array":
+        return _describe_array(schema)
+    names = {
+        "integer": "an integer",
+        "number": "a number",
+        "string": "a text",
+        "boolean": "true or false",
+        "object": "a mapping",
+        "null": "null",
+    }
+    text = names.get(schema.get("type", ""), "any value")
+    return text + _bounds(schema)
+
+
+def _describe_array(schema: Mapping[str, Any]) -> str:
+    item = re.sub(r"\ban? (\w+)", _plural, describe(schema.get("items", {})))
+    least = schema.get("minItems")
+    text = f"a list of {item}" if item != "any value" else "a list"
+    return f"{text} (at least {least})" if least else text
+
+
+def _plural(match: re.Match[str]) -> str:
+    return match[1] + ("es" if match[1].endswith("s") else "s")
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    bounds = [
+        f"{sign} {schema[key]}"
+        for key, sign in (
+            ("minimum", ">="),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "<="),
+            ("exclusiveMaximum", "<"),
+        )
+        if key in schema
+    ]
+    return f" {' and '.join(bounds)}" if bounds else ""
