@@ -504,7 +504,7 @@ class Model:
             inputs = transform(inputs)
         inputs = self._array(inputs)
         experiment.network.set_training(False)
-        with no_grad():
+        with no_grad(), experiment.in_use(), xp.errstate(all="ignore"):
             parts = [
                 experiment.network(Tensor(inputs[start : start + PREDICT_ROWS])).data
                 for start in range(0, len(inputs), PREDICT_ROWS)
