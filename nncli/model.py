@@ -84,6 +84,7 @@ class Model:
         self._step: TrainingStep | None = None
         self._progress = Progress()
         self._labels: Labels | None = None
+        self._buffers: dict[tuple[int, bool], Batch] = {}
         for layer in layers:
             self.add(layer)
 
@@ -204,10 +205,16 @@ class Model:
             DivergedError: A loss or gradient is not finite.
         """
         history = History()
+        self._check_compiled()
         if x is None:
-            experiment = self._built
-            if not experiment.parts:
-                raise ArgumentError("fit: expected inputs x and targets y, got none.")
+            given = (epochs, batch_size, validation_data, validation_split)
+            more = (sample_weight, evaluate_every, clip_norm, early_stopping)
+            if (*given, *more) != (1, 32, None, 0.0, None, 1, None, None):
+                raise ArgumentError(
+                    "fit: without rows the config says how to train. Give overrides "
+                    "to from_config, for example training.epochs=3."
+                )
+            experiment = self._with_rows()
         else:
             if isinstance(early_stopping, dict):
                 early_stopping = EarlyStopping(**early_stopping)
@@ -237,6 +244,7 @@ class Model:
         Raises:
             DivergedError: The loss or a gradient is not finite.
         """
+        self._check_compiled()
         table = _weighted(self._table(x, y), sample_weight)
         if self._experiment is None:
             self._assemble(table.x.shape[1:], table.classes)
@@ -290,7 +298,12 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint, as ``nncli train`` does."""
-        save_checkpoint(Path(path), self._captured())
+        try:
+            save_checkpoint(Path(path), self._captured())
+        except OSError as error:
+            raise RunError(
+                f"{path}: expected a place to write to, got: {error.strerror}."
+            ) from None
 
     @classmethod
     def load(cls, path: str | Path, *, allow_plugins: bool = False) -> Model:
@@ -419,9 +432,17 @@ class Model:
             raise NncliError("model: expected a built model. Call fit or build first.")
         return self._experiment
 
-    def _config(self) -> Config:
+    def _check_compiled(self) -> None:
         if "loss" not in self._facts:
             raise NncliError("model: expected how to train. Call compile first.")
+
+    def _with_rows(self) -> Experiment:
+        if self._experiment is None or not self._experiment.parts:
+            raise ArgumentError("fit: expected inputs x and targets y, got none.")
+        return self._experiment
+
+    def _config(self) -> Config:
+        self._check_compiled()
         facts: dict[str, Any] = {"training": Training(epochs=1), **self._facts}
         return Config(layers=self.layers, **facts)
 
@@ -467,12 +488,12 @@ class Model:
                 f"rows: expected as many inputs as targets, got shapes "
                 f"{inputs.shape} and {targets.shape}."
             )
-        inputs = inputs.astype(np.float64)
-        if not np.isfinite(inputs).all():
-            raise DataError("rows: expected finite inputs, got NaN or infinity.")
+        if not len(inputs):
+            raise DataError("rows: expected at least one row, got none.")
+        inputs = _finite(inputs, "inputs")
         loss: Loss | None = self._facts.get("loss")
         if loss is None or loss.takes == "anything" or targets.ndim != 1:
-            return Table(inputs, targets.astype(np.float64), None)
+            return Table(inputs, _finite(targets, "targets"), None)
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
             known = self._experiment.classes if self._experiment else None
@@ -484,13 +505,13 @@ class Model:
 
     def _batch(self, part: Part) -> Batch:
         """Return the buffers of the recorded step of that size, filled."""
-        known = self.__dict__.setdefault("_batches", {})
-        if len(part) not in known:
+        key = (len(part), part.weights is not None)
+        if key not in self._buffers:
             weights = None if part.weights is None else Tensor(part.weights)
-            known[len(part)] = Batch(
+            self._buffers[key] = Batch(
                 Tensor(part.x), Tensor(part.targets), len(part), weights
             )
-        batch: Batch = known[len(part)]
+        batch = self._buffers[key]
         np.copyto(batch.x.data, part.x)
         np.copyto(batch.targets.data, part.targets)
         if batch.weights is not None and part.weights is not None:
@@ -498,8 +519,8 @@ class Model:
         return batch
 
     def _predictions(self, x: ArrayLike) -> Array:
-        inputs: Array = np.asarray(x, np.float64)
         experiment = self._built
+        inputs = _finite(np.asarray(x), "inputs")
         for transform in experiment.transforms:
             inputs = transform(inputs)
         inputs = self._array(inputs)
@@ -507,9 +528,23 @@ class Model:
         with no_grad(), experiment.in_use(), xp.errstate(all="ignore"):
             parts = [
                 experiment.network(Tensor(inputs[start : start + PREDICT_ROWS])).data
-                for start in range(0, len(inputs), PREDICT_ROWS)
+                for start in range(0, max(1, len(inputs)), PREDICT_ROWS)
             ]
         return experiment.loss.predictions(np.concatenate(parts))
+
+
+def _finite(values: Array, what: str) -> Array:
+    """Return numbers as float64; refuse texts, NaN and infinity."""
+    try:
+        numbers: Array = values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"rows: expected numbers as {what}, got {values.dtype} values such as "
+            f"{values.reshape(-1)[0]!r}."
+        ) from None
+    if not np.isfinite(numbers).all():
+        raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
+    return numbers
 
 
 def _weighted(table: Table, weights: ArrayLike | None) -> Table:
@@ -520,6 +555,10 @@ def _weighted(table: Table, weights: ArrayLike | None) -> Table:
         raise DataError(
             f"sample_weight: expected one number a row, shape ({len(table)},), got "
             f"{array.shape}."
+        )
+    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
+        raise DataError(
+            "sample_weight: expected numbers of at least 0, not all of them 0."
         )
     return dataclasses.replace(table, weights=array)
 

@@ -10,6 +10,7 @@ import typing
 from abc import ABCMeta
 from collections.abc import Collection, Mapping
 from functools import cache
+from numbers import Number
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -211,6 +212,7 @@ class CheckedMeta(ABCMeta):
         """Make an instance, or raise ArgumentError with everything that is wrong."""
         signature = signature_of(cls)
         given = dict(zip(signature.arguments, args, strict=False)) | kwargs
+        given = {key: _plain(value) for key, value in given.items()}
         name = getattr(cls, "type_name", "") or cls.__name__
         if len(args) > len(signature.arguments):
             raise ArgumentError(f"{name}: got more arguments than it has.")
@@ -222,6 +224,13 @@ class CheckedMeta(ABCMeta):
         ordered = {key: arguments[key] for key in signature.arguments}
         object.__setattr__(instance, "arguments", ordered)
         return instance
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's scalars as Python's, so that `np.max(y) + 1` is an integer."""
+    if isinstance(value, Number) and hasattr(value, "item"):
+        return value.item()
+    return value
 
 
 def _located(name: str, fault: Fault) -> str:

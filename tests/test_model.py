@@ -103,7 +103,7 @@ def test_fit_refuses_rows_that_do_not_fit() -> None:
         classifier().fit(x, y, sample_weight=[1.0])
     model = classifier()
     model.fit(x, y)
-    with pytest.raises(DataError, match="classes that were in the first fit"):
+    with pytest.raises(DataError, match="one of the classes other, same, got new"):
         model.evaluate(x, np.full(len(x), "new"))
 
 
@@ -192,3 +192,73 @@ def test_package_names_components_by_their_classes() -> None:
     assert "Model" in dir(nn)
     with pytest.raises(AttributeError, match="Nothing"):
         nn.Nothing  # noqa: B018
+
+
+def test_train_on_batch_weighs_each_batch_as_it_is_told() -> None:
+    x, y = quadrants(32)
+    plain, weighted = classifier(), classifier()
+    first = plain.train_on_batch(x, y)
+    doubled = weighted.train_on_batch(x, y, sample_weight=np.full(32, 2.0))
+    np.testing.assert_allclose(doubled, 2 * first, rtol=1e-6)
+    second = plain.train_on_batch(x, y, sample_weight=np.full(32, 2.0))
+    assert second > 1.5 * plain.train_on_batch(x, y)
+
+
+def test_fit_of_a_config_refuses_what_the_config_says() -> None:
+    with pytest.raises(ArgumentError, match="overrides"):
+        Model.from_config(CONFIGS / "xor.yaml").fit(epochs=3)
+    with pytest.raises(ArgumentError, match="inputs x"):
+        Model.from_config(classifier().to_config()).fit()
+
+
+def test_predict_checks_its_inputs() -> None:
+    x, y = quadrants()
+    model = classifier()
+    model.fit(x, y)
+    with pytest.raises(DataError, match="finite inputs"):
+        model.predict(x * np.nan)
+    assert model.predict(x[:0]).shape == (0,)
+    with pytest.raises(DataError, match="at least one row"):
+        model.evaluate(x[:0], y[:0])
+
+
+def test_fit_refuses_targets_that_are_not_clean() -> None:
+    x, y = quadrants(4)
+    numbers = Model([nn.Dense(1)]).compile("sgd", "mse")
+    with pytest.raises(DataError, match="numbers as targets"):
+        numbers.fit(x, y)
+    with pytest.raises(DataError, match="finite targets"):
+        numbers.fit(x, np.array([1.0, np.nan, 1, 1]))
+    for bad in (np.array([1.0, np.nan, 1, 1]), np.array([None, "a", None, "b"])):
+        with pytest.raises(DataError, match=r"finite targets|one kind"):
+            classifier().fit(x, bad)
+    for weights in ([-1.0, 1, 1, 1], [0.0] * 4, [np.nan, 1, 1, 1]):
+        with pytest.raises(DataError, match="at least 0"):
+            classifier().fit(x, y, sample_weight=weights)
+
+
+def test_labels_of_a_table_column_survive_saving(tmp_path: Path) -> None:
+    x, y = quadrants()
+    for targets in ((y == "same").astype(object), y.astype(object)):
+        model = classifier()
+        model.fit(x, targets)
+        model.save(tmp_path / "m.safetensors")
+        again = Model.load(tmp_path / "m.safetensors")
+        assert again.predict(x).dtype == model.predict(x).dtype
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+def test_components_take_numbers_of_numpy() -> None:
+    assert nn.Dense(np.int64(3), l2=np.float32(0.5)).arguments["l2"] == 0.5
+    with pytest.raises(ArgumentError):
+        nn.Dense(np.float64(3.0))
+
+
+def test_model_that_was_not_compiled_does_not_fit() -> None:
+    with pytest.raises(NncliError, match="compile first"):
+        Model([nn.Dense(1)]).fit([[1.0]], [1.0])
+
+
+def test_save_to_nowhere_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="place to write to"):
+        classifier().build((2,)).save(tmp_path / "no" / "m.safetensors")

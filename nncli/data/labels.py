@@ -22,8 +22,12 @@ class Labels:
 
     @classmethod
     def of(cls, targets: Array) -> Labels:
-        """Take the classes that occur in (N,) targets."""
-        return cls(np.unique(targets))
+        """Take the classes that occur in (N,) targets.
+
+        Raises:
+            DataError: They are no numbers, texts or booleans of one kind.
+        """
+        return cls(np.unique(_of_one_kind(targets)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,17 +40,20 @@ class Labels:
         Raises:
             DataError: A class is none of these.
         """
+        targets = _of_one_kind(targets)
         if self.values.dtype.kind == "U" and targets.dtype.kind != "U":
-            targets = targets.astype(str)
+            # A checkpoint knows names: 1, 1.0 and True are all the class "1".
+            whole = targets.dtype.kind in "bf" and (targets == targets // 1).all()
+            targets = (targets.astype(int) if whole else targets).astype(str)
         # The classes of a dataset need not be in alphabetical order.
         order = np.argsort(self.values, kind="stable")
         found = np.searchsorted(self.values, targets, sorter=order)
         index: Array = order[found.clip(0, len(self.values) - 1)]
         strange = self.values[index] != targets
         if strange.any():
+            known = ", ".join(self.names[:10]) + (", ..." * (len(self.names) > 10))
             raise DataError(
-                f"rows: expected classes that were in the first fit, got "
-                f"{targets[strange][0]!r}."
+                f"rows: expected one of the classes {known}, got {targets[strange][0]}."
             )
         return index
 
@@ -73,3 +80,20 @@ class Labels:
         if made.kind not in "iufbU":
             raise ValueError(f"expected a type of numbers or texts, got {made}")
         return cls(np.array(values, made))
+
+
+def _of_one_kind(targets: Array) -> Array:
+    """Return targets as an array of numbers, texts or booleans."""
+    if targets.dtype.kind == "O":
+        # A column of a table, say: the values know better what they are.
+        if len({type(value) for value in targets.tolist()}) > 1:
+            raise DataError("rows: expected classes of one kind, got several kinds.")
+        targets = np.array(targets.tolist())
+    if targets.dtype.kind not in "iufbU":
+        raise DataError(
+            f"rows: expected numbers, texts or booleans as classes, got "
+            f"{targets.dtype} values."
+        )
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        raise DataError("rows: expected finite targets, got NaN or infinity.")
+    return targets

@@ -17,7 +17,7 @@ from nncli.optimizers.base import Optimizer
 
 
 class TrainingStep:
-    """Records a step once for each size of batch, then replays it.
+    """Records a step once for each batch's buffers, then replays it.
 
     Args:
         network: What is trained.
@@ -48,7 +48,7 @@ class TrainingStep:
         self._plain = not (
             clip_norm or clip_value or average is not None or optimizer.full_batch
         )
-        self._plans: dict[int, tuple[Replay, Array]] = {}
+        self._plans: dict[Batch, tuple[Replay, Array]] = {}
         self._gathered: Gathered | None = None
 
     def run(self, batch: Batch, lr: float, number: int) -> float:
@@ -94,10 +94,10 @@ class TrainingStep:
     def _differentiate(self, batch: Batch, number: int) -> tuple[float, float]:
         """Compute gradients; return the loss and the sum of the gradients' squares."""
         grads = self.network.flat.grads
-        plan = self._plans.get(batch.rows)
+        plan = self._plans.get(batch)
         if plan is None:
             # The recording runs the step forward: it is the first one.
-            plan = self._plans[batch.rows] = self.record(batch)
+            plan = self._plans[batch] = self.record(batch)
         else:
             plan[0].forward()
         replay, objective = plan

@@ -28,7 +28,7 @@ def test_labels_keep_an_order_that_is_not_alphabetical() -> None:
 
 
 def test_labels_refuse_a_class_that_is_new() -> None:
-    with pytest.raises(DataError, match="first fit, got"):
+    with pytest.raises(DataError, match="one of the classes 1, 2, got 3"):
         Labels(np.array([1, 2])).encode(np.array([1, 3]))
 
 

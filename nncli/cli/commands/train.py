@@ -70,6 +70,10 @@ def train(
     changes = list(overrides or [])
     if resume is not None:
         _refuse_with_resume(name, dry_run)
+        if config is not None and "=" not in config:
+            raise UsageError(
+                f"train: --resume uses the run's own config; leave out {config}."
+            )
         changes = ([config] if config else []) + changes
         _resume(resume, changes, allow_plugins, json)
         return
