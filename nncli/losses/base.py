@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from nncli.autograd.tensor import Tensor
+from nncli.autograd.function import Function
+from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape, xp
 from nncli.errors import ArgumentError, ShapeError
 from nncli.ops.losses import Reduction
@@ -108,9 +109,22 @@ class Loss(Component, family="loss"):
         return f"{self.type_name} expects {wanted}; the last layer gives {found}."
 
 
-def given(weights: Tensor | None) -> tuple[Tensor, ...]:
-    """Return weights as the last inputs of an op: none or one."""
-    return () if weights is None else (weights,)
+class OneOp(Loss):
+    """Base of losses that are one op of (outputs, targets) or (..., weights)."""
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        self.reduction = reduction
+
+    @abstractmethod
+    def function(self) -> Function:
+        """Make the op."""
+
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of a batch."""
+        given = () if weights is None else (weights,)
+        return apply(self.function(), outputs, targets, *given)
 
 
 def one_hot_or_values(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -11,32 +10,19 @@ from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.errors import ShapeError
-from nncli.losses.base import Loss, given, zeros_to_ones
+from nncli.losses.base import OneOp, zeros_to_ones
 from nncli.ops import losses_binary
 from nncli.ops.elementwise import Sigmoid
 from nncli.ops.losses import Reduction
 from nncli.signature import NonNegative, PositiveFloat, UnitInterval
 
 
-class Binary(Loss):
+class Binary(OneOp):
     """Base of losses of targets between 0 and 1, in the outputs' shape.
 
     Two classes with one output (0 and 1), or K classes with K outputs (one against
     the rest).
     """
-
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        self.reduction = reduction
-
-    @abstractmethod
-    def function(self) -> Function:
-        """Make the op."""
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        return apply(self.function(), outputs, targets, *given(weights))
 
     def encode(
         self,

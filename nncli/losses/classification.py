@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.errors import ArgumentError, ShapeError
-from nncli.losses.base import Loss, given
+from nncli.losses.base import OneOp
 from nncli.ops import losses_categorical as ops
 from nncli.ops.losses import Reduction
 from nncli.ops.softmax import Softmax
@@ -20,7 +19,7 @@ from nncli.signature import Count, NonNegative, PositiveFloat, UnitInterval
 Weights = list[NonNegative] | None
 
 
-class Categorical(Loss):
+class Categorical(OneOp):
     """Base of losses Σ_i w_t·l_i / Σ_i w_t of rows i with the class indices t.
 
     As in PyTorch's CrossEntropyLoss the mean divides by the class weights of the
@@ -41,16 +40,6 @@ class Categorical(Loss):
         self.class_weights = class_weights
         self.ignore_label = ignore_label
         self.reduction = reduction
-
-    @abstractmethod
-    def function(self) -> Function:
-        """Make the op."""
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        return apply(self.function(), outputs, targets, *given(weights))
 
     def encode(
         self,

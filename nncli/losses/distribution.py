@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -11,27 +10,13 @@ from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape
 from nncli.errors import ShapeError
-from nncli.losses.base import Loss, given, zeros_to_ones
+from nncli.losses.base import OneOp, zeros_to_ones
 from nncli.ops import losses_vector
-from nncli.ops.losses import Reduction
 from nncli.ops.softmax import Softmax
 
 
-class Distributions(Loss):
+class Distributions(OneOp):
     """Base of losses whose targets are distributions, or classes as one-hot rows."""
-
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        self.reduction = reduction
-
-    @abstractmethod
-    def function(self) -> Function:
-        """Make the op."""
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        return apply(self.function(), outputs, targets, *given(weights))
 
     def encode(
         self,

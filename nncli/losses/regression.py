@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 
 from nncli.autograd.function import Function
-from nncli.autograd.tensor import Tensor, apply
 from nncli.backend import Array, Shape, xp
 from nncli.errors import ArgumentError
-from nncli.losses.base import Loss, given, one_hot_or_values
+from nncli.losses.base import OneOp, one_hot_or_values
 from nncli.ops import losses_regression, losses_vector
 from nncli.ops.losses import Reduction
 from nncli.signature import PositiveFloat
 
 
-class Numbers(Loss):
+class Numbers(OneOp):
     """Base of losses between outputs and targets in one shape.
 
     Classes are compared as numbers: two classes with one output as 0 and 1, K classes
     with K outputs as one-hot rows.
     """
-
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        self.reduction = reduction
-
-    @abstractmethod
-    def function(self) -> Function:
-        """Make the op."""
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        return apply(self.function(), outputs, targets, *given(weights))
 
     def encode(
         self,
