@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +14,7 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.backend import DTYPES, Array, Shape, xp
 from nncli.config.load import Loaded
-from nncli.config.schema import Config
+from nncli.config.schema import Config, Training
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
 from nncli.errors import (
@@ -182,6 +183,22 @@ def assemble(
         fused=fused,
         average=WeightAverage(network.flat, average.decay) if average else None,
     )
+
+
+def train_as(experiment: Experiment, training: Training) -> None:
+    """Let a built experiment be trained in another way from here on.
+
+    Raises:
+        ConfigError: Its optimizer cannot train in that way.
+    """
+    config = dataclasses.replace(experiment.config, training=training)
+    if config.optimizer.full_batch:
+        _check_full_batch(config, experiment.network, experiment.streams)
+    average = training.average
+    if average != experiment.config.training.average:
+        flat = experiment.network.flat
+        experiment.average = WeightAverage(flat, average.decay) if average else None
+    experiment.config = config
 
 
 def _check_full_batch(config: Config, network: Network, streams: Streams) -> None:

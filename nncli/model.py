@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,16 +14,17 @@ from nncli.autograd.flat import Flat
 from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.backend import DTYPES, Array, Shape, xp
-from nncli.build import Experiment, Part, assemble, build, take
+from nncli.build import Experiment, Part, assemble, build, take, train_as
 from nncli.config.load import finish, load_config
 from nncli.config.read import Document
-from nncli.config.schema import Config, EarlyStopping, Training, component_from
+from nncli.config.schema import Config, Training, component_from
 from nncli.data.arrays import Arrays
 from nncli.data.base import Table, Transform
 from nncli.data.batches import Batch
 from nncli.data.labels import Labels
+from nncli.data.rows import finite, paired, weighted
 from nncli.data.split import Split, split_table
-from nncli.errors import ArgumentError, ConfigError, DataError, NncliError, RunError
+from nncli.errors import ArgumentError, NncliError, RunError
 from nncli.layers.base import Layer
 from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
@@ -171,15 +171,11 @@ class Model:
         x: ArrayLike | None = None,
         y: ArrayLike | None = None,
         *,
-        epochs: int = 1,
-        batch_size: int | str = 32,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
-        evaluate_every: int = 1,
-        clip_norm: float | None = None,
-        early_stopping: dict[str, Any] | EarlyStopping | None = None,
         callbacks: Sequence[Callback] = (),
+        **training: Any,
     ) -> History:
         """Train; called again, it goes on from where it is.
 
@@ -187,47 +183,39 @@ class Model:
             x: (N, ...) inputs; None for the dataset of ``from_config``, which then
                 trains as its config says.
             y: (N,) classes (integers, texts), or (N, ...) numbers.
-            epochs: Passes over the rows.
-            batch_size: Rows a step; ``full`` for all of them.
             validation_data: Inputs and targets to evaluate on.
             validation_split: Share of the rows to evaluate on instead.
             sample_weight: (N,) how much each row counts in the loss.
-            evaluate_every: Epochs between two evaluations.
-            clip_norm: Largest norm of the gradient.
-            early_stopping: ``{"patience": 10}`` to stop when nothing improves.
             callbacks: Who hears of it.
+            training: What ``training`` takes in a config: ``epochs`` (1 by default),
+                ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
+                ``clip_norm``, ``early_stopping={"patience": 10}`` and the others.
 
         Returns:
             The evaluations.
 
         Raises:
+            ArgumentError: A setting is wrong, or is the config's to say.
             ConfigError: The rows do not fit the network or the loss.
+            DataError: The rows are not what they should be.
             DivergedError: A loss or gradient is not finite.
         """
         history = History()
         self._check_compiled()
-        if x is None:
-            given = (epochs, batch_size, validation_data, validation_split)
-            more = (sample_weight, evaluate_every, clip_norm, early_stopping)
-            if (*given, *more) != (1, 32, None, 0.0, None, 1, None, None):
-                raise ArgumentError(
-                    "fit: without rows the config says how to train. Give overrides "
-                    "to from_config, for example training.epochs=3."
-                )
-            experiment = self._with_rows()
-        else:
-            if isinstance(early_stopping, dict):
-                early_stopping = EarlyStopping(**early_stopping)
-            training = Training(
-                epochs=epochs,
-                batch_size=batch_size,  # type: ignore[arg-type]
-                evaluate_every=evaluate_every,
-                clip_norm=clip_norm,
-                early_stopping=early_stopping,
+        if x is not None:
+            made = component_from(Training, {"epochs": 1, **training})
+            table = weighted(self._table(x, y), sample_weight)
+            parts = self._parts(table, validation_data, validation_split)
+            experiment = self._take(parts, made)
+        elif (
+            training or validation_data or validation_split or sample_weight is not None
+        ):
+            raise ArgumentError(
+                "fit: without rows the config says how to train. Give overrides to "
+                "from_config, for example training.epochs=3."
             )
-            tables = self._tables(x, y, validation_data, validation_split)
-            tables["train"] = _weighted(tables["train"], sample_weight)
-            experiment = self._take(tables, training)
+        else:
+            experiment = self._with_rows()
         trainer = Trainer(experiment, None, [history, *callbacks])
         trainer.fit()
         self._progress = trainer.progress
@@ -245,7 +233,7 @@ class Model:
             DivergedError: The loss or a gradient is not finite.
         """
         self._check_compiled()
-        table = _weighted(self._table(x, y), sample_weight)
+        table = weighted(self._table(x, y), sample_weight)
         if self._experiment is None:
             self._assemble(table.x.shape[1:], table.classes)
         experiment = self._built
@@ -460,40 +448,30 @@ class Model:
             self._assemble(train.x.shape[1:], train.classes)
         experiment = self._built
         experiment.classes = train.classes
-        experiment.config = dataclasses.replace(experiment.config, training=training)
+        train_as(experiment, training)
         unfitted = any(not hasattr(t, "state") for t in experiment.transforms)
         take(experiment, tables, fit=first or unfitted)
         return experiment
 
-    def _tables(
+    def _parts(
         self,
-        x: ArrayLike,
-        y: ArrayLike | None,
+        table: Table,
         validation: tuple[ArrayLike, ArrayLike] | None,
         share: float,
     ) -> dict[str, Table]:
-        if y is None:
-            raise ArgumentError("fit: expected targets y, got none.")
-        table = self._table(x, y)
         if validation is not None:
             return {"train": table, "validation": self._table(*validation)}
         seed = self._facts["seed"]
         return split_table(table, Split(validation=share), stream(seed, "split"))
 
-    def _table(self, x: ArrayLike, y: ArrayLike) -> Table:
+    def _table(self, x: ArrayLike, y: ArrayLike | None) -> Table:
         """Check rows; name the classes where the loss wants classes."""
-        inputs, targets = np.asarray(x), np.asarray(y)
-        if inputs.ndim == 0 or targets.shape[:1] != inputs.shape[:1]:
-            raise DataError(
-                f"rows: expected as many inputs as targets, got shapes "
-                f"{inputs.shape} and {targets.shape}."
-            )
-        if not len(inputs):
-            raise DataError("rows: expected at least one row, got none.")
-        inputs = _finite(inputs, "inputs")
+        if y is None:
+            raise ArgumentError("fit: expected targets y, got none.")
+        inputs, targets = paired(x, y)
         loss: Loss | None = self._facts.get("loss")
         if loss is None or loss.takes == "anything" or targets.ndim != 1:
-            return Table(inputs, _finite(targets, "targets"), None)
+            return Table(inputs, finite(targets, "targets"), None)
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
             known = self._experiment.classes if self._experiment else None
@@ -520,7 +498,7 @@ class Model:
 
     def _predictions(self, x: ArrayLike) -> Array:
         experiment = self._built
-        inputs = _finite(np.asarray(x), "inputs")
+        inputs = finite(np.asarray(x), "inputs")
         for transform in experiment.transforms:
             inputs = transform(inputs)
         inputs = self._array(inputs)
@@ -531,36 +509,3 @@ class Model:
                 for start in range(0, max(1, len(inputs)), PREDICT_ROWS)
             ]
         return experiment.loss.predictions(np.concatenate(parts))
-
-
-def _finite(values: Array, what: str) -> Array:
-    """Return numbers as float64; refuse texts, NaN and infinity."""
-    try:
-        numbers: Array = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise DataError(
-            f"rows: expected numbers as {what}, got {values.dtype} values such as "
-            f"{values.reshape(-1)[0]!r}."
-        ) from None
-    if not np.isfinite(numbers).all():
-        raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
-    return numbers
-
-
-def _weighted(table: Table, weights: ArrayLike | None) -> Table:
-    if weights is None:
-        return table
-    array = np.asarray(weights, np.float64)
-    if array.shape != (len(table),):
-        raise DataError(
-            f"sample_weight: expected one number a row, shape ({len(table)},), got "
-            f"{array.shape}."
-        )
-    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
-        raise DataError(
-            "sample_weight: expected numbers of at least 0, not all of them 0."
-        )
-    return dataclasses.replace(table, weights=array)
-
-
-__all__ = ["ConfigError", "History", "Model"]

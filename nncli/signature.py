@@ -64,7 +64,7 @@ class Argument:
         from pydantic import ValidationError
 
         try:
-            _adapter(self.annotation).validate_python(value)
+            _adapter(self.annotation).validate_python(_plain(value))
         except ValidationError as error:
             # Every alternative of a union complains on its own.
             places = [_place(value, details["loc"]) for details in error.errors()]

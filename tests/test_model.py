@@ -262,3 +262,38 @@ def test_model_that_was_not_compiled_does_not_fit() -> None:
 def test_save_to_nowhere_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="place to write to"):
         classifier().build((2,)).save(tmp_path / "no" / "m.safetensors")
+
+
+def test_fit_splits_rows_together_with_their_weights() -> None:
+    x, y = quadrants()
+    weights = np.where(y == "same", 2.0, 1.0)
+    model = classifier()
+    history = model.fit(x, y, validation_split=0.25, sample_weight=weights)
+    assert "validation" in history.last
+    with pytest.raises(ArgumentError, match="overrides"):
+        Model.from_config(CONFIGS / "xor.yaml").fit(sample_weight=weights)
+
+
+def test_fit_takes_what_a_config_takes_and_names_what_it_does_not() -> None:
+    x, y = quadrants()
+    model = classifier()
+    model.fit(x, y, epochs=np.int64(2), clip_value=0.5, average={"decay": 0.9})
+    with pytest.raises(ArgumentError, match="Did you mean 'epochs'"):
+        model.fit(x, y, epoch=2)
+    with pytest.raises(ArgumentError, match=r"early_stopping.*patience"):
+        model.fit(x, y, early_stopping={"patience": 0})
+
+
+def test_fit_called_again_follows_its_own_settings() -> None:
+    x, y = quadrants()
+    model = classifier()
+    model.fit(x, y)
+    model.fit(x, y, epochs=3, average={"decay": 0.9})
+    averaged = model.predict_proba(x)
+    model.fit(x, y, epochs=1, average=None)
+    assert not np.array_equal(averaged, model.predict_proba(x))
+    assert model._built.average is None
+    lbfgs = Model([nn.Dense(2)]).compile("lbfgs", "softmax_cross_entropy")
+    lbfgs.fit(x, y, batch_size="full")
+    with pytest.raises(ConfigError, match="batch_size full"):
+        lbfgs.fit(x, y, batch_size=16)

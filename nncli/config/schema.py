@@ -189,6 +189,8 @@ class _Walk:
         return self.construct(cls, rest, path)
 
     def section(self, cls: type[Checked], value: Any, path: Path) -> Any:
+        if isinstance(value, cls):
+            return value
         if not isinstance(value, dict):
             names = ", ".join(signature_of(cls).arguments)
             text = f"expected a mapping ({names}), got {show(value)}."
@@ -241,10 +243,10 @@ def validate(document: Document) -> Config:
 
 
 def component_from(family: Any, value: Any) -> Any:
-    """Make a component from what YAML would say, or hand one back as it is.
+    """Make a component or section from what YAML would say, or hand one back as it is.
 
     Args:
-        family: The base class, for example Layer.
+        family: The base class, for example Layer, or the section, for example Training.
         value: ``"relu"``, ``{"type": "dense", "units": 3}`` or a component.
 
     Raises:

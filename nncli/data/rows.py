@@ -1,0 +1,64 @@
+"""Rows: what a Python program hands over, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nncli.backend import Array
+from nncli.data.base import Table
+from nncli.errors import DataError
+
+
+def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Return inputs as finite float64 numbers, and targets as they are.
+
+    Raises:
+        DataError: There are not as many inputs as targets, or none at all.
+    """
+    inputs, targets = np.asarray(x), np.asarray(y)
+    if inputs.ndim == 0 or targets.shape[:1] != inputs.shape[:1]:
+        raise DataError(
+            f"rows: expected as many inputs as targets, got shapes "
+            f"{inputs.shape} and {targets.shape}."
+        )
+    if not len(inputs):
+        raise DataError("rows: expected at least one row, got none.")
+    return finite(inputs, "inputs"), targets
+
+
+def finite(values: Array, what: str) -> Array:
+    """Return numbers as float64; refuse texts, NaN and infinity."""
+    try:
+        numbers: Array = values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"rows: expected numbers as {what}, got {values.dtype} values such as "
+            f"{values.reshape(-1)[0]!r}."
+        ) from None
+    if not np.isfinite(numbers).all():
+        raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
+    return numbers
+
+
+def weighted(table: Table, weights: ArrayLike | None) -> Table:
+    """Return the table with a weight for each row, if there are any.
+
+    Raises:
+        DataError: They are not one number of at least 0 a row, or all of them are 0.
+    """
+    if weights is None:
+        return table
+    array = np.asarray(weights, np.float64)
+    if array.shape != (len(table),):
+        raise DataError(
+            f"sample_weight: expected one number a row, shape ({len(table)},), got "
+            f"{array.shape}."
+        )
+    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
+        raise DataError(
+            "sample_weight: expected numbers of at least 0, not all of them 0."
+        )
+    return dataclasses.replace(table, weights=array)
