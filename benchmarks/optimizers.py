@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 
 
 def arguments() -> argparse.Namespace:

@@ -30,8 +30,8 @@ def arguments() -> argparse.Namespace:
 
 def nncli_round(steps: int) -> float:
     """Train as the command does, files included; return seconds a step."""
-    from nncli.build import build
     from nncli.config.load import load_config
+    from nncli.experiment.build import build
     from nncli.training.session import create_run
     from nncli.training.trainer import Trainer
 
@@ -50,8 +50,8 @@ def torch_round(steps: int, fused: bool) -> float:
     """Train the same network eagerly in PyTorch; return seconds a step."""
     import torch
 
+    from nncli.core.randomness import stream
     from nncli.data.synthetic import Spiral
-    from nncli.streams import stream
 
     table = Spiral().load(stream(0, "data"))
     x = torch.tensor(table.x, dtype=torch.float32)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nncli.autograd.flat import Flat as Flat
-    from nncli.autograd.tape import no_grad as no_grad
-    from nncli.autograd.tensor import Tensor as Tensor
-    from nncli.model import Model as Model
-    from nncli.training.callbacks import History as History
+# What editors and type checkers know stands in __init__.pyi, which scripts/stubs.py
+# writes.
 
 _HOMES = {
+    "Callback": "nncli.training.callbacks",
     "Flat": "nncli.autograd.flat",
     "History": "nncli.training.callbacks",
     "Model": "nncli.model",
@@ -20,42 +17,35 @@ _HOMES = {
     "no_grad": "nncli.autograd.tape",
 }
 
-# Where two families have a class of one name, the first one wins; the other is at
-# hand by its YAML name, as in metrics=["mse"].
-_FAMILIES = (
-    "layer",
-    "loss",
-    "optimizer",
-    "schedule",
-    "initializer",
-    "transform",
-    "dataset",
-    "metric",
+_NAMESPACES = (
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "schedules",
 )
+"""Packages whose members are attributes of them: ``nn.losses.Huber``."""
 
-__all__ = ["Flat", "History", "Model", "Tensor", "no_grad"]
+_FLAT = ("layers", "optimizers")
+"""Those whose members are attributes of this package as well: ``nn.Dense``."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _NAMESPACES:
+        return import_module(f"nncli.{name}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("nncli")
     if name[:1].isupper():
-        found = _components().get(name)
-        if found is not None:
-            return found
+        for namespace in _FLAT:
+            found = getattr(import_module(f"nncli.{namespace}"), name, None)
+            if found is not None:
+                return found
     raise AttributeError(f"module 'nncli' has no attribute {name!r}")
 
 
-def _components() -> dict[str, type]:
-    """Return every component by the name of its class."""
-    import_module("nncli.config.schema")  # imports every family
-    families = import_module("nncli.registry").FAMILIES
-    named: dict[str, type] = {}
-    for family in _FAMILIES:
-        for member in families[family].members().values():
-            named.setdefault(member.__name__, member)
-    return named
-
-
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, *_components()])
+    members = [n for part in _FLAT for n in dir(import_module(f"nncli.{part}"))]
+    return sorted([*_HOMES, *_NAMESPACES, "__version__", *members])

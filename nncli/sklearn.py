@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.model import Model
@@ -104,7 +104,7 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         activation: Name of the activation after each of them.
         layers: All layers but the last one, instead of ``hidden`` and ``activation``:
             objects or what YAML would say.
-        l2: Price of the squares of weights, l2·Σw².
+        l2: Penalty on the squares of weights, l2·Σw².
         optimizer: Name, mapping or object.
         schedule: Name, mapping or object.
         batch_size: Rows a step; ``auto`` for at most 200.
@@ -155,7 +155,7 @@ class NNRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         activation: Name of the activation after each of them.
         layers: All layers but the last one, instead of ``hidden`` and ``activation``:
             objects or what YAML would say.
-        l2: Price of the squares of weights, l2·Σw².
+        l2: Penalty on the squares of weights, l2·Σw².
         optimizer: Name, mapping or object.
         schedule: Name, mapping or object.
         batch_size: Rows a step; ``auto`` for at most 200.

@@ -66,7 +66,7 @@ def own_registries() -> Iterator[None]:
     """Forget, after the test, every component and op that it added."""
     import nncli.config.schema  # noqa: F401 - imports every family
     from nncli.autograd.function import FUNCTIONS
-    from nncli.registry import FAMILIES
+    from nncli.core.registry import FAMILIES
 
     modules = set(sys.modules)
     with contextlib.ExitStack() as stack:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 
 GRADIENTS = 1e-10
 """How far values and gradients may be from PyTorch's in float64."""

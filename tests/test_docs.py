@@ -11,8 +11,8 @@ import pytest
 from nncli.autograd.function import FUNCTIONS
 from nncli.cli.app import run
 from nncli.config.schema import Config, Training
+from nncli.core.signature import signature_of
 from nncli.layers.base import Layer
-from nncli.signature import signature_of
 from tests.conftest import CONFIGS
 
 ROOT = CONFIGS.parent

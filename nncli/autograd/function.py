@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from nncli.backend import Array
-from nncli.registry import Registry
+from nncli.autograd.buffers import Form
+from nncli.core.arrays import Array
+from nncli.core.fields import FieldsMeta
+from nncli.core.registry import Registry
 
 FUNCTIONS = Registry("op", "nncli.ops")
 """Every Function that is declared with a name, found by scanning ``ops/``."""
 
 
-class Function(ABC):
+Sized = Array | Form
+"""What has a shape, a size and a dtype."""
+
+
+class Function(metaclass=FieldsMeta):
     """One primitive: a value and its derivative, over arrays that are given to it.
 
-    An instance belongs to one place in one computation. ``allocate`` is called once,
-    with the inputs' arrays, and sizes the output and every workspace. From then on
-    ``forward`` and ``backward`` only *write* into arrays they are given or own, so
-    that they can be called again and again on the same arrays.
+    Arguments of the operation that are no arrays (an axis, a rate) are typed fields.
+    An instance belongs to one call: ``allocate`` is called with the inputs' arrays, and
+    sizes the output and what is kept from the value to the derivative. From then on
+    ``forward`` and ``backward`` only *write* into arrays they are given, own, or ask
+    for as ``scratch``, so that a Replay can call them again and again.
 
-    Arguments of the operation that are no arrays (an axis, a rate) belong in
-    ``__init__``.
+    The rules:
+
+    - There is one output. What has several results lays them side by side in one
+      array, of which others take their part; what is remembered without a derivative
+      (running statistics, a last state) is an array that is handed in, or an attribute
+      that the layer reads, and every ``forward`` overwrites it once.
+    - ``backward`` may be called twice, and gives the same twice: it spoils nothing
+      that ``forward`` left. It overwrites its gradients; the engine adds them up.
+    - Arrays may lie in memory in any order, if ``layout`` is ``any``; a gradient lies
+      as its value does. Write ``out[...] =`` or ``out=``; what is written to a copy
+      (``out.reshape(...)`` may be one) is lost.
+    - Not-finite numbers are found by looking; NumPy's warnings are off.
 
     Class attributes:
+        layout: ``rows``: leading axes can be viewed as one, so that
+            ``reshape(-1, last)`` is a view; the engine copies other inputs to
+            row-major order first. ``any``: any strides will do.
         broadcasts: ``backward`` writes gradients in the output's shape, and the
             engine sums them down to each input's shape.
-        differentiable: How many inputs, from the first on, have a derivative; the
-            others are constants such as labels. None for all.
+        differentiable: Which inputs have a derivative; the last entry counts for all
+            inputs after it. Others are constants, such as labels.
         elementwise: ``backward`` may write its first input's gradient over the
             output's: it reads no element of ``grad`` after writing one that overlaps.
-        whole_batch: The value of one row depends on the other rows, so a batch must
-            not be split.
+        saves_inputs: ``backward`` reads an input, or a view of one, again. (What is
+            neither read nor kept can be forgotten early.)
+        saves_output: ``backward`` reads the output, or a view of it, again.
+        keeps_lengths: The first two axes of the output are those of the first input
+            with lengths, so that these are the output's as well.
+
+    Attributes:
+        is_view: Set by ``allocate``: the output is a view of the first input, and
+            ``forward`` has nothing to do.
+        differentiated: Set by the engine before ``allocate``: whether ``backward`` will
+            be called. Else nothing has to be kept for it.
+        used: Set by the engine: it had its one call.
     """
 
+    layout: ClassVar[Literal["rows", "any"]] = "rows"
     broadcasts: ClassVar[bool] = False
-    differentiable: ClassVar[int | None] = None
+    differentiable: ClassVar[tuple[bool, ...]] = (True,)
     elementwise: ClassVar[bool] = False
-    whole_batch: ClassVar[bool] = False
+    saves_inputs: ClassVar[bool] = True
+    saves_output: ClassVar[bool] = True
+    keeps_lengths: ClassVar[bool] = False
     type_name: ClassVar[str] = ""
+
+    is_view = False
+    differentiated = True
+    used = False
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,7 +92,7 @@ class Function(ABC):
 
     @abstractmethod
     def allocate(self, *inputs: Any, **_: Any) -> Array:
-        """Return the output's array (its content is undefined); make workspaces."""
+        """Return the output's array (its content is undefined); make what is kept."""
 
     @abstractmethod
     def forward(self, *arrays: Any, **_: Any) -> None:
@@ -69,7 +106,20 @@ class Function(ABC):
         objective L and the output y: input_grad = Σ dL/dy · dy/dinput.
         """
 
-    def flops(self, *arrays: Array) -> int:
+    def gradient_view(self, grad: Array) -> Array | None:
+        """Return the output's gradient as a view that is the input's, where it can be.
+
+        For Functions whose output is a view: nothing is then copied.
+        """
+        return None
+
+    @classmethod
+    def has_derivative(cls, index: int) -> bool:
+        """Whether the input with an index has a derivative."""
+        mask = cls.differentiable
+        return mask[min(index, len(mask) - 1)]
+
+    def flops(self, *arrays: Sized) -> int:
         """Count floating-point operations of one forward pass, ``(*inputs, out)``."""
         return int(arrays[-1].size)
 
@@ -84,9 +134,10 @@ class Case:
     """One call of a Function, in float64.
 
     Attributes:
-        function: A fresh Function.
+        function: A fresh Function; who calls it more than once makes copies.
         inputs: Its input arrays.
-        constant: Indices of inputs that have no derivative (labels, for example).
+        constant: Indices of inputs that are not to be differentiated here, besides
+            those that have no derivative.
     """
 
     function: Function

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nncli.autograd.buffers import Pool
 from nncli.autograd.function import Case
-from nncli.autograd.tape import no_grad
+from nncli.autograd.plan import backward_calls
+from nncli.autograd.tape import no_grad, record, steps_of
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
 
 TOLERANCE = 1e-6
 STEP = 1e-5
 FLOOR = 1e-3
 EPSILON = float(np.finfo(np.float64).eps)
+
+MOST = 200
+"""Elements of a tensor that are compared, where operations suffice."""
+
+LEAST = 8
+"""Elements of a tensor that are always compared."""
+
+BUDGET = 4e9
+"""Floating-point operations that the differences of one objective may take."""
+
+EVALUATIONS = 4
+"""How often the objective is computed for one element, at least."""
+
+CALL = 20_000
+"""Operations that take as long as calling a Function."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,7 @@ class GradientReport:
         error: |analytic − numeric|, relative to the tensor's largest derivative.
         checked: How many elements were compared.
         kinks: How many elements were left out, because the value has a kink there.
+        unwritten: How many elements of the gradient ``backward`` never wrote.
     """
 
     name: str
@@ -39,6 +58,7 @@ class GradientReport:
     error: float
     checked: int
     kinks: int
+    unwritten: int = 0
 
     @property
     def passed(self) -> bool:
@@ -50,21 +70,26 @@ def check_gradients(
     objective: Callable[[], Tensor],
     tensors: dict[str, Tensor],
     generators: Sequence[np.random.Generator] = (),
-    max_elements: int = 200,
+    most: int = MOST,
 ) -> list[GradientReport]:
     """Compare the gradients of a scalar with central differences.
 
     The numeric derivative is (f(x + h) − f(x − h)) / 2h with h = 1e-5·max(1, |x|), or
     less next to a kink (ReLU at 0). At a kink itself there is no derivative: the
     slopes on both sides differ by as much for h/3 as for h. Such an element is
-    counted, not compared.
+    counted, not compared. How far rounding moves f is estimated from the sizes of the
+    terms that f is a sum of, Σ |x·df/dx|, not from f, whose terms may cancel.
+
+    Gradients are computed into buffers full of NaN, so that what is never written
+    shows.
 
     Args:
         objective: Computes the scalar from the tensors as they are now.
         tensors: What to differentiate by, by name; float64.
         generators: Put back to their state before every call of ``objective``, so
             that dropout drops the same elements each time.
-        max_elements: Check at most so many elements of each tensor, evenly spread.
+        most: Compare at most so many elements of each tensor, evenly spread; fewer
+            where the objective is expensive to compute.
 
     Returns:
         One report a tensor.
@@ -80,32 +105,55 @@ def check_gradients(
         with no_grad():
             return evaluate().item()
 
-    for tensor in tensors.values():
-        tensor.zero_grad()
-    root = evaluate()
-    if root.step is not None:
-        root.backward()
-    return [
-        _check_tensor(name, tensor, value, max_elements)
+    with record() as steps:
+        root = evaluate()
+    operations = sum(CALL + step.flops() for step in steps)
+    grads = _gradients(root, tensors)
+    affordable = int(BUDGET / (EVALUATIONS * operations * max(len(tensors), 1)))
+    count = min(most, max(affordable, LEAST))
+    middle = value()
+    size = abs(middle) + sum(
+        float(np.nansum(np.abs(grads[name] * tensor.data)))
         for name, tensor in tensors.items()
-    ]
+    )
+    check = _Checker(value, middle, max(1.0, size), count)
+    return [check(name, t.data, grads[name]) for name, t in tensors.items()]
+
+
+def _gradients(root: Tensor, tensors: dict[str, Tensor]) -> dict[str, Array]:
+    """Return the analytic gradients; NaN where nothing was written."""
+    reached = set()
+    if root.step is not None and root.requires_grad:
+        steps = steps_of(root.step)
+        reached = {parent for step in steps for parent in step.parents}
+        for tensor in tensors.values():
+            tensor.grad = xp.full(tensor.shape, xp.nan)
+        calls = backward_calls(steps, Pool(poison=True), accumulate=False)
+        with xp.errstate(all="ignore"):
+            for call in calls:
+                call()
+    grads = {}
+    for name, tensor in tensors.items():
+        known = tensor.leaf in reached and tensor.grad is not None
+        grads[name] = tensor.grad.copy() if known else xp.zeros(tensor.shape)  # type: ignore[union-attr]
+    return grads
 
 
 def check_case(case: Case, rng: np.random.Generator) -> list[GradientReport]:
     """Check one Function: the gradient of Σ c·y with random weights c."""
     inputs = [
-        Tensor(array.copy(), requires_grad=i not in case.constant)
+        Tensor(
+            array.copy(order="K"),
+            requires_grad=i not in case.constant and case.function.has_derivative(i),
+        )
         for i, array in enumerate(case.inputs)
     ]
-    generators = [
-        part
-        for part in vars(case.function).values()
-        if isinstance(part, np.random.Generator)
-    ]
+    generators = generators_of(case.function)
     weights: list[Tensor] = []
 
     def objective() -> Tensor:
-        output = apply(case.function, *inputs)
+        # A Function is for one call.
+        output = apply(copy.copy(case.function), *inputs)
         if not weights:
             weights.append(Tensor(rng.uniform(0.5, 1.5, output.shape)))
         return (output * weights[0]).sum()
@@ -116,56 +164,85 @@ def check_case(case: Case, rng: np.random.Generator) -> list[GradientReport]:
     return check_gradients(objective, wanted, generators)
 
 
-def _check_tensor(
-    name: str, tensor: Tensor, value: Callable[[], float], max_elements: int
-) -> GradientReport:
-    grad = tensor.grad if tensor.grad is not None else xp.zeros_like(tensor.data)
-    count = min(tensor.size, max_elements)
-    chosen = xp.unique(xp.linspace(0, tensor.size - 1, count).astype(int))
-    middle = value()
-    pairs = []
-    for flat in chosen:
-        index = tuple(int(i) for i in np.unravel_index(flat, tensor.shape))
-        numeric = _numeric(tensor.data, index, value, middle)
-        if numeric is not None:
-            pairs.append((index, float(grad[index]), numeric))
-    # Relative to the tensor's largest derivative; the floor is what rounding in
-    # the value alone would make of a derivative that is zero.
-    scale = max(
-        FLOOR * max(1.0, abs(middle)),
-        max((abs(part) for pair in pairs for part in pair[1:]), default=0.0),
-    )
-    errors = [abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs]
-    worst = int(np.argmax(errors)) if errors else None
-    index, analytic, numeric = pairs[worst] if worst is not None else ((), 0.0, 0.0)
-    error = errors[worst] if worst is not None else 0.0
-    kinks = len(chosen) - len(pairs)
-    return GradientReport(name, index, analytic, numeric, error, len(pairs), kinks)
+def generators_of(thing: object) -> list[np.random.Generator]:
+    """Return the generators that an object draws from."""
+    parts = vars(thing).values()
+    return [part for part in parts if isinstance(part, np.random.Generator)]
 
 
-def _numeric(
-    data: Array, index: tuple[int, ...], value: Callable[[], float], middle: float
-) -> float | None:
-    """Return the central difference at one element, None at a kink."""
-    kept = float(data[index])
+@dataclass(frozen=True)
+class _Checker:
+    """Compares gradients of one objective.
 
-    def slopes(h: float) -> tuple[float, float]:
-        """Return the central slope, and how much both sides differ."""
-        data[index] = kept + h
-        up = value()
-        data[index] = kept - h
-        down = value()
-        data[index] = kept
-        return (up - down) / (2 * h), abs(up - 2 * middle + down) / h
+    Attributes:
+        value: Computes it.
+        middle: Its value.
+        size: The sizes of its terms, added up.
+        count: How many elements of a tensor are compared.
+    """
 
-    for shrink in (1, 10, 100):
-        h = STEP / shrink * max(1.0, abs(kept))
-        central, gap = slopes(h)
-        inner, inner_gap = slopes(h / 3)
-        rounding = 8 * EPSILON * max(1.0, abs(middle)) / (h / 3)
-        # Of a smooth value, the central slope stays and the gap shrinks with h.
-        moved = abs(central - inner) > 1e-7 * abs(central) + rounding
-        bent = inner_gap > gap * 2 / 3 + rounding
-        if not moved and not bent:
-            return central
-    return None
+    value: Callable[[], float]
+    middle: float
+    size: float
+    count: int
+
+    def __call__(self, name: str, data: Array, grad: Array) -> GradientReport:
+        chosen = xp.unique(
+            xp.linspace(0, data.size - 1, min(data.size, self.count)).astype(int)
+        )
+        pairs = []
+        for flat in chosen:
+            index = tuple(int(i) for i in np.unravel_index(flat, data.shape))
+            numeric = self._numeric(data, index)
+            if numeric is not None:
+                pairs.append((index, float(grad[index]), numeric))
+        # Relative to the tensor's largest derivative; the floor is what rounding in
+        # the value alone would make of a derivative that is zero.
+        known = (abs(part) for pair in pairs for part in pair[1:])
+        largest = max((size for size in known if np.isfinite(size)), default=0.0)
+        floor = max(
+            FLOOR * max(1.0, abs(self.middle)), self._rounding(STEP) / TOLERANCE
+        )
+        scale = max(floor, largest)
+        errors = [
+            abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs
+        ]
+        worst = int(np.argmax(errors)) if errors else None
+        index, analytic, numeric = pairs[worst] if worst is not None else ((), 0.0, 0.0)
+        error = errors[worst] if worst is not None else 0.0
+        kinks = len(chosen) - len(pairs)
+        unwritten = int(np.isnan(grad).sum())
+        if unwritten:
+            error = np.inf
+        return GradientReport(
+            name, index, analytic, numeric, error, len(pairs), kinks, unwritten
+        )
+
+    def _rounding(self, h: float) -> float:
+        """Return how far rounding may move a difference over h."""
+        return 8 * EPSILON * self.size / h
+
+    def _numeric(self, data: Array, index: tuple[int, ...]) -> float | None:
+        """Return the central difference at one element, None at a kink."""
+        kept = float(data[index])
+
+        def slopes(h: float) -> tuple[float, float]:
+            """Return the central slope, and how much both sides differ."""
+            data[index] = kept + h
+            up = self.value()
+            data[index] = kept - h
+            down = self.value()
+            data[index] = kept
+            return (up - down) / (2 * h), abs(up - 2 * self.middle + down) / h
+
+        for shrink in (1, 10, 100):
+            h = STEP / shrink * max(1.0, abs(kept))
+            central, gap = slopes(h)
+            inner, inner_gap = slopes(h / 3)
+            rounding = self._rounding(h / 3)
+            # Of a smooth value, the central slope stays and the gap shrinks with h.
+            moved = abs(central - inner) > 1e-7 * abs(central) + rounding
+            bent = inner_gap > gap * 2 / 3 + rounding
+            if not moved and not bent:
+                return central
+        return None

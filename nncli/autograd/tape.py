@@ -1,22 +1,124 @@
-"""The tape: the list of steps that made a value, and the plan of its derivative."""
+"""The tape: the steps that made a value, and what the current thread records."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Protocol
 
+from nncli.autograd.buffers import Form
 from nncli.autograd.function import Function
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array
+from nncli.core.errors import NncliError
 
-if TYPE_CHECKING:
-    from nncli.autograd.tensor import Tensor
+Hook = Callable[[Array], "Array | None"]
 
 _order = count()
+
+
+class Leaf:
+    """Where the gradient of a tensor that nothing made ends up.
+
+    Attributes:
+        form: What the gradient looks like.
+        grad: The gradient, None for none yet.
+        bound: ``grad`` is part of a Flat, and stays where it is.
+        hooks: Called with each gradient before it is added.
+    """
+
+    __slots__ = ("bound", "form", "grad", "hooks")
+
+    def __init__(self, like: Form) -> None:
+        self.form = like
+        self.grad: Array | None = None
+        self.bound = False
+        self.hooks: list[Hook] = []
+
+
+class Versioned(Protocol):
+    """Something that counts how often it was changed in place."""
+
+    @property
+    def version(self) -> int:
+        """How often it was changed."""
+
+
+class Step:
+    """One call of a Function.
+
+    A step knows what it was made from, but not the tensor that it made: what nobody
+    holds any more is freed at once.
+
+    Attributes:
+        function: What was called.
+        parents: For each input, what its gradient is handed to; None for none.
+        form: Shape, dtype and memory order of the output.
+        label: The layer that it belongs to, for messages.
+        order: Older steps have smaller numbers.
+        watched: Tensors that ``backward`` reads again, and their versions.
+        hooks: Called with the output's gradient before it is handed on.
+        sources: When recorded: the step that made each input, or its array.
+        value: When recorded: the output, if ``backward`` of some step reads it again.
+    """
+
+    __slots__ = (
+        "form",
+        "function",
+        "hooks",
+        "label",
+        "order",
+        "parents",
+        "sources",
+        "value",
+        "watched",
+    )
+
+    def __init__(
+        self,
+        function: Function,
+        parents: tuple[Step | Leaf | None, ...],
+        out: Form,
+        watched: tuple[tuple[Versioned, int], ...],
+    ) -> None:
+        self.function = function
+        self.parents = parents
+        self.form = out
+        self.watched = watched
+        self.label = _state.label
+        self.order = next(_order)
+        self.hooks: list[Hook] = []
+        self.sources: tuple[Step | Array, ...] = ()
+        self.value: Array | None = None
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether its output has a gradient."""
+        return any(parent is not None for parent in self.parents)
+
+    def flops(self) -> int:
+        """Count the operations of the call; only of a step that was recorded."""
+        inputs = [
+            source.form if isinstance(source, Step) else source
+            for source in self.sources
+        ]
+        return self.function.flops(*inputs, self.form)
+
+    def check_unchanged(self) -> None:
+        """Refuse to differentiate what was changed in place since.
+
+        Raises:
+            NncliError: A tensor that ``backward`` reads again was changed.
+        """
+        if any(tensor.version != version for tensor, version in self.watched):
+            where = f" ({self.label})" if self.label else ""
+            raise NncliError(
+                f"backward: a tensor that {self.function.type_name}{where} needs was "
+                "changed in place since the value was computed (by an optimizer's "
+                "step, or by an assignment). Compute the value again, then call "
+                "backward."
+            )
 
 
 class _State(threading.local):
@@ -30,15 +132,14 @@ class _State(threading.local):
 _state = _State()
 
 
-@dataclass(slots=True, eq=False)
-class Step:
-    """One call of a Function: what went in, what came out, and which layer it was."""
+def is_grad_enabled() -> bool:
+    """Return whether values remember how they were made."""
+    return _state.grad_enabled
 
-    function: Function
-    inputs: tuple[Tensor, ...]
-    output: Tensor
-    label: str
-    order: int
+
+def tape() -> list[Step] | None:
+    """Return the steps that are being recorded, None where none are."""
+    return _state.tape
 
 
 @contextmanager
@@ -73,170 +174,13 @@ def labelled(label: str) -> Iterator[None]:
         _state.label = outer
 
 
-def remember(function: Function, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    """Enter a step that just ran: link it to its output and put it on the tape."""
-    needed = _state.grad_enabled and any(tensor.requires_grad for tensor in inputs)
-    if not needed and _state.tape is None:
-        return
-    step = Step(function, inputs, output, _state.label, next(_order))
-    if needed:
-        output.requires_grad = True
-        output.step = step
-    if _state.tape is not None:
-        _state.tape.append(step)
-
-
-def steps_of(root: Tensor) -> list[Step]:
-    """Return the steps that made ``root`` and need gradients, oldest first."""
+def steps_of(root: Step) -> list[Step]:
+    """Return the steps that ``root`` hands gradients to, and itself, oldest first."""
     found: dict[int, Step] = {}
-    waiting = [root.step]
+    waiting = [root]
     while waiting:
         step = waiting.pop()
-        if step is not None and step.order not in found:
+        if step.order not in found:
             found[step.order] = step
-            waiting.extend(tensor.step for tensor in step.inputs)
+            waiting.extend(each for each in step.parents if isinstance(each, Step))
     return [found[order] for order in sorted(found)]
-
-
-class Pool:
-    """Buffers that can be used again once nobody reads them any more.
-
-    Matrices keep the orientation of the value they belong to, features first or
-    batch first; all other buffers are row-major, so that ops may view them as rows.
-    """
-
-    def __init__(self) -> None:
-        self._free: dict[tuple[Any, ...], list[Array]] = {}
-        self.bytes = 0
-
-    def take(self, like: Array) -> Array:
-        """Return an array with the shape, dtype and orientation of ``like``."""
-        free = self._free.get((like.shape, like.dtype, _order_of(like)))
-        if free:
-            return free.pop()
-        self.bytes += like.nbytes
-        return empty_like(like)
-
-    def give_back(self, array: Array) -> None:
-        """Declare that nobody reads ``array`` from here on."""
-        key = (array.shape, array.dtype, _order_of(array))
-        self._free.setdefault(key, []).append(array)
-
-
-def empty_like(array: Array) -> Array:
-    """Return a gradient's buffer for a value: see Pool."""
-    return xp.empty(array.shape, array.dtype, order=_order_of(array))
-
-
-def _order_of(array: Array) -> Literal["C", "F"]:
-    return "F" if array.ndim == 2 and array.flags.fnc else "C"
-
-
-def backward_calls(
-    steps: list[Step], root: Tensor, pool: Pool, *, accumulate: bool
-) -> list[Callable[[], object]]:
-    """Plan the backward pass from ``root``: a list of calls to make in order.
-
-    Decides who needs a gradient, which gradients add up, and which buffers are free
-    again. A leaf's gradient is written to ``leaf.grad``.
-
-    Args:
-        steps: The steps that made ``root``, oldest first.
-        root: The value whose derivative is taken; its gradient is all ones.
-        pool: Where buffers come from.
-        accumulate: Add to a leaf's gradient instead of overwriting it.
-    """
-    plan = _Plan(pool, accumulate)
-    plan.seed(root)
-    for step in reversed(steps):
-        plan.add(step)
-    return plan.calls
-
-
-class _Plan:
-    def __init__(self, pool: Pool, accumulate: bool) -> None:
-        self.pool = pool
-        self.accumulate = accumulate
-        self.grads: dict[int, Array] = {}
-        self.calls: list[Callable[[], object]] = []
-
-    def seed(self, root: Tensor) -> None:
-        grad = self.grads[id(root)] = empty_like(root.data)
-        self.calls.append(partial(xp.copyto, grad, xp.ones((), grad.dtype)))
-
-    def add(self, step: Step) -> None:
-        grad = self.grads.pop(id(step.output), None)
-        if grad is None:
-            return
-        if self._in_place(step, grad):
-            self.grads[id(step.inputs[0])] = grad
-            self.calls.append(partial(step.function.backward, grad, grad))
-            return
-        targets: list[Array | None] = []
-        sums: list[Callable[[], object]] = []
-        borrowed: list[Array] = []
-        for tensor in step.inputs:
-            if not tensor.requires_grad:
-                targets.append(None)
-                continue
-            total, fresh = self._total(tensor)
-            # The op writes in its output's shape where it broadcasts.
-            written = grad if step.function.broadcasts else total
-            if fresh and written.shape == total.shape:
-                targets.append(total)
-                continue
-            part = self.pool.take(written)
-            borrowed.append(part)
-            targets.append(part)
-            sums.extend(_gather(part, total, fresh))
-        self.calls.append(partial(step.function.backward, grad, *targets))
-        self.calls.extend(sums)
-        for array in (grad, *borrowed):
-            self.pool.give_back(array)
-
-    def _in_place(self, step: Step, grad: Array) -> bool:
-        """Whether the input's gradient can take over the buffer of the output's."""
-        first = step.inputs[0]
-        return (
-            step.function.elementwise
-            and len(step.inputs) == 1
-            and first.step is not None
-            and id(first) not in self.grads
-            and first.shape == grad.shape
-        )
-
-    def _total(self, tensor: Tensor) -> tuple[Array, bool]:
-        """Return where a tensor's gradient adds up, and whether it is still empty."""
-        total = self.grads.get(id(tensor))
-        if total is not None:
-            return total, False
-        fresh = True
-        if tensor.step is None:
-            fresh = tensor.grad is None or not self.accumulate
-            if tensor.grad is None:
-                tensor.grad = empty_like(tensor.data)
-            total = tensor.grad
-        else:
-            total = self.pool.take(tensor.data)
-        self.grads[id(tensor)] = total
-        return total, fresh
-
-
-def _gather(part: Array, total: Array, fresh: bool) -> list[Callable[[], object]]:
-    """Plan to sum ``part`` over the axes that were broadcast, into ``total``."""
-    if part.shape == total.shape:
-        return [partial(xp.add, total, part, total)]
-    extra = part.ndim - total.ndim
-    axes = tuple(range(extra)) + tuple(
-        axis + extra
-        for axis, size in enumerate(total.shape)
-        if size == 1 and part.shape[axis + extra] != 1
-    )
-    kept = total.reshape((1,) * extra + total.shape)
-    if fresh:
-        return [partial(xp.add.reduce, part, axis=axes, out=kept, keepdims=True)]
-    summed = xp.empty_like(kept)
-    return [
-        partial(xp.add.reduce, part, axis=axes, out=summed, keepdims=True),
-        partial(xp.add, kept, summed, kept),
-    ]

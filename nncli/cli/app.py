@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli import commands
-from nncli.errors import NncliError
+from nncli.core.errors import NncliError
 
 EPILOG = "Start with: nncli train configs/spiral.yaml"
 

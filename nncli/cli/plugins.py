@@ -20,7 +20,7 @@ Plugins = Annotated[
 def run_plugins(files: list[Path] | None) -> None:
     """Import the files that were named."""
     from nncli.config.load import run_plugin
-    from nncli.errors import UsageError
+    from nncli.core.errors import UsageError
 
     for file in files or []:
         if not file.is_file():

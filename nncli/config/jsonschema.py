@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 from nncli.config.schema import Config
-from nncli.registry import FAMILIES, Component, spec_of
-from nncli.signature import SECTIONS, Argument, Checked, signature_of
+from nncli.core.registry import FAMILIES, Component, spec_of
+from nncli.core.signature import SECTIONS, Argument, Description, signature_of
 
 
 def config_schema() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _family(cls: type[Component]) -> dict[str, Any]:
     return {"anyOf": choices}
 
 
-def _object(cls: type[Checked]) -> dict[str, Any]:
+def _object(cls: type[Description]) -> dict[str, Any]:
     arguments = signature_of(cls).arguments.values()
     made: dict[str, Any] = {
         "type": "object",
@@ -55,7 +55,7 @@ def _property(argument: Argument) -> dict[str, Any]:
     made: dict[str, Any] = _with_references(argument.schema())
     made["description"] = argument.help
     if not argument.required:
-        made["default"] = spec_of(argument.default)
+        made["default"] = spec_of(argument.made())
     if "$ref" in made:
         # In draft 7, what stands beside a $ref is ignored.
         made["allOf"] = [{"$ref": made.pop("$ref")}]

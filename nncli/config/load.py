@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nncli.config.override import apply_overrides
 from nncli.config.read import Document, read_config
 from nncli.config.schema import Config, validate
-from nncli.errors import NncliError, Problem, UsageError
+from nncli.core.errors import NncliError, Problem, UsageError
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,31 @@ def load_config(
     apply_overrides(document, overrides)
     document.value.setdefault("name", _name_from(path))
     return finish(document, path.parent, allow_plugins=allow_plugins)
+
+
+def load_values(
+    values: dict[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    source: str = "config",
+    folder: Path | None = None,
+    allow_plugins: bool = False,
+) -> Loaded:
+    """Change and validate a config that is given as plain values.
+
+    Args:
+        values: What ``to_config`` returns, or a checkpoint holds.
+        overrides: ``path=value`` texts.
+        source: What messages call it.
+        folder: Where plugins are relative to; None for the working directory.
+        allow_plugins: Whether the config may run the Python files it names.
+
+    Raises:
+        ConfigError: The config has problems.
+    """
+    document = Document(source, copy.deepcopy(values))
+    apply_overrides(document, list(overrides))
+    return finish(document, folder or Path(), allow_plugins=allow_plugins)
 
 
 def _name_from(path: Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nncli import errors
 from nncli.config.read import Document, parse
-from nncli.errors import ConfigError, UsageError, dotted
-from nncli.words import show
+from nncli.core import errors
+from nncli.core.errors import ConfigError, UsageError, dotted
+from nncli.core.text import show
 
 _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,9})\]|([0-9]{1,9})")
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from nncli import errors
 from nncli.config.scalar import scalar
-from nncli.errors import ConfigError, Problem, UsageError
-from nncli.words import show
+from nncli.core import errors
+from nncli.core.errors import ConfigError, Problem, UsageError
+from nncli.core.text import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 50

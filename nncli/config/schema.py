@@ -7,21 +7,14 @@ import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Le
+from pydantic import Field
 
 from nncli.config.read import Document
-from nncli.data.base import Dataset, Transform
-from nncli.data.split import Split
-from nncli.errors import ArgumentError, Path, Problem
-from nncli.layers.base import Layer
-from nncli.losses.base import Loss
-from nncli.metrics.base import Metric
-from nncli.optimizers.base import Optimizer
-from nncli.registry import Component
-from nncli.schedules.base import Schedule
-from nncli.schedules.decay import Constant
-from nncli.signature import (
-    Checked,
+from nncli.core.errors import ArgumentError, Path, Problem
+from nncli.core.registry import Component
+from nncli.core.signature import (
+    Description,
     Fraction,
     NonNegative,
     Positive,
@@ -29,13 +22,20 @@ from nncli.signature import (
     Section,
     signature_of,
 )
-from nncli.words import nearest, show, with_article
+from nncli.core.text import nearest, show, with_article
+from nncli.data.base import Dataset, Transform
+from nncli.data.split import Split
+from nncli.layers.base import Layer
+from nncli.losses.base import Loss
+from nncli.metrics.base import Metric
+from nncli.optimizers.base import Optimizer
+from nncli.schedules.base import Schedule
+from nncli.schedules.decay import Constant
 
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 
-@dataclass(frozen=True)
-class EarlyStopping(Section, kind="mapping"):
+class EarlyStopping(Section):
     """Stop when the monitored value has not improved for a while.
 
     Attributes:
@@ -47,8 +47,7 @@ class EarlyStopping(Section, kind="mapping"):
     min_delta: NonNegative = 0.0
 
 
-@dataclass(frozen=True)
-class Averaging(Section, kind="mapping"):
+class Averaging(Section):
     """Evaluate and use a moving average of the weights instead of the last ones.
 
     Attributes:
@@ -58,8 +57,7 @@ class Averaging(Section, kind="mapping"):
     decay: Fraction = 0.999
 
 
-@dataclass(frozen=True)
-class Training(Section, kind="mapping"):
+class Training(Section):
     """How long and in which portions.
 
     Attributes:
@@ -100,12 +98,11 @@ class Training(Section, kind="mapping"):
             )
 
 
-@dataclass(frozen=True)
-class Config(Section, kind="mapping"):
+class Config(Section):
     """One experiment.
 
     Attributes:
-        dataset: Where the rows come from.
+        dataset: Where the rows come from; null where a program hands them over.
         layers: The network, from input to output.
         loss: What training makes small.
         optimizer: How parameters move.
@@ -120,8 +117,9 @@ class Config(Section, kind="mapping"):
         plugins: Python files with components of your own; relative to this file.
     """
 
-    dataset: Dataset
-    layers: Annotated[list[Layer], MinLen(1)]
+    dataset: Dataset | None
+    # A model that is made in Python may begin without layers; a file may not.
+    layers: Annotated[list[Layer], Field(json_schema_extra={"minItems": 1})]
     loss: Loss
     optimizer: Optimizer
     training: Training
@@ -188,7 +186,7 @@ class _Walk:
         rest = {key: v for key, v in value.items() if key != "type"}
         return self.construct(cls, rest, path)
 
-    def section(self, cls: type[Checked], value: Any, path: Path) -> Any:
+    def section(self, cls: type[Description], value: Any, path: Path) -> Any:
         if isinstance(value, cls):
             return value
         if not isinstance(value, dict):
@@ -197,7 +195,9 @@ class _Walk:
             return self.fail(path, text)
         return self.construct(cls, value, path)
 
-    def construct(self, cls: type[Checked], given: dict[str, Any], path: Path) -> Any:
+    def construct(
+        self, cls: type[Description], given: dict[str, Any], path: Path
+    ) -> Any:
         signature = signature_of(cls)
         before = len(self.problems)
         made = {
@@ -263,6 +263,9 @@ def component_from(family: Any, value: Any) -> Any:
 def _across(config: Config) -> list[Problem]:
     """Find what is wrong between parts that are right alone."""
     problems = []
+    if not config.layers:
+        text = "expected a list of layers (at least 1), got a list []."
+        problems.append(Problem(("layers",), text))
     allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
     name = config.name
     if not name or set(name) - set(allowed) or name[0] in ".-" or len(name) > 64:
@@ -296,10 +299,10 @@ def _choices(annotation: Any) -> list[Any]:
     return [] if annotation is type(None) else [annotation]
 
 
-def _ours(annotation: Any) -> type[Checked] | None:
+def _ours(annotation: Any) -> type[Description] | None:
     """Return the family or section that an annotation names, if any."""
     for choice in _choices(annotation):
-        if isinstance(choice, type) and issubclass(choice, Checked):
+        if isinstance(choice, type) and issubclass(choice, Description):
             return choice
     return None
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from nncli.backend import Array
-from nncli.registry import Component
+from nncli.core.arrays import Array
+from nncli.core.registry import Component
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,17 @@ class Dataset(Component, family="dataset"):
         """
 
 
+_UNFITTED: dict[str, Array] = {}
+
+
 class Transform(Component, family="transform"):
     """A change of the inputs, fitted on the training part and kept in checkpoints.
 
     Attributes:
-        state: What was fitted, by name.
+        state: What a live one was fitted to, by name; empty before.
     """
 
-    state: dict[str, Array]
+    state = _UNFITTED
 
     @abstractmethod
     def fit(self, x: Array) -> None:

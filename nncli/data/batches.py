@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, xp
-from nncli.streams import stream
+from nncli.core.arrays import Array, xp
+from nncli.core.randomness import stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,19 @@ class Batch:
     targets: Tensor
     rows: int
     weights: Tensor | None = None
+
+    @staticmethod
+    def like(x: Array, targets: Array, weights: Array | None, rows: int) -> Batch:
+        """Return empty buffers for so many rows like these."""
+        weight = None if weights is None else _room(weights, rows)
+        return Batch(_room(x, rows), _room(targets, rows), rows, weight)
+
+    def fill(self, x: Array, targets: Array, weights: Array | None) -> None:
+        """Write rows into the buffers."""
+        xp.copyto(self.x.data, x)
+        xp.copyto(self.targets.data, targets)
+        if self.weights is not None and weights is not None:
+            xp.copyto(self.weights.data, weights)
 
 
 class Batches:
@@ -99,9 +112,7 @@ class Batches:
 
     def _buffer(self, rows: int) -> Batch:
         if rows not in self._buffers:
-            x, targets = _room(self.x, rows), _room(self.targets, rows)
-            weights = None if self.weights is None else _room(self.weights, rows)
-            self._buffers[rows] = Batch(x, targets, rows, weights)
+            self._buffers[rows] = Batch.like(self.x, self.targets, self.weights, rows)
         return self._buffers[rows]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nncli.backend import Array
-from nncli.errors import DataError
+from nncli.core.arrays import Array
+from nncli.core.errors import DataError, RunError
 
 
 class Labels:
@@ -67,6 +67,21 @@ class Labels:
         if self.values.dtype.kind not in "iufbU":
             return None
         return [self.values.dtype.str, self.values.tolist()]
+
+    @classmethod
+    def of_checkpoint(cls, meta: dict[str, Any], source: str) -> Labels | None:
+        """Return the labels that a checkpoint's metadata hold, if any.
+
+        Raises:
+            RunError: They are not what ``to_json`` gave.
+        """
+        value = meta.get("labels")
+        try:
+            return None if value is None else cls.from_json(value)
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{source}: expected the labels of a model, got: {error!r}."
+            ) from None
 
     @classmethod
     def from_json(cls, value: Any) -> Labels:

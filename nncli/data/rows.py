@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncli.backend import Array
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import DataError, ShapeError
 from nncli.data.base import Table
-from nncli.errors import DataError
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -41,6 +41,21 @@ def finite(values: Array, what: str) -> Array:
     if not np.isfinite(numbers).all():
         raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
     return numbers
+
+
+def shaped(values: Array, row: Shape) -> Array:
+    """Return inputs whose rows have a shape.
+
+    Raises:
+        ShapeError: They have another; a single row is no batch.
+    """
+    if values.ndim == 0 or values.shape[1:] != row:
+        wanted = f"({', '.join(['N', *map(str, row)])})"
+        hint = " For a single row, give x[None]." if values.shape == row else ""
+        raise ShapeError(
+            f"rows: expected inputs of shape {wanted}, got {values.shape}.{hint}"
+        )
+    return values
 
 
 def weighted(table: Table, weights: ArrayLike | None) -> Table:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError, DataError
+from nncli.core.signature import Fraction, Section
 from nncli.data.base import Table
-from nncli.errors import ArgumentError, DataError
-from nncli.signature import Fraction, Section
 
 
-@dataclass(frozen=True)
-class Split(Section, kind="mapping"):
+class Split(Section):
     """Which share of the rows is kept from training; drawn with the config's seed.
 
     Attributes:
@@ -47,7 +44,8 @@ def split_table(
         DataError: A part that the config asks for, or the training part, is empty.
     """
     shares = {"validation": split.validation, "test": split.test}
-    stratify = split.stratify and table.classes is not None
+    # Only where each row has one class.
+    stratify = split.stratify and table.classes is not None and table.y.ndim == 1
     groups = table.y if stratify else np.zeros(len(table), int)
     part = _assign(groups, list(shares.values()), rng)
     parts = {}

@@ -8,10 +8,10 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from nncli.backend import check_memory
+from nncli.core.arrays import check_memory
+from nncli.core.errors import ArgumentError
+from nncli.core.signature import NonNegative, Positive
 from nncli.data.base import Dataset, Table
-from nncli.errors import ArgumentError
-from nncli.signature import NonNegative, Positive
 
 Classes = Annotated[int, Ge(2)]
 
@@ -31,14 +31,11 @@ class Spiral(Dataset, name="spiral"):
         noise: Standard deviation of the angle, before the factor 2.5.
     """
 
-    drawn = True
+    samples: Positive = 100
+    classes: Classes = 3
+    noise: NonNegative = 0.2
 
-    def __init__(
-        self, samples: Positive = 100, classes: Classes = 3, noise: NonNegative = 0.2
-    ) -> None:
-        self.samples = samples
-        self.classes = classes
-        self.noise = noise
+    drawn = True
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the arms, one after the other."""
@@ -59,11 +56,10 @@ class Xor(Dataset, name="xor"):
         noise: Standard deviation of each coordinate.
     """
 
-    drawn = True
+    samples: Positive = 100
+    noise: NonNegative = 0.3
 
-    def __init__(self, samples: Positive = 100, noise: NonNegative = 0.3) -> None:
-        self.samples = samples
-        self.noise = noise
+    drawn = True
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the clouds, one after the other."""
@@ -92,11 +88,10 @@ class TwoEllipses(Dataset, name="two_ellipses"):
         noise: Standard deviation of the blur of each coordinate.
     """
 
-    drawn = True
+    samples: Positive = 200
+    noise: NonNegative = 0.1
 
-    def __init__(self, samples: Positive = 200, noise: NonNegative = 0.1) -> None:
-        self.samples = samples
-        self.noise = noise
+    drawn = True
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw the inner ellipse, then the ring."""
@@ -121,27 +116,23 @@ class Linear(Dataset, name="linear"):
         noise: Standard deviation of what is added to y.
     """
 
+    samples: Positive = 200
+    coefficients: list[float] | None = None
+    intercept: float = 0.5
+    noise: NonNegative = 0.1
+
     drawn = True
 
-    def __init__(
-        self,
-        samples: Positive = 200,
-        coefficients: list[float] | None = None,
-        intercept: float = 0.5,
-        noise: NonNegative = 0.1,
-    ) -> None:
-        if coefficients is not None and not coefficients:
+    def __post_init__(self) -> None:
+        if self.coefficients is not None and not self.coefficients:
             raise ArgumentError("expected at least one coefficient, got none.")
-        self.samples = samples
-        self.coefficients = coefficients or [2.0, -1.0]
-        self.intercept = intercept
-        self.noise = noise
 
     def load(self, rng: np.random.Generator) -> Table:
         """Draw inputs, then noise."""
-        _check_size(self.samples, len(self.coefficients))
-        x = rng.normal(size=(self.samples, len(self.coefficients)))
-        y = x @ np.array(self.coefficients) + self.intercept
+        coefficients = np.array(self.coefficients or [2.0, -1.0])
+        _check_size(self.samples, len(coefficients))
+        x = rng.normal(size=(self.samples, len(coefficients)))
+        y = x @ coefficients + self.intercept
         y = y + self.noise * rng.normal(size=self.samples)
         return Table(x, y[:, None], None)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import ArgumentError
 from nncli.data.base import Transform
-from nncli.errors import ArgumentError
 
 
 class Standardize(Transform, name="standardize"):
@@ -36,11 +36,14 @@ class Scale(Transform, name="scale"):
         high: What the largest training value becomes.
     """
 
-    def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
-        if low >= high:
-            raise ArgumentError(f"expected low < high, got {low:g} and {high:g}.")
-        self.low = low
-        self.high = high
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ArgumentError(
+                f"expected low < high, got {self.low:g} and {self.high:g}."
+            )
 
     def fit(self, x: Array) -> None:
         """Learn the smallest value and the range."""

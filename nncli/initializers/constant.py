@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.random import Generator
 
-from nncli.backend import Array, Shape
-from nncli.initializers.base import Initializer
+from nncli.core.arrays import Array, Shape
+from nncli.initializers.base import Fans, Initializer
 
 
 class Zeros(Initializer, name="zeros"):
     """w = 0. For biases; a layer whose whole weight is zero learns nothing at first."""
 
-    def sample(
-        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
-    ) -> Array:
-        """Return zeros."""
+    def sample(self, shape: Shape, fans: Fans, rng: Generator) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer, name="ones"):
     """w = 1. For factors, such as those of a normalization."""
 
-    def sample(
-        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
-    ) -> Array:
-        """Return ones."""
+    def sample(self, shape: Shape, fans: Fans, rng: Generator) -> Array:
         return np.ones(shape)
 
 
@@ -35,11 +30,7 @@ class Constant(Initializer, name="constant"):
         value: Every element.
     """
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
 
-    def sample(
-        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
-    ) -> Array:
-        """Return the value everywhere."""
+    def sample(self, shape: Shape, fans: Fans, rng: Generator) -> Array:
         return np.full(shape, self.value)

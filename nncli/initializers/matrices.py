@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from nncli.backend import Array, Shape
-from nncli.errors import ShapeError
-from nncli.initializers.base import Gain, Initializer, gain_of
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import ShapeError
+from nncli.initializers.base import Fans, WithGain
 
 
-class Identity(Initializer, name="identity"):
+class Identity(WithGain, name="identity"):
     """w_ij = gain where i = j, else 0: the layer hands its inputs on.
 
     For a dense layer a matrix with ones on its diagonal, square or not (PyTorch's
@@ -22,12 +23,7 @@ class Identity(Initializer, name="identity"):
         gain: What stands on the diagonal: a number, or the activation that it suits.
     """
 
-    def __init__(self, gain: Gain = 1.0) -> None:
-        self.gain = gain
-
-    def sample(
-        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
-    ) -> Array:
+    def sample(self, shape: Shape, fans: Fans, rng: Generator) -> Array:
         """Return the matrix, or the kernels.
 
         Raises:
@@ -41,32 +37,22 @@ class Identity(Initializer, name="identity"):
         diagonal = np.arange(min(shape[:2]))
         middle = tuple(size // 2 for size in shape[2:])
         place: tuple[Any, ...] = (diagonal, diagonal, *middle)
-        w[place] = gain_of(self.gain)
+        w[place] = self.factor
         return w
 
 
-class Orthogonal(Initializer, name="orthogonal"):
-    """w = gain·Q, with QᵀQ = 1 or QQᵀ = 1: lengths stay (Q drawn uniformly).
+class Orthogonal(WithGain, name="orthogonal"):
+    """w = g·Q, with QᵀQ = 1 or QQᵀ = 1: lengths stay (Q drawn uniformly).
 
     Q is the orthogonal factor of a matrix of normal numbers of shape (outputs, inputs ·
     kernel), with signs that make R's diagonal positive. PyTorch's ``orthogonal_``.
     Source: Saxe et al. 2014; Mezzadri 2007 for the signs.
-
-    Args:
-        gain: The factor, or the activation that it suits: tanh (5/3), relu (√2),
-            leaky_relu, selu (3/4), sigmoid and linear (1).
     """
 
-    def __init__(self, gain: Gain = 1.0) -> None:
-        self.gain = gain
-
-    def sample(
-        self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator
-    ) -> Array:
-        """Return the matrix in the weight's shape."""
+    def sample(self, shape: Shape, fans: Fans, rng: Generator) -> Array:
         rows, columns = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
         tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(tall)
         q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
         w = q if rows >= columns else q.T
-        return gain_of(self.gain) * np.ascontiguousarray(w).reshape(shape)
+        return self.factor * np.ascontiguousarray(w).reshape(shape)

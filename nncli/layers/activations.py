@@ -5,24 +5,18 @@ More of them: activations_piecewise.py (straight lines), activations_smooth.py.
 
 from __future__ import annotations
 
-from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape
-from nncli.errors import ShapeError
+from nncli.core.arrays import Shape
+from nncli.core.errors import ShapeError
+from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
-from nncli.ops import elementwise
-from nncli.ops.softmax import LogSoftmax as LogSoftmaxFunction
-from nncli.ops.softmax import Softmax as SoftmaxFunction
-from nncli.streams import Streams
+from nncli.ops import elementwise, softmax
 
 
 class Relu(Layer, name="relu"):
     """y = max(x, 0), element by element (Nair and Hinton 2010). Any shape."""
 
+    op = elementwise.Relu
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return max(x, 0)."""
-        return apply(elementwise.Relu(), x)
 
 
 class LeakyRelu(Layer, name="leaky_relu"):
@@ -32,35 +26,25 @@ class LeakyRelu(Layer, name="leaky_relu"):
         slope: Factor for negative x; 0.01 as in PyTorch.
     """
 
+    slope: float = 0.01
+
+    op = elementwise.LeakyRelu
     suits = "he_normal"
-
-    def __init__(self, slope: float = 0.01) -> None:
-        self.slope = slope
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x or slope·x."""
-        return apply(elementwise.LeakyRelu(self.slope), x)
 
 
 class Sigmoid(Layer, name="sigmoid"):
     """y = 1 / (1 + e^−x), element by element: a probability. Any shape."""
 
+    op = elementwise.Sigmoid
     suits = "glorot_uniform"
     output = "probability"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return 1 / (1 + e^−x)."""
-        return apply(elementwise.Sigmoid(), x)
 
 
 class Tanh(Layer, name="tanh"):
     """y = tanh x, element by element. Any shape."""
 
+    op = elementwise.Tanh
     suits = "glorot_uniform"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return tanh x."""
-        return apply(elementwise.Tanh(), x)
 
 
 class Softmax(Layer, name="softmax"):
@@ -70,18 +54,12 @@ class Softmax(Layer, name="softmax"):
     loss into softmax_cross_entropy, which is the same and safer in numbers.
     """
 
+    op = softmax.Softmax
     suits = "glorot_uniform"
     output = "distribution"
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Check that there is an axis of classes."""
-        if not input_shape:
-            raise ShapeError("expected inputs with at least one axis of classes.")
-        return input_shape
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the distribution of each row."""
-        return apply(SoftmaxFunction(), x)
+        return _with_classes(input_shape)
 
 
 class LogSoftmax(Layer, name="log_softmax"):
@@ -91,14 +69,14 @@ class LogSoftmax(Layer, name="log_softmax"):
     loss softmax_cross_entropy fits behind this layer, and does without it.
     """
 
+    op = softmax.LogSoftmax
     suits = "glorot_uniform"
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Check that there is an axis of classes."""
-        if not input_shape:
-            raise ShapeError("expected inputs with at least one axis of classes.")
-        return input_shape
+        return _with_classes(input_shape)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the logarithm of the distribution of each row."""
-        return apply(LogSoftmaxFunction(), x)
+
+def _with_classes(input_shape: Shape) -> Shape:
+    if not input_shape:
+        raise ShapeError("expected inputs with at least one axis of classes.")
+    return input_shape

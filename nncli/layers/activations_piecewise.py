@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.arrays import Shape
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
 from nncli.initializers.constant import Constant
 from nncli.layers.base import Layer
 from nncli.ops import activations
-from nncli.streams import Streams
 
 
 class Relu6(Layer, name="relu6"):
@@ -22,7 +22,6 @@ class Relu6(Layer, name="relu6"):
     suits = "he_normal"
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x, but not below 0 and not above 6."""
         return apply(activations.HardTanh(0.0, 6.0), x)
 
 
@@ -39,17 +38,17 @@ class HardTanh(Layer, name="hard_tanh"):
         high: The largest value.
     """
 
+    low: float = -1.0
+    high: float = 1.0
+
+    op = activations.HardTanh
     suits = "glorot_uniform"
 
-    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
-        if low >= high:
-            raise ArgumentError(f"expected low < high, got {low:g} and {high:g}.")
-        self.low = low
-        self.high = high
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x, but not below low and not above high."""
-        return apply(activations.HardTanh(self.low, self.high), x)
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ArgumentError(
+                f"expected low < high, got {self.low:g} and {self.high:g}."
+            )
 
 
 class HardSigmoid(Layer, name="hard_sigmoid"):
@@ -61,12 +60,9 @@ class HardSigmoid(Layer, name="hard_sigmoid"):
     2019 (MobileNetV3).
     """
 
+    op = activations.HardSigmoid
     suits = "glorot_uniform"
     output = "probability"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x/6 + ½, but not below 0 and not above 1."""
-        return apply(activations.HardSigmoid(), x)
 
 
 class HardSwish(Layer, name="hard_swish"):
@@ -77,11 +73,8 @@ class HardSwish(Layer, name="hard_swish"):
     Source: Howard et al. 2019 (MobileNetV3).
     """
 
+    op = activations.HardSwish
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x times the hard sigmoid of x."""
-        return apply(activations.HardSwish(), x)
 
 
 class PRelu(Layer, name="prelu"):
@@ -99,23 +92,19 @@ class PRelu(Layer, name="prelu"):
         shared: Whether there is one a for all channels.
     """
 
+    slope: float = 0.25
+    shared: bool = True
+
     suits = "he_normal"
 
-    def __init__(self, slope: float = 0.25, shared: bool = True) -> None:
-        self.first = slope
-        self.shared = shared
-
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Make a."""
         if not self.shared and not input_shape:
             raise ShapeError(
                 "expected inputs with an axis of channels where shared is false."
             )
         shape = (1,) if self.shared else input_shape[:1]
-        init = Constant(self.first)
-        self.slope = self.add_parameter("slope", shape, init, rng)
+        self.add_parameter("slope", shape, Constant(self.slope), rng)
         return input_shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x or a·x."""
-        return apply(activations.PRelu(), x, self.slope)
+        return apply(activations.PRelu(), x, self.parameters["slope"])

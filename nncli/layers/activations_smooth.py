@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nncli.autograd.tensor import Tensor, apply
+from nncli.core.signature import NonNegative, PositiveFloat
 from nncli.layers.base import Layer
 from nncli.ops import activations_smooth as smooth
 from nncli.ops import gelu
-from nncli.signature import NonNegative, PositiveFloat
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -20,11 +20,8 @@ class Softsign(Layer, name="softsign"):
     Source: Bergstra et al. 2009, "Quadratic polynomials learn better image features".
     """
 
+    op = smooth.Softsign
     suits = "glorot_uniform"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x / (1 + |x|)."""
-        return apply(smooth.Softsign(), x)
 
 
 class Softplus(Layer, name="softplus"):
@@ -39,17 +36,11 @@ class Softplus(Layer, name="softplus"):
         threshold: Where the straight line begins.
     """
 
+    beta: PositiveFloat = 1.0
+    threshold: NonNegative = 20.0
+
+    op = smooth.Softplus
     suits = "he_normal"
-
-    def __init__(
-        self, beta: PositiveFloat = 1.0, threshold: NonNegative = 20.0
-    ) -> None:
-        self.beta = beta
-        self.threshold = threshold
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return ln(1 + e^(beta·x)) / beta, or x."""
-        return apply(smooth.Softplus(self.beta, self.threshold), x)
 
 
 class Elu(Layer, name="elu"):
@@ -61,14 +52,10 @@ class Elu(Layer, name="elu"):
         alpha: Values do not go below −alpha.
     """
 
+    alpha: PositiveFloat = 1.0
+
+    op = smooth.Elu
     suits = "he_normal"
-
-    def __init__(self, alpha: PositiveFloat = 1.0) -> None:
-        self.alpha = alpha
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x or alpha·(e^x − 1)."""
-        return apply(smooth.Elu(self.alpha), x)
 
 
 class Celu(Layer, name="celu"):
@@ -82,13 +69,11 @@ class Celu(Layer, name="celu"):
         alpha: Values do not go below −alpha.
     """
 
+    alpha: PositiveFloat = 1.0
+
     suits = "he_normal"
 
-    def __init__(self, alpha: PositiveFloat = 1.0) -> None:
-        self.alpha = alpha
-
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x or alpha·(e^(x/alpha) − 1)."""
         return apply(smooth.Elu(self.alpha, width=self.alpha), x)
 
 
@@ -104,7 +89,6 @@ class Selu(Layer, name="selu"):
     suits = "lecun_normal"
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return λ times the ELU with this α."""
         return apply(smooth.Elu(SELU_ALPHA, scale=SELU_SCALE), x)
 
 
@@ -114,11 +98,8 @@ class Silu(Layer, name="silu"):
     Source: Elfwing et al. 2018; Ramachandran et al. 2017.
     """
 
+    op = smooth.Silu
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x times the sigmoid of x."""
-        return apply(smooth.Silu(), x)
 
 
 class Mish(Layer, name="mish"):
@@ -127,27 +108,21 @@ class Mish(Layer, name="mish"):
     Source: Misra 2019.
     """
 
+    op = smooth.Mish
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x times tanh of the softplus of x."""
-        return apply(smooth.Mish(), x)
 
 
 class Gelu(Layer, name="gelu"):
     """y = x·Φ(x) = ½x·(1 + erf(x/√2)), element by element. Any shape.
 
     The exact one, as PyTorch and Keras have it by default; gelu_tanh is an
-    approximation that is 0.0005 away at most, and faster.
+    approximation that is 0.0005 away at most.
 
     Source: Hendrycks and Gimpel 2016.
     """
 
+    op = gelu.Gelu
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return x·Φ(x)."""
-        return apply(gelu.Gelu(), x)
 
 
 class GeluTanh(Layer, name="gelu_tanh"):
@@ -159,8 +134,5 @@ class GeluTanh(Layer, name="gelu_tanh"):
     Source: Hendrycks and Gimpel 2016, section 2.
     """
 
+    op = gelu.GeluTanh
     suits = "he_normal"
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the approximation of x·Φ(x)."""
-        return apply(gelu.GeluTanh(), x)

@@ -3,32 +3,66 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from nncli.autograd.tape import labelled
-from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, Shape, check_memory
-from nncli.errors import ArgumentError, Path, ShapeError
+from nncli.autograd.function import Function
+from nncli.autograd.tensor import Tensor, apply
+from nncli.core.arrays import Array, Shape, check_memory
+from nncli.core.errors import NncliError, Path, ShapeError
+from nncli.core.randomness import Streams
+from nncli.core.registry import Component
 from nncli.initializers.base import Initializer
-from nncli.registry import Component
-from nncli.streams import Streams
 
 OutputKind = Literal["real", "probability", "distribution"]
 
+_NOWHERE: Path = ()
+_NONE: dict[str, Tensor] = {}
+
 
 @dataclass(frozen=True)
-class Price:
+class Penalty:
     """What a layer's weight adds to the loss: l1·Σ|w| + l2·Σw²."""
 
     weight: Tensor
     l1: float
     l2: float
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What rows of one input of a network, or of one layer, hold.
+
+    Attributes:
+        shape: Shape of a row, without the batch axis. A size that is a ``Longest`` is
+            the largest length of rows that may be shorter.
+        below: The rows hold integers from 0 to below − 1 (tokens, categories); None
+            where they hold numbers.
+    """
+
+    shape: Shape
+    below: int | None = None
+
+
+@dataclass
+class BuildContext:
+    """What all layers of a network share while it is built.
+
+    Attributes:
+        rng: Where first values and noise come from.
+        dtype: Element type of parameters and state.
+        inputs: What the network's inputs hold, by name; the first is the default.
+        parameters: How many elements all parameters have so far, so that too many
+            are refused before they are all there.
+    """
+
+    rng: Streams
+    dtype: np.dtype[Any]
+    inputs: dict[str, InputSpec] = field(default_factory=dict)
+    parameters: int = 0
 
 
 class LayerError(ShapeError):
@@ -48,19 +82,25 @@ class LayerError(ShapeError):
 class Layer(Component, family="layer"):
     """One step of a network, from (N, *input_shape) to (N, *output_shape).
 
-    A layer is first made with its arguments, then built once its input's shape is
-    known, then called as often as wanted. A subclass defines ``build`` (unless it has
-    no parameters and keeps the shape) and ``__call__``.
+    What a user makes is a description; a network is made of live copies, which are
+    connected once their input's shape is known, then called as often as wanted. A
+    subclass defines ``build`` (unless it has no parameters and keeps the shape), and
+    ``__call__`` or ``op``.
 
     Class attributes:
+        op: The Function that the layer is, if it is one: made with the layer's
+            arguments and applied to the input, then to the parameters.
         suits: Name of the initializer for a weight whose output goes into this layer;
             None where that is decided by the layer after it.
         output: What its values are: ``probability`` (each between 0 and 1),
             ``distribution`` (along the last axis they sum to 1) or ``real``; None
             where they are what its inputs are.
+        takes: ``numbers``, or ``integers`` (tokens, categories), which are never cast
+            to numbers; None where it takes both and hands them on.
         min_rows: How many rows a training batch must have at least.
+        examples: Inputs that gradcheck and the contract test try it with.
 
-    Attributes:
+    A live layer has these attributes:
         parameters: Trained tensors by name, filled by ``add_parameter``.
         state: Untrained arrays that belong in a checkpoint, filled by ``add_state``.
         children: Layers inside this one by name, filled by ``add_children``.
@@ -69,61 +109,73 @@ class Layer(Component, family="layer"):
         label: Where the layer stands, for messages: ``layers[2] dense``.
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
+        below: Where its input holds integers, what they are below; else None.
         output_shape: What ``build`` returned.
+        output_below: As ``below``, of its output.
     """
 
+    op: ClassVar[type[Function] | None] = None
     suits: ClassVar[str | None] = None
     output: ClassVar[OutputKind | None] = "real"
+    takes: ClassVar[Literal["numbers", "integers"] | None] = "numbers"
     min_rows: ClassVar[int] = 1
+    examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
 
-    parameters: dict[str, Tensor]
-    state: dict[str, Array]
-    children: dict[str, Layer]
-    source: Path = ()
-    label: str = ""
-    training: bool = False
-    dtype: np.dtype[Any]
-    output_shape: Shape
-    default_init: Initializer
+    parameters = _NONE
+    source = _NOWHERE
+    label = ""
+    training = False
 
     def connect(
-        self,
-        input_shape: Shape,
-        rng: Streams,
-        dtype: np.dtype[Any],
-        default_init: Initializer,
-    ) -> Shape:
-        """Make parameters and state; called once by the network.
+        self, spec: InputSpec, context: BuildContext, default_init: Initializer
+    ) -> InputSpec:
+        """Make parameters and state; called once by the network, on a live copy.
 
         Args:
-            input_shape: Shape of one row of the input, without the batch axis.
-            rng: Where first values and noise come from.
-            dtype: Element type of parameters and state.
+            spec: What rows of the input hold.
+            context: What all layers of the network share.
             default_init: Initializer for weights that the config leaves open.
 
         Returns:
-            Shape of one row of the output.
+            What rows of the output hold.
 
         Raises:
             ShapeError: The layer cannot take such an input.
         """
+        self._check_kind(spec)
         self.parameters = {}
-        self.state = {}
-        self.children = {}
-        self.dtype = dtype
+        self.state: dict[str, Array] = {}
+        self.children: dict[str, Layer] = {}
+        self.context = context
+        self.dtype = context.dtype
         self.default_init = default_init
-        self.output_shape = self.build(input_shape, rng)
-        return self.output_shape
+        self.below = spec.below
+        self.output_below = spec.below if self.takes is None else None
+        self.output_shape = self.build(spec.shape, context.rng)
+        return InputSpec(self.output_shape, self.output_below)
+
+    def _check_kind(self, spec: InputSpec) -> None:
+        if self.takes == "integers" and spec.below is None:
+            raise ShapeError(
+                "expected integers (tokens or categories) as inputs, got numbers."
+            )
+        if self.takes == "numbers" and spec.below is not None:
+            raise ShapeError(
+                f"expected numbers as inputs, got integers below {spec.below} (tokens "
+                "or categories). Put a layer in front that takes integers."
+            )
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make parameters for an input shape and return the output shape."""
         return input_shape
 
-    @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the output for a batch."""
+        if self.op is None:
+            raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
+        return apply(self.op(**self.arguments), x, *self.parameters.values())
 
-    def prices(self) -> list[Price]:
+    def penalties(self) -> list[Penalty]:
         """Return what the layer's weights add to the loss."""
         return []
 
@@ -150,45 +202,14 @@ class Layer(Component, family="layer"):
         for name, child in self.children.items():
             yield from child.walk(f"{path}.{name}")
 
-    def add_children(
-        self,
-        name: str,
-        layers: Sequence[Layer],
-        input_shape: Shape,
-        rng: Streams,
-        repeat: int = 1,
-    ) -> Shape:
-        """Connect layers one behind the other inside this one.
-
-        Several calls with one name add up: each branch of a fork is a call.
-
-        Args:
-            name: The constructor argument that they came from.
-            layers: Layers of this layer's own: ``copies`` of the argument.
-            input_shape: Shape of a row before the first of them.
-            rng: Where first values and noise come from.
-            repeat: How many copies of the argument ``layers`` holds, one behind the
-                other. More than one are told apart as ``repeat.0``, ``repeat.1``...
-
-        Returns:
-            Shape of a row after the last of them.
-        """
-        length = len(layers) // repeat
-        earlier = sum(key.startswith(f"{name}.") for key in self.children)
-        for i, layer in enumerate(layers):
-            index = earlier + i % length
-            layer.source = (*self.source, name, index)
-            prefix = f"repeat.{i // length}." if repeat > 1 else ""
-            self.children[f"{prefix}{name}.{index}"] = layer
-        return chain(layers, input_shape, rng, self.dtype, self.default_init)[-1]
-
     def add_parameter(
         self, name: str, shape: Shape, init: Initializer, rng: Streams
     ) -> Tensor:
         """Make a trained tensor and return it."""
-        rng.parameters += math.prod(shape)
+        self.context.parameters += math.prod(shape)
         # Values, gradients and two slots of an optimizer.
-        check_memory((4, rng.parameters), self.dtype, "all parameters up to here")
+        count = (4, self.context.parameters)
+        check_memory(count, self.dtype, "all parameters up to here")
         values = init(shape, rng.initialization, self.dtype)
         self.parameters[name] = Tensor(values, requires_grad=True)
         return self.parameters[name]
@@ -197,135 +218,3 @@ class Layer(Component, family="layer"):
         """Make an untrained array that is kept in checkpoints and return it."""
         self.state[name] = values.astype(self.dtype)
         return self.state[name]
-
-
-def copies(layers: Sequence[Layer], repeat: int = 1) -> list[Layer]:
-    """Return new layers with the same arguments, not built yet.
-
-    A layer that was given to a constructor may also be given to others, and to other
-    networks: who builds it builds a copy.
-
-    Args:
-        layers: What to copy.
-        repeat: How many times, one run of copies behind the other.
-    """
-    return [_unbuilt(layer) for _ in range(repeat) for layer in layers]
-
-
-def _unbuilt(value: Any) -> Any:
-    """Make a layer, and all layers among its arguments, again."""
-    if isinstance(value, Layer):
-        arguments = {key: _unbuilt(part) for key, part in value.arguments.items()}
-        return type(value)(**arguments)
-    if isinstance(value, list):
-        return [_unbuilt(part) for part in value]
-    return value
-
-
-def chain(
-    layers: Sequence[Layer],
-    input_shape: Shape,
-    rng: Streams,
-    dtype: np.dtype[Any],
-    default_init: Initializer,
-) -> list[Shape]:
-    """Connect layers, each behind the one before it.
-
-    Args:
-        layers: What to connect, in order; each knows its ``source``.
-        input_shape: Shape of a row before the first layer.
-        rng: Where first values and noise come from.
-        dtype: Element type of parameters and state.
-        default_init: Initializer for what stands before a layer without an opinion.
-
-    Returns:
-        Shape of a row before the first layer and after each one.
-
-    Raises:
-        LayerError: A layer does not fit behind the one before it.
-    """
-    shapes = [input_shape]
-    for i, layer in enumerate(layers):
-        init = _init_for(layers[i + 1 :], default_init)
-        with blaming(layer):
-            shapes.append(layer.connect(shapes[-1], rng, dtype, init))
-    return shapes
-
-
-@contextmanager
-def blaming(layer: Layer) -> Iterator[None]:
-    """Give errors about shapes the place of the innermost layer that they are about."""
-    try:
-        yield
-    except LayerError:
-        raise
-    except (ShapeError, ArgumentError) as error:
-        raise LayerError(layer.source, layer.type_name, str(error)) from None
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a layer: its input and its output."""
-
-    layer: Layer
-    x: Tensor
-    y: Tensor
-
-
-def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
-    """Call layers one behind the other; their steps carry their labels.
-
-    Raises:
-        LayerError: A layer cannot take what it is given.
-    """
-    for layer in layers:
-        with labelled(layer.label), blaming(layer):
-            y = layer(x)
-        if _watching:
-            _watching[-1].append(Call(layer, x, y))
-        x = y
-    return x
-
-
-_watching: list[list[Call]] = []
-
-
-@contextmanager
-def watch() -> Iterator[list[Call]]:
-    """Collect every call that ``run`` makes in the block, in the order they ended.
-
-    The layers inside a layer so come before it.
-    """
-    calls: list[Call] = []
-    _watching.append(calls)
-    try:
-        yield calls
-    finally:
-        _watching.pop()
-
-
-def kind_of(layers: Sequence[Layer]) -> OutputKind | None:
-    """Return what the values after the last layer are, None if none decides it."""
-    for layer in reversed(layers):
-        kind = layer.output_kind()
-        if kind is not None:
-            return kind
-    return None
-
-
-def opinion_of(layers: Sequence[Layer]) -> str | None:
-    """Return the initializer that suits the first layer with an opinion."""
-    opinions = (layer.wants_init() for layer in layers)
-    return next((name for name in opinions if name is not None), None)
-
-
-def _init_for(following: Sequence[Layer], default: Initializer) -> Initializer:
-    """Return the initializer that suits the next layer with an opinion."""
-    name = opinion_of(following)
-    if name is None:
-        return default
-    cls = Initializer.registry.find(name)
-    if cls is None:
-        raise ArgumentError(Initializer.registry.unknown(name))
-    initializer: Initializer = cls()
-    return initializer

@@ -9,22 +9,49 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MinLen
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape
-from nncli.errors import ArgumentError, ShapeError
-from nncli.layers.base import (
-    Layer,
-    LayerError,
-    OutputKind,
-    copies,
-    kind_of,
-    opinion_of,
-    run,
-)
+from nncli.core.arrays import Shape
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
+from nncli.layers.base import InputSpec, Layer, LayerError, OutputKind
+from nncli.layers.chain import add_children, copies, given, kind_of, opinion_of, run
 from nncli.ops.shape import Concat
-from nncli.streams import Streams
 
 Layers = Annotated[list[Layer], MinLen(1)]
 Repeats = Annotated[int, Ge(1), Le(1000)]
+
+
+class Input(Layer, name="input"):
+    """One of the network's inputs, by its name; what stands before it is not used.
+
+    A branch of a parallel may begin with it, where rows have more than one input.
+
+    Args:
+        name: Which input.
+    """
+
+    name: str
+
+    output = None
+    takes = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.type_name} {self.name!r}"
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Return the shape of the input of that name."""
+        spec = self.context.inputs.get(self.name)
+        if spec is None:
+            names = ", ".join(self.context.inputs)
+            raise ShapeError(
+                f"expected the name of an input of the network ({names}), got "
+                f"{self.name!r}."
+            )
+        self.output_below = spec.below
+        return spec.shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return given(self.name)
 
 
 class Sequential(Layer, name="sequential"):
@@ -39,33 +66,34 @@ class Sequential(Layer, name="sequential"):
         name: What the block is called in tables and messages.
     """
 
-    def __init__(self, layers: Layers, repeat: Repeats = 1, name: str = "") -> None:
-        if not name.isprintable():
-            raise ArgumentError(f"expected a name on one line, got {name!r}.")
-        self.layers = layers
-        self.repeat = repeat
-        self.name = name
+    layers: Layers
+    repeat: Repeats = 1
+    name: str = ""
+
+    takes = None
+
+    def __post_init__(self) -> None:
+        if not self.name.isprintable():
+            raise ArgumentError(f"expected a name on one line, got {self.name!r}.")
 
     @property
     def title(self) -> str:
-        """The block's name, behind its type."""
         return f"{self.type_name} {self.name!r}" if self.name else self.type_name
 
     def wants_init(self) -> str | None:
-        """Return what suits its first layer."""
         return opinion_of(self.layers)
 
     def output_kind(self) -> OutputKind | None:
-        """Return what its last layer's values are."""
         return kind_of(self.layers)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Build every copy of every layer."""
         layers = copies(self.layers, self.repeat)
-        return self.add_children("layers", layers, input_shape, rng, self.repeat)
+        spec = InputSpec(input_shape, self.below)
+        made = add_children(self, "layers", layers, spec, self.repeat)
+        self.output_below = made.below
+        return made.shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Run the layers in order."""
         return run(list(self.children.values()), x)
 
 
@@ -78,17 +106,15 @@ class Residual(Layer, name="residual"):
         layers: The layers of f, from input to output.
     """
 
-    def __init__(self, layers: Layers) -> None:
-        self.layers = layers
+    layers: Layers
 
     def wants_init(self) -> str | None:
-        """Return what suits the first layer of f."""
         return opinion_of(self.layers)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Build f, and check that its output can be added to its input."""
-        layers = copies(self.layers)
-        shape = self.add_children("layers", layers, input_shape, rng)
+        spec = InputSpec(input_shape)
+        shape = add_children(self, "layers", copies(self.layers), spec).shape
         if shape != input_shape:
             raise ShapeError(
                 f"expected layers that keep the shape {input_shape}, to add their "
@@ -99,29 +125,27 @@ class Residual(Layer, name="residual"):
         return shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x + f(x)."""
         return x + run(list(self.children.values()), x)
 
 
 class Parallel(Layer, name="parallel"):
     """y = f_1(x) + f_2(x) + ..., or their product, or their features side by side.
 
-    Every branch has the same input. ``sum`` and ``multiply`` want outputs of one shape;
-    ``concat`` joins (N, ..., F₁) and (N, ..., F₂) to (N, ..., F₁ + F₂).
+    Every branch has the same input, unless it begins with a layer of type input.
+    ``sum`` and ``multiply`` want outputs of one shape; ``concat`` joins (N, ..., F₁)
+    and (N, ..., F₂) to (N, ..., F₁ + F₂).
 
     Args:
         branches: One layer each; a branch of several layers is a sequential.
         mode: How the outputs are combined.
     """
 
-    def __init__(
-        self, branches: Layers, mode: Literal["sum", "concat", "multiply"] = "sum"
-    ) -> None:
-        self.branches = branches
-        self.mode = mode
+    branches: Layers
+    mode: Literal["sum", "concat", "multiply"] = "sum"
+
+    takes = None
 
     def wants_init(self) -> str | None:
-        """Return what suits the first branch with an opinion."""
         return opinion_of(self.branches)
 
     def output_kind(self) -> OutputKind | None:
@@ -133,23 +157,34 @@ class Parallel(Layer, name="parallel"):
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Build every branch, and check that their outputs fit together."""
-        shapes = [
-            self.add_children("branches", [branch], input_shape, rng)
+        spec = InputSpec(input_shape, self.below)
+        made = [
+            add_children(self, "branches", [branch], spec)
             for branch in copies(self.branches)
         ]
-        for i, shape in enumerate(shapes):
-            if self._compared(shape) != self._compared(shapes[0]):
-                raise LayerError(
-                    (*self.source, "branches", i),
-                    self.type_name,
-                    f"{self._expected(shapes[0])}, as the first branch gives, got "
-                    f"{shape}.",
-                )
+        self.output_below = None
+        shapes = [part.shape for part in made]
+        for i, part in enumerate(made):
+            self._check_branch(i, part, shapes[0])
         if self.mode == "concat":
             if not shapes[0]:
                 raise ShapeError("expected outputs with at least one axis, got ().")
             return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
         return shapes[0]
+
+    def _check_branch(self, i: int, part: InputSpec, first: Shape) -> None:
+        message = ""
+        if part.below is not None:
+            message = (
+                f"expected branches that give numbers, got integers below {part.below}."
+            )
+        elif self._compared(part.shape) != self._compared(first):
+            message = (
+                f"{self._expected(first)}, as the first branch gives, got {part.shape}."
+            )
+        if message:
+            place = (*self.source, "branches", i)
+            raise LayerError(place, self.type_name, message)
 
     def _compared(self, shape: Shape) -> Shape:
         """Return what has to be equal; a last size that is free leaves their count."""
@@ -161,7 +196,6 @@ class Parallel(Layer, name="parallel"):
         return f"expected an output of shape {first} to {self.mode}"
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Run every branch and combine what they give."""
         outputs = [run([branch], x) for branch in self.children.values()]
         if self.mode == "concat":
             return apply(Concat(), *outputs)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape
+from nncli.core.arrays import Shape
+from nncli.core.randomness import Streams
+from nncli.core.signature import Fraction, NonNegative
 from nncli.layers.base import Layer
-from nncli.ops import elementwise, noise
-from nncli.signature import Fraction, NonNegative
-from nncli.streams import Streams
+from nncli.ops import noise
 
 
-class Dropout(Layer, name="dropout"):
+class Noise(Layer):
+    """Base of layers that are an op of the input and a generator, in training only."""
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        self.generator = rng.noise
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Draw in training, unless there is nothing to draw; hand on in use."""
+        if self.op is None or not self.training or not any(self.arguments.values()):
+            return x
+        arguments = {**self.arguments, "rng": self.generator}
+        return apply(self.op(**arguments), x)
+
+
+class Dropout(Noise, name="dropout"):
     """In training, y = x·m / (1 − rate) with m = 0 with probability rate, else 1.
 
     In use, y = x. Any shape. Source: Srivastava et al. 2014 ("inverted" form).
@@ -21,26 +34,13 @@ class Dropout(Layer, name="dropout"):
         rate: Probability of setting an element to zero, 0 <= rate < 1.
     """
 
+    rate: Fraction = 0.5
+
+    op = noise.Dropout
     output = None
 
-    generator: np.random.Generator
 
-    def __init__(self, rate: Fraction = 0.5) -> None:
-        self.rate = rate
-
-    def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Keep the generator of the noise."""
-        self.generator = rng.dropout
-        return input_shape
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Drop elements in training, hand the input on otherwise."""
-        if not self.training or not self.rate:
-            return x
-        return apply(elementwise.Dropout(self.rate, self.generator), x)
-
-
-class AlphaDropout(Layer, name="alpha_dropout"):
+class AlphaDropout(Noise, name="alpha_dropout"):
     """In training, dropout to −1.7581, where SELU saturates, then a·y + b; else y = x.
 
     a and b are such that inputs of mean 0 and variance 1 keep both: the dropout for
@@ -50,24 +50,12 @@ class AlphaDropout(Layer, name="alpha_dropout"):
         rate: Probability of dropping an element, 0 <= rate < 1.
     """
 
-    generator: np.random.Generator
+    rate: Fraction = 0.5
 
-    def __init__(self, rate: Fraction = 0.5) -> None:
-        self.rate = rate
-
-    def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Keep the generator of the noise."""
-        self.generator = rng.dropout
-        return input_shape
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Drop elements in training, hand the input on otherwise."""
-        if not self.training or not self.rate:
-            return x
-        return apply(noise.AlphaDropout(self.rate, self.generator), x)
+    op = noise.AlphaDropout
 
 
-class GaussianNoise(Layer, name="gaussian_noise"):
+class GaussianNoise(Noise, name="gaussian_noise"):
     """In training, y = x + n with n ~ N(0, std²) for each element; in use, y = x.
 
     Any shape. Keras' GaussianNoise (there ``stddev``); Bishop 1995 shows that on the
@@ -77,18 +65,6 @@ class GaussianNoise(Layer, name="gaussian_noise"):
         std: Standard deviation of the noise, in the units of the input.
     """
 
-    generator: np.random.Generator
+    std: NonNegative
 
-    def __init__(self, std: NonNegative) -> None:
-        self.std = std
-
-    def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Keep the generator of the noise."""
-        self.generator = rng.dropout
-        return input_shape
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Add noise in training, hand the input on otherwise."""
-        if not self.training or not self.std:
-            return x
-        return apply(noise.GaussianNoise(self.std, self.generator), x)
+    op = noise.GaussianNoise

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape, xp
-from nncli.errors import ShapeError
-from nncli.initializers.constant import Zeros
-from nncli.initializers.random import Normal
+from nncli.core.arrays import Shape, xp
+from nncli.core.errors import ShapeError
+from nncli.core.randomness import Streams
+from nncli.core.signature import PositiveFloat, UnitInterval
+from nncli.initializers.constant import Ones, Zeros
 from nncli.layers.base import Layer
 from nncli.ops import norm
-from nncli.signature import PositiveFloat, UnitInterval
-from nncli.streams import Streams
 
 
 class BatchNorm(Layer, name="batch_norm"):
@@ -29,11 +28,10 @@ class BatchNorm(Layer, name="batch_norm"):
         eps: Added to the variance under the root.
     """
 
-    min_rows = 2
+    momentum: UnitInterval = 0.1
+    eps: PositiveFloat = 1e-5
 
-    def __init__(self, momentum: UnitInterval = 0.1, eps: PositiveFloat = 1e-5) -> None:
-        self.momentum = momentum
-        self.eps = eps
+    min_rows = 2
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make γ, β and the running averages."""
@@ -42,22 +40,22 @@ class BatchNorm(Layer, name="batch_norm"):
                 f"expected inputs with one axis of features, got {input_shape}. "
                 "Put a flatten layer in front."
             )
-        one = Normal(std=0.0, mean=1.0)
-        self.gamma = self.add_parameter("gamma", input_shape, one, rng)
-        self.beta = self.add_parameter("beta", input_shape, Zeros(), rng)
+        self.add_parameter("gamma", input_shape, Ones(), rng)
+        self.add_parameter("beta", input_shape, Zeros(), rng)
         self.running_mean = self.add_state("running_mean", xp.zeros(input_shape))
         self.running_var = self.add_state("running_var", xp.ones(input_shape))
         return input_shape
 
     def __call__(self, x: Tensor) -> Tensor:
         """Normalize with the batch in training, with the averages otherwise."""
+        gamma, beta = self.parameters["gamma"], self.parameters["beta"]
         if self.training:
             function = norm.BatchNorm(
                 self.running_mean, self.running_var, self.momentum, self.eps
             )
-            return apply(function, x, self.gamma, self.beta)
+            return apply(function, x, gamma, beta)
         root = (Tensor(self.running_var) + self.eps) ** 0.5
-        return (x - Tensor(self.running_mean)) * (self.gamma / root) + self.beta
+        return (x - Tensor(self.running_mean)) * (gamma / root) + beta
 
 
 class LayerNorm(Layer, name="layer_norm"):
@@ -71,19 +69,15 @@ class LayerNorm(Layer, name="layer_norm"):
         eps: Added to the variance under the root.
     """
 
-    def __init__(self, eps: PositiveFloat = 1e-5) -> None:
-        self.eps = eps
+    eps: PositiveFloat = 1e-5
+
+    op = norm.LayerNorm
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Make γ and β."""
         shape = _features(input_shape)
-        self.gamma = self.add_parameter("gamma", shape, Normal(0.0, 1.0), rng)
-        self.beta = self.add_parameter("beta", shape, Zeros(), rng)
+        self.add_parameter("gamma", shape, Ones(), rng)
+        self.add_parameter("beta", shape, Zeros(), rng)
         return input_shape
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Normalize each row."""
-        return apply(norm.LayerNorm(self.eps), x, self.gamma, self.beta)
 
 
 class RmsNorm(Layer, name="rms_norm"):
@@ -97,19 +91,15 @@ class RmsNorm(Layer, name="rms_norm"):
             still makes a difference to 1 (1.2e-7 in float32), as in PyTorch.
     """
 
-    def __init__(self, eps: PositiveFloat | None = None) -> None:
-        self.eps = eps
+    eps: PositiveFloat | None = None
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Make γ."""
-        shape = _features(input_shape)
-        self.gamma = self.add_parameter("gamma", shape, Normal(0.0, 1.0), rng)
+        self.add_parameter("gamma", _features(input_shape), Ones(), rng)
         return input_shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Normalize each row."""
         eps = self.eps if self.eps is not None else float(np.finfo(self.dtype).eps)
-        return apply(norm.RmsNorm(eps), x, self.gamma)
+        return apply(norm.RmsNorm(eps), x, self.parameters["gamma"])
 
 
 def _features(input_shape: Shape) -> Shape:

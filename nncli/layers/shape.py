@@ -8,10 +8,10 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Shape
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.arrays import Shape
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
-from nncli.streams import Streams
 
 Entries = Annotated[list[int], MinLen(1)]
 
@@ -20,17 +20,13 @@ class Flatten(Layer, name="flatten"):
     """(N, A, B, ...) → (N, A·B·...): each row as one vector, in row-major order."""
 
     output = None
+    takes = None
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        """Return the number of elements of a row."""
-        self.features = math.prod(input_shape)
-        return (self.features,)
+        return (math.prod(input_shape),)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the rows as vectors."""
-        if x.ndim == 2:
-            return x
-        return x.reshape(x.shape[0], self.features)
+        return x if x.ndim == 2 else x.reshape(x.shape[0], *self.output_shape)
 
 
 class Reshape(Layer, name="reshape"):
@@ -41,14 +37,17 @@ class Reshape(Layer, name="reshape"):
             is then what the others leave.
     """
 
-    output = None
+    shape: Entries
 
-    def __init__(self, shape: Entries) -> None:
+    output = None
+    takes = None
+
+    def __post_init__(self) -> None:
+        shape = self.shape
         if shape.count(-1) > 1 or any(size < 1 and size != -1 for size in shape):
             raise ArgumentError(
                 f"expected sizes >= 1, one of them perhaps -1, got shape {shape}."
             )
-        self.shape = tuple(shape)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Find what -1 stands for."""
@@ -58,14 +57,12 @@ class Reshape(Layer, name="reshape"):
         if not fits:
             raise ShapeError(
                 f"expected a shape for the {size} elements of a row of shape "
-                f"{input_shape}, got {list(self.shape)}."
+                f"{input_shape}, got {self.shape}."
             )
-        self.row = tuple(size // known if e == -1 else e for e in self.shape)
-        return self.row
+        return tuple(size // known if e == -1 else e for e in self.shape)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the rows in their new shape."""
-        return x.reshape(x.shape[0], *self.row)
+        return x.reshape(x.shape[0], *self.output_shape)
 
 
 class Permute(Layer, name="permute"):
@@ -79,26 +76,29 @@ class Permute(Layer, name="permute"):
         axes: Every axis of a row once, in the new order.
     """
 
-    output = None
+    axes: Entries
 
-    def __init__(self, axes: Entries) -> None:
-        count = len(axes)
-        known = all(-count <= axis < count for axis in axes)
-        if not known or len({axis % count for axis in axes}) < count:
+    output = None
+    takes = None
+
+    def __post_init__(self) -> None:
+        count = len(self.axes)
+        known = all(-count <= axis < count for axis in self.axes)
+        if not known or len({axis % count for axis in self.axes}) < count:
             raise ArgumentError(
-                f"expected each of the {count} axes 0 to {count - 1} once, got {axes}."
+                f"expected each of the {count} axes 0 to {count - 1} once, got "
+                f"{self.axes}."
             )
-        self.axes = tuple(axis % count for axis in axes)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Check the number of axes."""
-        if len(input_shape) != len(self.axes):
+        count = len(self.axes)
+        if len(input_shape) != count:
             raise ShapeError(
-                f"expected rows with {len(self.axes)} axes, as axes orders, got "
-                f"{input_shape}."
+                f"expected rows with {count} axes, as axes orders, got {input_shape}."
             )
         return tuple(input_shape[axis] for axis in self.axes)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the rows with their axes in the new order."""
-        return x.transpose(0, *(axis + 1 for axis in self.axes))
+        count = len(self.axes)
+        return x.transpose(0, *(axis % count + 1 for axis in self.axes))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ArgumentError, NncliError, ShapeError
+from nncli.core.registry import Component
 from nncli.ops.losses import Reduction
-from nncli.registry import Component
 
 Takes = Literal["logits", "probability", "distribution", "anything"]
 
@@ -29,26 +29,55 @@ _GIVES = {
 }
 
 
-class Loss(Component, family="loss"):
+@dataclass(frozen=True)
+class Targets:
+    """A dataset's targets, and the outputs that they shall be compared with.
+
+    Attributes:
+        values: (N,) or (N, T) class indices, or (N, ...) numbers.
+        classes: The classes' names; None where targets are numbers.
+        output_shape: Shape of one row of the network's output.
+        dtype: The element type of the run.
+    """
+
+    values: Array
+    classes: tuple[str, ...] | None
+    output_shape: Shape
+    dtype: np.dtype[Any]
+
+
+class Loss(Component, family="loss", kw_only=True):
     """One number that says how far outputs are from targets.
 
+    A member names the ``op`` that it is, of (outputs, targets) or (outputs, targets,
+    weights), or defines ``function``, or ``__call__``; and ``encode``.
+
     Class attributes:
+        op: The Function that the loss is, if it is one: made with its arguments.
         takes: What the last layer must give.
         fusion: (layer, loss): as the last layer of a config, ``layer`` is left to this
             loss, and both are computed by ``loss``, which is safer in numbers; it has
             the same arguments.
         positive: Outputs must be above 0.
 
-    Attributes:
-        reduction: Whether a batch's loss is a ``mean`` or a ``sum``.
+    Args:
+        reduction: mean divides by what the formula divides by; sum does not.
     """
 
+    reduction: Reduction = "mean"
+
+    op: ClassVar[type[Function] | None] = None
     takes: ClassVar[Takes] = "anything"
     fusion: ClassVar[tuple[str, str] | None] = None
     positive: ClassVar[bool] = False
-    reduction: Reduction = "mean"
 
-    @abstractmethod
+    def function(self) -> Function:
+        """Make the op of one call."""
+        if self.op is None:
+            raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
+        function: Function = self.op(**self.arguments)
+        return function
+
     def __call__(
         self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
     ) -> Tensor:
@@ -60,27 +89,23 @@ class Loss(Component, family="loss"):
             weights: (N,) factor of each row's loss; None for 1. The mean is still
                 over N, as in Keras.
         """
+        given = () if weights is None else (weights,)
+        return apply(self.function(), outputs, targets, *given)
 
-    @abstractmethod
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
-        """Write a dataset's targets in the form that the loss compares with.
+    def encode(self, targets: Targets) -> Array:
+        """Write targets in the form that the loss compares with.
 
-        Args:
-            targets: (N,) class indices, or (N, ...) numbers.
-            classes: The classes' names; None where targets are numbers.
-            output_shape: Shape of one row of the network's output.
-            dtype: The element type of the run.
+        Here: numbers as they are, classes as 0 and 1; see ``one_hot_or_values``.
 
         Raises:
             ShapeError: Such targets do not fit outputs of such a shape.
             ArgumentError: Such targets do not fit the loss, whatever the shape.
         """
+        return one_hot_or_values(targets, self.type_name)
+
+    def names_classes(self, targets: Array) -> bool:
+        """Say whether targets that a program hands over are classes, not numbers."""
+        return self.takes != "anything" and targets.ndim == 1
 
     def amount(self, targets: Array) -> float:
         """Return what the mean over a batch divides by, up to a constant: the rows.
@@ -109,65 +134,37 @@ class Loss(Component, family="loss"):
         return f"{self.type_name} expects {wanted}; the last layer gives {found}."
 
 
-class OneOp(Loss):
-    """Base of losses that are one op of (outputs, targets) or (..., weights)."""
-
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        self.reduction = reduction
-
-    @abstractmethod
-    def function(self) -> Function:
-        """Make the op."""
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        given = () if weights is None else (weights,)
-        return apply(self.function(), outputs, targets, *given)
-
-
-def one_hot_or_values(
-    targets: Array,
-    classes: tuple[str, ...] | None,
-    output_shape: Shape,
-    dtype: np.dtype[Any],
-    name: str,
-) -> Array:
+def one_hot_or_values(targets: Targets, name: str) -> Array:
     """Encode targets in the outputs' shape: values as they are, classes as 0 and 1.
 
     Two classes fit one output (0 or 1); K classes fit K outputs (one-hot).
     """
-    rows = len(targets)
+    values, classes, shape = targets.values, targets.classes, targets.output_shape
     if classes is None:
-        values = targets.reshape(rows, 1) if targets.ndim == 1 else targets
-        if values.shape[1:] != output_shape:
+        if values.ndim == 1:
+            values = values[:, None]
+        if values.shape[1:] != shape:
             raise ShapeError(
                 f"{name} expects one output for each target number, {values.shape[1:]} "
-                f"a row; the network gives {output_shape}. "
+                f"a row; the network gives {shape}. "
                 f"Set units: {values.shape[-1]} in the last layer."
             )
-        return np.ascontiguousarray(values, dtype)
-    if output_shape == (1,) and len(classes) == 2:
-        return targets.reshape(rows, 1).astype(dtype)
-    if output_shape == (len(classes),):
-        return np.asarray(targets[:, None] == xp.arange(len(classes)), dtype)
-    fitting = f"units: {len(classes)}" + (" or 1" if len(classes) == 2 else "")
+        return np.ascontiguousarray(values, targets.dtype)
+    count = len(classes)
+    if shape == (*values.shape[1:], 1) and count == 2:
+        return values[..., None].astype(targets.dtype)
+    if shape == (*values.shape[1:], count):
+        return np.asarray(values[..., None] == xp.arange(count), targets.dtype)
+    fitting = f"units: {count}" + (" or 1" if count == 2 else "")
     raise ShapeError(
-        f"{name} cannot compare {len(classes)} classes with outputs of shape "
-        f"{output_shape}. Set {fitting} in the last layer."
+        f"{name} cannot compare {count} classes with outputs of shape {shape}. "
+        f"Set {fitting} in the last layer."
     )
 
 
-def zeros_to_ones(
-    targets: Array,
-    classes: tuple[str, ...] | None,
-    output_shape: Shape,
-    dtype: np.dtype[Any],
-    name: str,
-) -> Array:
+def zeros_to_ones(targets: Targets, name: str) -> Array:
     """Encode targets as ``one_hot_or_values`` does, and refuse any beyond 0 and 1."""
-    values = one_hot_or_values(targets, classes, output_shape, dtype, name)
+    values = one_hot_or_values(targets, name)
     if values.size and not 0 <= values.min() <= values.max() <= 1:
         raise ArgumentError(
             f"{name} expects targets between 0 and 1; the dataset's go from "

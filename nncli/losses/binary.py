@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
-from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape
-from nncli.errors import ShapeError
-from nncli.losses.base import OneOp, zeros_to_ones
+from nncli.core.arrays import Array
+from nncli.core.errors import ShapeError
+from nncli.core.signature import NonNegative, PositiveFloat, UnitInterval
+from nncli.losses.base import Loss, Targets, zeros_to_ones
 from nncli.ops import losses_binary
 from nncli.ops.elementwise import Sigmoid
-from nncli.ops.losses import Reduction
-from nncli.signature import NonNegative, PositiveFloat, UnitInterval
 
 
-class Binary(OneOp):
+class Binary(Loss):
     """Base of losses of targets between 0 and 1, in the outputs' shape.
 
     Two classes with one output (0 and 1), or K classes with K outputs (one against
     the rest).
     """
 
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
+    def encode(self, targets: Targets) -> Array:
         """Return numbers from 0 to 1 in the outputs' shape."""
-        return zeros_to_ones(targets, classes, output_shape, dtype, self.type_name)
+        return zeros_to_ones(targets, self.type_name)
 
     def predictions(self, outputs: Array) -> Array:
         """Return probabilities."""
@@ -50,26 +38,13 @@ class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
     Args:
         label_smoothing: The share s of ½ in the targets: t·(1 − s) + s/2, as in Keras.
         positive_weight: The factor w of the yeses; PyTorch's ``pos_weight``.
-        reduction: mean over all elements, or their sum.
     """
 
+    label_smoothing: UnitInterval = 0.0
+    positive_weight: PositiveFloat = 1.0
+
+    op = losses_binary.SigmoidBinaryCrossEntropy
     takes = "logits"
-
-    def __init__(
-        self,
-        label_smoothing: UnitInterval = 0.0,
-        positive_weight: PositiveFloat = 1.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        self.positive_weight = positive_weight
-        super().__init__(reduction)
-
-    def function(self) -> Function:
-        """Make the op."""
-        return losses_binary.SigmoidBinaryCrossEntropy(
-            self.label_smoothing, self.positive_weight, self.reduction
-        )
 
 
 class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
@@ -81,27 +56,14 @@ class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
     Args:
         label_smoothing: The share s of ½ in the targets: t·(1 − s) + s/2, as in Keras.
         positive_weight: The factor w of the yeses; PyTorch's ``pos_weight``.
-        reduction: mean over all elements, or their sum.
     """
 
+    label_smoothing: UnitInterval = 0.0
+    positive_weight: PositiveFloat = 1.0
+
+    op = losses_binary.BinaryCrossEntropy
     takes = "probability"
     fusion = ("sigmoid", "sigmoid_binary_cross_entropy")
-
-    def __init__(
-        self,
-        label_smoothing: UnitInterval = 0.0,
-        positive_weight: PositiveFloat = 1.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        self.positive_weight = positive_weight
-        super().__init__(reduction)
-
-    def function(self) -> Function:
-        """Make the op."""
-        return losses_binary.BinaryCrossEntropy(
-            self.label_smoothing, self.positive_weight, self.reduction
-        )
 
 
 class SigmoidFocal(Binary, name="sigmoid_focal"):
@@ -114,24 +76,13 @@ class SigmoidFocal(Binary, name="sigmoid_focal"):
     Args:
         alpha: Factor α of the yeses, 1 − α of the noes; null for none.
         gamma: The exponent γ of focus; 0 is plain cross entropy.
-        reduction: mean over all elements, or their sum.
     """
 
+    alpha: UnitInterval | None = 0.25
+    gamma: NonNegative = 2.0
+
+    op = losses_binary.SigmoidFocal
     takes = "logits"
-
-    def __init__(
-        self,
-        alpha: UnitInterval | None = 0.25,
-        gamma: NonNegative = 2.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.alpha = alpha
-        self.gamma = gamma
-        super().__init__(reduction)
-
-    def function(self) -> Function:
-        """Make the op."""
-        return losses_binary.SigmoidFocal(self.alpha, self.gamma, self.reduction)
 
 
 class Hinge(Binary, name="hinge"):
@@ -142,34 +93,21 @@ class Hinge(Binary, name="hinge"):
 
     Args:
         margin: How far on its side a score has to be.
-        reduction: mean over the rows, or their sum.
     """
 
+    margin: PositiveFloat = 1.0
+
+    op = losses_binary.Hinge
     takes = "logits"
 
-    def __init__(
-        self, margin: PositiveFloat = 1.0, reduction: Reduction = "mean"
-    ) -> None:
-        self.margin = margin
-        super().__init__(reduction)
-
-    def function(self) -> Function:
-        """Make the op."""
-        return losses_binary.Hinge(self.margin, self.reduction)
-
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
+    def encode(self, targets: Targets) -> Array:
         """Return zeros and ones in a column."""
-        if output_shape != (1,) or (classes is not None and len(classes) != 2):
+        classes, shape = targets.classes, targets.output_shape
+        if shape != (1,) or (classes is not None and len(classes) != 2):
             found = "numbers" if classes is None else f"{len(classes)} classes"
             raise ShapeError(
                 f"hinge expects two classes and one output; got {found} and outputs "
-                f"of shape {output_shape}. Set units: 1 in the last layer, or use "
+                f"of shape {shape}. Set units: 1 in the last layer, or use "
                 "multi_class_hinge with one output a class."
             )
-        return zeros_to_ones(targets, classes, output_shape, dtype, self.type_name)
+        return super().encode(targets)

@@ -2,65 +2,85 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape
-from nncli.errors import ArgumentError, ShapeError
-from nncli.losses.base import OneOp
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.signature import Count, NonNegative, PositiveFloat, UnitInterval
+from nncli.losses.base import Loss, Targets
 from nncli.ops import losses_categorical as ops
-from nncli.ops.losses import Reduction
 from nncli.ops.softmax import Softmax
-from nncli.signature import Count, NonNegative, PositiveFloat, UnitInterval
 
 Weights = list[NonNegative] | None
 
 
-class Categorical(OneOp):
+class Categorical(Loss):
+    """Base of losses from outputs (N, ..., K) and class indices (N, ...)."""
+
+    def encode(self, targets: Targets) -> Array:
+        """Return class indices."""
+        if targets.classes is None and _one_hot(targets.values):
+            raise ArgumentError(
+                f"{self.type_name} expects class indices as targets; got one-hot "
+                "rows. Give y.argmax(axis=-1)."
+            )
+        if targets.classes is None:
+            raise ArgumentError(
+                f"{self.type_name} expects classes as targets; the dataset gives "
+                "numbers. Use a loss for numbers, such as mse."
+            )
+        count, shape = len(targets.classes), targets.output_shape
+        if shape != (*targets.values.shape[1:], count):
+            raise ShapeError(
+                f"{self.type_name} expects one output for each of the {count} classes; "
+                f"the network gives {shape}. Set units: {count} in the last layer."
+            )
+        self.check_classes(count)
+        return targets.values.astype(np.int64)
+
+    def names_classes(self, targets: Array) -> bool:
+        """Any number of axes; but numbers with several are one-hot rows by mistake."""
+        return targets.ndim == 1 or targets.dtype.kind not in "f"
+
+    def check_classes(self, count: int) -> None:
+        """Refuse arguments that do not fit so many classes."""
+
+    def amount(self, targets: Array) -> float:
+        return targets.size
+
+    def predictions(self, outputs: Array) -> Array:
+        """Return probabilities."""
+        if self.takes == "distribution":
+            return outputs
+        return apply(Softmax(), Tensor(outputs)).data
+
+
+class Weighted(Categorical, kw_only=True):
     """Base of losses Σ_i w_t·l_i / Σ_i w_t of rows i with the class indices t.
 
     As in PyTorch's CrossEntropyLoss the mean divides by the class weights of the
     rows' labels, where an ignored label counts 0. If all labels of a batch are
     ignored its loss is 0 (PyTorch: NaN).
+
+    Args:
+        class_weights: One factor a class; the mean then divides by their sum over rows.
+        ignore_label: Index of a class whose rows count nothing.
     """
 
-    def __init__(
-        self,
-        class_weights: Weights = None,
-        ignore_label: Count | None = None,
-        reduction: Reduction = "mean",
-    ) -> None:
-        if class_weights is not None and not any(class_weights):
+    class_weights: Weights = None
+    ignore_label: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.class_weights is not None and not any(self.class_weights):
             raise ArgumentError(
                 f"{self.type_name}.class_weights: expected at least one above 0."
             )
-        self.class_weights = class_weights
-        self.ignore_label = ignore_label
-        self.reduction = reduction
 
-    def encode(
-        self,
-        targets: Array,
-        classes: tuple[str, ...] | None,
-        output_shape: Shape,
-        dtype: np.dtype[Any],
-    ) -> Array:
-        """Return class indices."""
-        if classes is None:
-            raise ArgumentError(
-                f"{self.type_name} expects classes as targets; the dataset gives "
-                "numbers. Use a loss for numbers, such as mse."
-            )
-        count = len(classes)
-        if output_shape != (count,):
-            raise ShapeError(
-                f"{self.type_name} expects one output for each of the {count} classes; "
-                f"the network gives {output_shape}. Set units: {count} in the last "
-                "layer."
-            )
+    def check_classes(self, count: int) -> None:
         if self.class_weights is not None and len(self.class_weights) != count:
             raise ArgumentError(
                 f"{self.type_name}.class_weights: expected one number for each of the "
@@ -71,7 +91,6 @@ class Categorical(OneOp):
                 f"{self.type_name}.ignore_label: expected the index of a class, 0 to "
                 f"{count - 1}, got {self.ignore_label}."
             )
-        return targets.astype(np.int64)
 
     def amount(self, targets: Array) -> float:
         """Return the sum of the class weights of the labels that count."""
@@ -84,81 +103,56 @@ class Categorical(OneOp):
             counts *= self.class_weights[: len(counts)]
         return float(counts.sum())
 
-    def predictions(self, outputs: Array) -> Array:
-        """Return probabilities."""
-        if self.takes == "distribution":
-            return outputs
-        return apply(Softmax(), Tensor(outputs)).data
 
+class Smoothable(Weighted):
+    """Base of cross entropies, which are another op where labels are smoothed.
 
-class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
-    """−Σ_i ln softmax(z_i)[t_i] / N, from logits z (N, K) and class indices t (N,).
-
-    PyTorch's ``cross_entropy``, with all its options. If all labels of a batch are
-    ignored its loss is 0 (PyTorch: NaN).
+    Class attributes:
+        smoothed: That op.
 
     Args:
-        class_weights: One factor a class; the mean then divides by their sum over rows.
-        ignore_label: Index of a class whose rows count nothing.
         label_smoothing: The share of the target that is spread over all classes.
-        reduction: mean over the rows, or their sum.
     """
 
-    takes = "logits"
+    label_smoothing: UnitInterval = 0.0
 
-    def __init__(
-        self,
-        class_weights: Weights = None,
-        ignore_label: Count | None = None,
-        label_smoothing: UnitInterval = 0.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        super().__init__(class_weights, ignore_label, reduction)
+    smoothed: ClassVar[type[Function]]
 
     def function(self) -> Function:
-        """Make the op: another one for smoothed labels."""
-        rest = (self.reduction, self.class_weights, self.ignore_label)
+        arguments = self.arguments
         if self.label_smoothing:
-            return ops.SmoothedSoftmaxCrossEntropy(self.label_smoothing, *rest)
-        return ops.SoftmaxCrossEntropy(*rest)
+            return self.smoothed(**arguments)
+        del arguments["label_smoothing"]
+        function: Function = self.op(**arguments)  # type: ignore[misc]
+        return function
 
 
-class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
+class SoftmaxCrossEntropy(Smoothable, name="softmax_cross_entropy"):
+    """−Σ_i ln softmax(z_i)[t_i] / N, from logits z (N, K) and class indices t (N,).
+
+    PyTorch's ``cross_entropy``, with all its options; outputs (N, T, K) have targets
+    (N, T). If all labels of a batch are ignored its loss is 0 (PyTorch: NaN).
+    """
+
+    op = ops.SoftmaxCrossEntropy
+    smoothed = ops.SmoothedSoftmaxCrossEntropy
+    takes = "logits"
+
+
+class CategoricalCrossEntropy(Smoothable, name="categorical_cross_entropy"):
     """−Σ_i ln p_i[t_i] / N, from probabilities p (N, K) and class indices t (N,).
 
     After a softmax as the last layer both are fused into softmax_cross_entropy. As in
     PyTorch's binary cross entropy, a logarithm counts at least −100.
-
-    Args:
-        class_weights: One factor a class; the mean then divides by their sum over rows.
-        ignore_label: Index of a class whose rows count nothing.
-        label_smoothing: The share of the target that is spread over all classes.
-        reduction: mean over the rows, or their sum.
     """
 
+    op = ops.CategoricalCrossEntropy
+    smoothed = ops.SmoothedCategoricalCrossEntropy
     takes = "distribution"
     fusion = ("softmax", "softmax_cross_entropy")
 
-    def __init__(
-        self,
-        class_weights: Weights = None,
-        ignore_label: Count | None = None,
-        label_smoothing: UnitInterval = 0.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        super().__init__(class_weights, ignore_label, reduction)
 
-    def function(self) -> Function:
-        """Make the op: another one for smoothed labels."""
-        rest = (self.reduction, self.class_weights, self.ignore_label)
-        if self.label_smoothing:
-            return ops.SmoothedCategoricalCrossEntropy(self.label_smoothing, *rest)
-        return ops.CategoricalCrossEntropy(*rest)
-
-
-class SoftmaxFocal(Categorical, name="softmax_focal"):
+class SoftmaxFocal(Weighted, name="softmax_focal"):
     """−Σ_i (1 − p_i)^γ·ln p_i / N with p_i = softmax(z_i)[t_i], from logits z (N, K).
 
     Cross entropy in which what is right already counts little. Lin et al. 2017,
@@ -166,28 +160,12 @@ class SoftmaxFocal(Categorical, name="softmax_focal"):
 
     Args:
         gamma: The exponent γ of focus; 0 is plain cross entropy.
-        class_weights: One factor a class; the mean then divides by their sum over rows.
-        ignore_label: Index of a class whose rows count nothing.
-        reduction: mean over the rows, or their sum.
     """
 
+    gamma: NonNegative = 2.0
+
+    op = ops.SoftmaxFocal
     takes = "logits"
-
-    def __init__(
-        self,
-        gamma: NonNegative = 2.0,
-        class_weights: Weights = None,
-        ignore_label: Count | None = None,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.gamma = gamma
-        super().__init__(class_weights, ignore_label, reduction)
-
-    def function(self) -> Function:
-        """Make the op."""
-        return ops.SoftmaxFocal(
-            self.gamma, self.reduction, self.class_weights, self.ignore_label
-        )
 
 
 class MultiClassHinge(Categorical, name="multi_class_hinge"):
@@ -198,17 +176,17 @@ class MultiClassHinge(Categorical, name="multi_class_hinge"):
 
     Args:
         margin: How far the right score has to be above the others.
-        reduction: mean over the rows, or their sum.
     """
 
+    margin: PositiveFloat = 1.0
+
+    op = ops.MultiClassHinge
     takes = "logits"
 
-    def __init__(
-        self, margin: PositiveFloat = 1.0, reduction: Reduction = "mean"
-    ) -> None:
-        self.margin = margin
-        super().__init__(None, None, reduction)
 
-    def function(self) -> Function:
-        """Make the op."""
-        return ops.MultiClassHinge(self.margin, self.reduction)
+def _one_hot(values: Array) -> bool:
+    """Whether rows are of zeros and a single one."""
+    if values.ndim < 2 or values.shape[-1] < 2:
+        return False
+    zeros_and_ones = bool(((values == 0) | (values == 1)).all())
+    return zeros_and_ones and bool((values.sum(axis=-1) == 1).all())

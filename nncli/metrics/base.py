@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from nncli.backend import Array, xp
-from nncli.registry import Component
-from nncli.signature import signature_of
+from nncli.core.arrays import Array, xp
+from nncli.core.registry import Component
+from nncli.core.signature import signature_of
 
 Task = Literal["classification", "regression"]
 
@@ -22,6 +22,12 @@ class Metric(Component, family="metric"):
 
     task: ClassVar[Task]
     higher_is_better: ClassVar[bool] = True
+
+    def live(self) -> Self:
+        """Return a live copy that has seen no batches."""
+        live = super().live()
+        live.reset()
+        return live
 
     @property
     def key(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
+from nncli.core.signature import Positive
 from nncli.metrics.base import Metric, decide
-from nncli.signature import Positive
 
 
 class Accuracy(Metric, name="accuracy"):
@@ -18,7 +18,6 @@ class Accuracy(Metric, name="accuracy"):
     task = "classification"
 
     def reset(self) -> None:
-        """Forget all batches."""
         self.right = 0
         self.rows = 0
 
@@ -42,13 +41,11 @@ class TopK(Metric, name="top_k"):
         k: How many classes count.
     """
 
+    k: Positive = 5
+
     task = "classification"
 
-    def __init__(self, k: Positive = 5) -> None:
-        self.k = k
-
     def reset(self) -> None:
-        """Forget all batches."""
         self.right = 0
         self.rows = 0
 
@@ -76,7 +73,6 @@ class Likelihood(Metric):
     higher_is_better = False
 
     def reset(self) -> None:
-        """Forget all batches."""
         self.total = 0.0
         self.rows = 0
 

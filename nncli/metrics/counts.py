@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from nncli.backend import Array, xp
-from nncli.errors import ShapeError
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import ShapeError
 from nncli.metrics.base import Metric, decide
 
 Average = Literal["macro", "micro", "weighted", "binary"]
@@ -24,7 +24,6 @@ class Counts(Metric):
     task = "classification"
 
     def reset(self) -> None:
-        """Forget all batches."""
         self.right = self.predicted = self.rows = xp.zeros(0, xp.int64)
 
     def update(self, predictions: Array, targets: Array) -> None:
@@ -65,8 +64,7 @@ class Precision(Counts, name="precision"):
             rows together (then it is the accuracy); binary: of class 1 of two.
     """
 
-    def __init__(self, average: Average = "macro") -> None:
-        self.average = average
+    average: Average = "macro"
 
     def result(self) -> float:
         """Return the average of right / predicted."""
@@ -84,8 +82,7 @@ class Recall(Counts, name="recall"):
             accuracy); micro: of all rows together (too); binary: of class 1 of two.
     """
 
-    def __init__(self, average: Average = "macro") -> None:
-        self.average = average
+    average: Average = "macro"
 
     def result(self) -> float:
         """Return the average of right / rows."""
@@ -103,8 +100,7 @@ class F1(Counts, name="f1"):
             rows together (then it is the accuracy); binary: of class 1 of two.
     """
 
-    def __init__(self, average: Average = "macro") -> None:
-        self.average = average
+    average: Average = "macro"
 
     def result(self) -> float:
         """Return the average of 2·right / (predicted + rows)."""

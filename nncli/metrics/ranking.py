@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from typing import Literal
 
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
 from nncli.metrics.base import Metric
 
 
@@ -18,13 +18,11 @@ class Ranking(Metric):
     more of them one against the rest, averaged.
     """
 
+    average: Literal["macro", "weighted"] = "macro"
+
     task = "classification"
 
-    def __init__(self, average: Literal["macro", "weighted"] = "macro") -> None:
-        self.average = average
-
     def reset(self) -> None:
-        """Forget all batches."""
         self._scores: list[Array] = []
         self._targets: list[Array] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
 from nncli.metrics.base import Metric
 
 
@@ -16,7 +16,6 @@ class Average(Metric):
     higher_is_better = False
 
     def reset(self) -> None:
-        """Forget all batches."""
         self.total = 0.0
         self.count = 0
 
@@ -104,7 +103,6 @@ class Explained(Metric):
     task = "regression"
 
     def reset(self) -> None:
-        """Forget all batches."""
         self.errors = Spread()
         self.targets = Spread()
 

@@ -10,13 +10,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import Form, form, scratch, scratches
 from nncli.autograd.function import Case, Function
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 from nncli.ops.elementwise import Unary
 
 
-class HardTanh(Unary, name="hard_tanh"):
+class Piecewise(Unary):
+    """Base of functions whose derivative asks where x lies.
+
+    Attributes:
+        mask: The form of an answer for each element.
+    """
+
+    saves_inputs = True
+
+    def allocate(self, x: Array) -> Array:
+        out = super().allocate(x)
+        self.mask = form(self.form.shape, bool, self.form.order)
+        return out
+
+
+class HardTanh(Piecewise, name="hard_tanh"):
     """y = x between low and high, low below, high above; dL/dx = dL/dy between, else 0.
 
     At low and high themselves the derivative is 0, as in PyTorch.
@@ -26,27 +42,19 @@ class HardTanh(Unary, name="hard_tanh"):
         high: The largest value.
     """
 
-    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
-        self.low = low
-        self.high = high
-
-    def allocate(self, x: Array) -> Array:
-        """Make the output and room for two masks."""
-        self.above: Array = xp.empty_like(x, dtype=bool)
-        self.below: Array = xp.empty_like(x, dtype=bool)
-        return xp.empty_like(x)
+    low: float = -1.0
+    high: float = 1.0
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write x, cut off on both sides."""
         self.x = x
         xp.clip(x, self.low, self.high, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Let the gradient through between low and high."""
-        xp.greater(self.x, self.low, self.above)
-        xp.less(self.x, self.high, self.below)
-        xp.logical_and(self.above, self.below, self.above)
-        xp.multiply(grad, self.above, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        above, below = scratches(self.mask, self.mask)
+        xp.greater(self.x, self.low, out=above)
+        xp.less(self.x, self.high, out=below)
+        xp.logical_and(above, below, out=above)
+        xp.multiply(grad, above, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -56,61 +64,46 @@ class HardTanh(Unary, name="hard_tanh"):
         yield Case(cls(), (rng.normal(size=(1, 3)),))
 
 
-class HardSigmoid(Unary, name="hard_sigmoid"):
+class HardSigmoid(Piecewise, name="hard_sigmoid"):
     """y = x/6 + ½ between −3 and 3, else 0 or 1; dL/dx = dL/dy / 6 between, else 0.
 
     At −3 and 3 themselves the derivative is 0, as in PyTorch.
     """
 
-    def allocate(self, x: Array) -> Array:
-        """Make the output and room for a mask."""
-        self.inside: Array = xp.empty_like(x, dtype=bool)
-        self.work = xp.empty_like(x)
-        return xp.empty_like(x)
-
     def forward(self, x: Array, out: Array) -> None:
-        """Cut x off at −3 and 3 and move it to between 0 and 1."""
         self.x = x
         _hard_sigmoid(x, out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Let a sixth of the gradient through where |x| < 3."""
-        xp.absolute(self.x, self.work)
-        xp.less(self.work, 3, self.inside)
-        xp.copyto(self.work, self.inside)
-        xp.multiply(self.work, 1 / 6, out=self.work)
-        xp.multiply(grad, self.work, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        size, inside = scratches(self.form, self.mask)
+        xp.absolute(self.x, out=size)
+        xp.less(size, 3, out=inside)
+        xp.multiply(grad, inside, out=dx)
+        xp.multiply(dx, 1 / 6, out=dx)
 
 
-class HardSwish(Unary, name="hard_swish"):
+class HardSwish(Piecewise, name="hard_swish"):
     """y = x·h with h = x/6 + ½, cut off at 0 and 1; dL/dx = dL/dy·(h + x/6), 0 or 1.
 
     The derivative is x/3 + ½ between −3 and 3, 0 below and 1 above; at −3 it is 0 and
     at 3 it is 1, as in PyTorch.
     """
 
-    def allocate(self, x: Array) -> Array:
-        """Make the output and room for a mask."""
-        self.mask: Array = xp.empty_like(x, dtype=bool)
-        self.work = xp.empty_like(x)
-        return xp.empty_like(x)
-
     def forward(self, x: Array, out: Array) -> None:
-        """Write x·h."""
         self.x = x
         _hard_sigmoid(x, out)
-        xp.multiply(out, x, out)
+        xp.multiply(out, x, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Multiply by x/3 + ½ between −3 and 3."""
-        xp.clip(self.x, -3, 3, out=self.work)
-        xp.multiply(self.work, 1 / 3, out=self.work)
-        xp.add(self.work, 0.5, out=self.work)
-        xp.less_equal(self.x, -3, self.mask)
-        xp.copyto(self.work, 0, where=self.mask)
-        xp.greater_equal(self.x, 3, self.mask)
-        xp.copyto(self.work, 1, where=self.mask)
-        xp.multiply(grad, self.work, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        slope, outside = scratches(self.form, self.mask)
+        xp.clip(self.x, -3, 3, out=slope)
+        xp.multiply(slope, 1 / 3, out=slope)
+        xp.add(slope, 0.5, out=slope)
+        xp.less_equal(self.x, -3, out=outside)
+        xp.copyto(slope, 0, where=outside)
+        xp.greater_equal(self.x, 3, out=outside)
+        xp.copyto(slope, 1, where=outside)
+        xp.multiply(grad, slope, out=dx)
 
 
 class PRelu(Function, name="prelu"):
@@ -120,8 +113,12 @@ class PRelu(Function, name="prelu"):
     PyTorch; dL/da = Σ dL/dy·min(x, 0) over all that has this slope.
     """
 
+    layout = "any"
+    saves_output = False
+    keeps_lengths = True
+
     def allocate(self, x: Array, slope: Array) -> Array:
-        """Make the output and its workspaces, and lay the slopes along axis 1."""
+        """Make the output, and lay the slopes along axis 1."""
         channels = x.shape[1] if x.ndim > 1 else 1
         if slope.shape not in ((1,), (channels,)):
             raise ShapeError(
@@ -133,33 +130,33 @@ class PRelu(Function, name="prelu"):
         if slope.size > 1:
             self.along = (-1, *(1,) * (x.ndim - 2))
             self.axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-        self.positive: Array = xp.empty_like(x, dtype=bool)
-        self.work: Array = xp.empty_like(x)
-        return xp.empty_like(x)
+        self.form = Form.of(x)
+        self.mask = form(x.shape, bool, self.form.order)
+        return self.form.empty()
 
     def forward(self, x: Array, slope: Array, out: Array) -> None:
         """Write max(x, 0) + a·min(x, 0)."""
         self.x = x
         self.slope = slope.reshape(self.along)
-        xp.minimum(x, 0, out=self.work)
-        # Where |a| > 1, a product may be beyond the numbers: ±∞, as in PyTorch.
-        with np.errstate(over="ignore"):
-            xp.multiply(self.work, self.slope, self.work)
+        negative = scratch(self.form)
+        xp.minimum(x, 0, out=negative)
+        xp.multiply(negative, self.slope, out=negative)
         xp.maximum(x, 0, out=out)
-        xp.add(out, self.work, out)
+        xp.add(out, negative, out=out)
 
     def backward(self, grad: Array, dx: Array | None, dslope: Array | None) -> None:
         """Multiply by 1 or a; for a itself, sum up where x is negative."""
+        work, positive = scratches(self.form, self.mask)
         if dslope is not None:
-            xp.minimum(self.x, 0, out=self.work)
-            xp.multiply(self.work, grad, self.work)
-            total = dslope if self.axes is not None else dslope.reshape(())
-            xp.add.reduce(self.work, axis=self.axes, out=total)
+            xp.minimum(self.x, 0, out=work)
+            xp.multiply(work, grad, out=work)
+            total = dslope if self.axes is not None else dslope[0, ...]
+            xp.add.reduce(work, axis=self.axes, out=total)
         if dx is not None:
-            xp.greater(self.x, 0, self.positive)
-            xp.copyto(self.work, self.slope)
-            xp.copyto(self.work, 1, where=self.positive)
-            xp.multiply(grad, self.work, dx)
+            xp.greater(self.x, 0, out=positive)
+            xp.copyto(work, self.slope)
+            xp.copyto(work, 1, where=positive)
+            xp.multiply(grad, work, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import form, scratch, scratches
 from nncli.autograd.function import Case
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
 from nncli.ops.elementwise import Unary, sigmoid
 
 VANISHED = 750.0
@@ -21,38 +22,46 @@ VANISHED = 750.0
 class Softsign(Unary, name="softsign"):
     """y = x / (1 + |x|); dL/dx = dL/dy / (1 + |x|)²."""
 
+    saves_inputs = True
+
     def forward(self, x: Array, out: Array) -> None:
-        """Write x / (1 + |x|)."""
-        xp.absolute(x, self.work)
-        xp.add(self.work, 1, out=self.work)
-        xp.divide(x, self.work, out)
+        self.x = x
+        size = scratch(self.form)
+        xp.absolute(x, out=size)
+        xp.add(size, 1, out=size)
+        xp.divide(x, size, out=out)
 
     def backward(self, grad: Array, dx: Array) -> None:
         """Divide twice by 1 + |x|: its square might overflow."""
-        xp.divide(grad, self.work, dx)
-        xp.divide(dx, self.work, dx)
+        size = scratch(self.form)
+        xp.absolute(self.x, out=size)
+        xp.add(size, 1, out=size)
+        xp.divide(grad, size, out=dx)
+        xp.divide(dx, size, out=dx)
 
 
 class Silu(Unary, name="silu"):
     """y = x·σ(x) with σ(x) = 1 / (1 + e^−x); dL/dx = dL/dy·(σ + y·(1 − σ))."""
 
+    saves_output = True
+
     def allocate(self, x: Array) -> Array:
         """Make the output and room for σ."""
-        self.sigma: Array = xp.empty_like(x)
-        return super().allocate(x)
+        out = super().allocate(x)
+        self.sigma = self.form.empty()
+        return out
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write x·σ(x)."""
         self.out = out
-        sigmoid(x, self.work, self.sigma)
-        xp.multiply(x, self.sigma, out)
+        sigmoid(x, scratch(self.form), self.sigma)
+        xp.multiply(x, self.sigma, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Multiply by σ + y·(1 − σ)."""
-        xp.subtract(1, self.sigma, self.work)
-        xp.multiply(self.work, self.out, self.work)
-        xp.add(self.work, self.sigma, self.work)
-        xp.multiply(grad, self.work, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        slope = scratch(self.form)
+        xp.subtract(1, self.sigma, out=slope)
+        xp.multiply(slope, self.out, out=slope)
+        xp.add(slope, self.sigma, out=slope)
+        xp.multiply(grad, slope, out=dx)
 
 
 class Softplus(Unary, name="softplus"):
@@ -65,37 +74,45 @@ class Softplus(Unary, name="softplus"):
         threshold: Where the straight line begins.
     """
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta = beta
-        self.threshold = threshold
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    saves_inputs = True
 
     def allocate(self, x: Array) -> Array:
-        """Make the output, and room for βx, σ and where the line is straight."""
-        self.scaled: Array = xp.empty_like(x)
-        self.sigma: Array = xp.empty_like(x)
-        self.straight: Array = xp.empty_like(x, dtype=bool)
-        return super().allocate(x)
+        out = super().allocate(x)
+        self.mask = form(self.form.shape, bool, self.form.order)
+        return out
 
     def forward(self, x: Array, out: Array) -> None:
         """Write (max(βx, 0) + ln(1 + e^−|βx|)) / β, or x."""
-        far = max(VANISHED, 2 * abs(self.threshold)) / self.beta
-        xp.clip(x, -far, far, out=self.scaled)
-        xp.multiply(self.scaled, self.beta, out=self.scaled)
-        xp.absolute(self.scaled, self.work)
-        xp.negative(self.work, self.work)
-        xp.exp(self.work, self.work)
-        xp.log1p(self.work, self.work)
-        xp.maximum(self.scaled, 0, out=out)
-        xp.add(out, self.work, out)
+        self.x = x
+        scaled, work, straight = scratches(self.form, self.form, self.mask)
+        self._scale(scaled)
+        xp.absolute(scaled, out=work)
+        xp.negative(work, out=work)
+        xp.exp(work, out=work)
+        xp.log1p(work, out=work)
+        xp.maximum(scaled, 0, out=out)
+        xp.add(out, work, out=out)
         xp.divide(out, self.beta, out=out)
-        xp.greater(self.scaled, self.threshold, self.straight)
-        xp.copyto(out, x, where=self.straight)
+        xp.greater(scaled, self.threshold, out=straight)
+        xp.copyto(out, x, where=straight)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by σ(βx), or 1."""
-        sigmoid(self.scaled, self.work, self.sigma)
-        xp.copyto(self.sigma, 1, where=self.straight)
-        xp.multiply(grad, self.sigma, dx)
+        scaled, work, slope, straight = scratches(*[self.form] * 3, self.mask)
+        self._scale(scaled)
+        sigmoid(scaled, work, slope)
+        xp.greater(scaled, self.threshold, out=straight)
+        xp.copyto(slope, 1, where=straight)
+        xp.multiply(grad, slope, out=dx)
+
+    def _scale(self, out: Array) -> None:
+        """Write βx, cut off far from 0."""
+        far = max(VANISHED, 2 * abs(self.threshold)) / self.beta
+        xp.clip(self.x, -far, far, out=out)
+        xp.multiply(out, self.beta, out=out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -116,39 +133,38 @@ class Elu(Unary, name="elu"):
         scale: The factor s of all.
     """
 
-    def __init__(
-        self, alpha: float = 1.0, width: float = 1.0, scale: float = 1.0
-    ) -> None:
-        self.alpha = alpha
-        self.width = width
-        self.scale = scale
+    alpha: float = 1.0
+    width: float = 1.0
+    scale: float = 1.0
+
+    saves_inputs = True
 
     def allocate(self, x: Array) -> Array:
-        """Make the output and room for where x is positive."""
-        self.positive: Array = xp.empty_like(x, dtype=bool)
-        return super().allocate(x)
+        out = super().allocate(x)
+        self.mask = form(self.form.shape, bool, self.form.order)
+        return out
 
     def forward(self, x: Array, out: Array) -> None:
         """Write s·(max(x, 0) + α·(e^(min(x, 0)/w) − 1))."""
         self.x = x
-        self._exponent(self.work)
-        xp.expm1(self.work, self.work)
-        xp.multiply(self.work, self.alpha, out=self.work)
+        curve = scratch(self.form)
+        self._exponent(curve)
+        xp.expm1(curve, out=curve)
+        xp.multiply(curve, self.alpha, out=curve)
         xp.maximum(x, 0, out=out)
-        xp.add(out, self.work, out)
-        # Next to the largest number, s > 1 leads to infinity, as in PyTorch.
-        with np.errstate(over="ignore"):
-            xp.multiply(out, self.scale, out=out)
+        xp.add(out, curve, out=out)
+        xp.multiply(out, self.scale, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by s, or by s·α/w·e^(x/w)."""
-        self._exponent(self.work)
-        xp.exp(self.work, self.work)
+        slope, positive = scratches(self.form, self.mask)
+        self._exponent(slope)
+        xp.exp(slope, out=slope)
         factor = self.scale * self.alpha / self.width
-        xp.multiply(self.work, factor, out=self.work)
-        xp.greater(self.x, 0, self.positive)
-        xp.copyto(self.work, self.scale, where=self.positive)
-        xp.multiply(grad, self.work, dx)
+        xp.multiply(slope, factor, out=slope)
+        xp.greater(self.x, 0, out=positive)
+        xp.copyto(slope, self.scale, where=positive)
+        xp.multiply(grad, slope, out=dx)
 
     def _exponent(self, out: Array) -> None:
         """Write min(x, 0)/w."""
@@ -175,31 +191,35 @@ class Mish(Unary, name="mish"):
     difference of numbers that are almost the same.
     """
 
+    saves_inputs = True
+
     def allocate(self, x: Array) -> Array:
         """Make the output and room for t and σ."""
-        self.tanh: Array = xp.empty_like(x)
-        self.sigma: Array = xp.empty_like(x)
-        return super().allocate(x)
+        out = super().allocate(x)
+        self.tanh, self.sigma = self.form.empty(), self.form.empty()
+        return out
 
     def forward(self, x: Array, out: Array) -> None:
         """Write x·t, and keep t and σ."""
         self.x = x
+        e, tanh = scratch(self.form), self.tanh
         # From 20 on, t is 1 to the last bit of float64; e^40 still fits in float32.
-        xp.minimum(x, 20, out=self.work)
-        xp.exp(self.work, self.work)
-        xp.add(self.work, 2, out=self.tanh)
-        xp.multiply(self.tanh, self.work, self.tanh)
-        xp.add(self.tanh, 2, out=out)
-        xp.divide(self.tanh, out, self.tanh)
-        xp.add(self.work, 1, out=self.sigma)
-        xp.divide(self.work, self.sigma, self.sigma)
-        xp.multiply(x, self.tanh, out)
+        xp.minimum(x, 20, out=e)
+        xp.exp(e, out=e)
+        xp.add(e, 2, out=tanh)
+        xp.multiply(tanh, e, out=tanh)
+        xp.add(tanh, 2, out=out)
+        xp.divide(tanh, out, out=tanh)
+        xp.add(e, 1, out=self.sigma)
+        xp.divide(e, self.sigma, out=self.sigma)
+        xp.multiply(x, tanh, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by t + x·(1 − t²)·σ, where 1 − t² is 0 for large x."""
-        xp.multiply(self.tanh, self.tanh, self.work)
-        xp.subtract(1, self.work, self.work)
-        xp.multiply(self.work, self.sigma, self.work)
-        xp.multiply(self.work, self.x, self.work)
-        xp.add(self.work, self.tanh, self.work)
-        xp.multiply(grad, self.work, dx)
+        slope = scratch(self.form)
+        xp.multiply(self.tanh, self.tanh, out=slope)
+        xp.subtract(1, slope, out=slope)
+        xp.multiply(slope, self.sigma, out=slope)
+        xp.multiply(slope, self.x, out=slope)
+        xp.add(slope, self.tanh, out=slope)
+        xp.multiply(grad, slope, out=dx)

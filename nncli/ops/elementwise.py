@@ -6,18 +6,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import Form, form, scratch, zeros
 from nncli.autograd.function import Case, Function
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 
 
 class Binary(Function):
     """Base of y = f(a, b) with NumPy's broadcasting."""
 
+    layout = "any"
     broadcasts = True
+    saves_inputs = False
+    saves_output = False
+    keeps_lengths = True
 
     def allocate(self, a: Array, b: Array) -> Array:
         """Make the output in the shape that both inputs broadcast to."""
+        return self.output(a, b, xp.result_type(a, b))
+
+    def output(self, a: Array, b: Array, dtype: np.dtype[np.generic]) -> Array:
+        """Return an array that lies in memory as the larger input does."""
         try:
             shape = xp.broadcast_shapes(a.shape, b.shape)
         except ValueError:
@@ -25,11 +34,10 @@ class Binary(Function):
                 f"{self.type_name}: expected shapes that broadcast, got {a.shape} "
                 f"and {b.shape}."
             ) from None
-        # The larger input's memory layout, so that the loops run along memory.
         like = a if a.shape == shape else b
-        if like.shape == shape:
-            return xp.empty_like(like, dtype=xp.result_type(a, b))
-        return xp.empty(shape, xp.result_type(a, b))
+        order = Form.of(like).order if like.shape == shape else None
+        self.form = form(shape, dtype, order)
+        return self.form.empty()
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -49,11 +57,9 @@ class Add(Binary, name="add"):
     """y = a + b; dL/da = dL/dy, dL/db = dL/dy."""
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        """Write the sum."""
-        xp.add(a, b, out)
+        xp.add(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        """Hand the gradient to both sides."""
         if da is not None:
             xp.copyto(da, grad)
         if db is not None:
@@ -64,60 +70,67 @@ class Subtract(Binary, name="subtract"):
     """y = a − b; dL/da = dL/dy, dL/db = −dL/dy."""
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        """Write the difference."""
-        xp.subtract(a, b, out)
+        xp.subtract(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        """Hand the gradient to ``a`` and its negative to ``b``."""
         if da is not None:
             xp.copyto(da, grad)
         if db is not None:
-            xp.negative(grad, db)
+            xp.negative(grad, out=db)
 
 
 class Multiply(Binary, name="multiply"):
     """y = a·b; dL/da = dL/dy · b, dL/db = dL/dy · a."""
 
+    saves_inputs = True
+
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        """Write the product."""
         self.a, self.b = a, b
-        xp.multiply(a, b, out)
+        xp.multiply(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        """Multiply the gradient with the other side."""
         if da is not None:
-            xp.multiply(grad, self.b, da)
+            xp.multiply(grad, self.b, out=da)
         if db is not None:
-            xp.multiply(grad, self.a, db)
+            xp.multiply(grad, self.a, out=db)
 
 
 class Divide(Binary, name="divide"):
     """y = a / b; dL/da = dL/dy / b, dL/db = −dL/dy · y / b."""
 
+    saves_inputs = True
+    saves_output = True
+
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        """Write the quotient."""
         self.b, self.out = b, out
-        xp.divide(a, b, out)
+        xp.divide(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        """Divide by ``b``; for ``b`` itself, times −y as well."""
         if da is not None:
-            xp.divide(grad, self.b, da)
+            xp.divide(grad, self.b, out=da)
         if db is not None:
-            xp.multiply(grad, self.out, db)
-            xp.divide(db, self.b, db)
-            xp.negative(db, db)
+            xp.multiply(grad, self.out, out=db)
+            xp.divide(db, self.b, out=db)
+            xp.negative(db, out=db)
 
 
 class Unary(Function):
-    """Base of y = f(x), element by element."""
+    """Base of y = f(x), element by element.
 
+    Attributes:
+        form: That of the input and of the output, to ask for scratch.
+    """
+
+    layout = "any"
     elementwise = True
+    saves_inputs = False
+    saves_output = False
+    keeps_lengths = True
 
     def allocate(self, x: Array) -> Array:
-        """Make an output in the shape and memory layout of ``x``."""
-        self.work = xp.empty_like(x)
-        return xp.empty_like(x)
+        """Make an output in the shape and memory order of ``x``."""
+        self.form = Form.of(x)
+        return self.form.empty()
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -140,38 +153,36 @@ class Negative(Unary, name="negative"):
     """y = −x; dL/dx = −dL/dy."""
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write −x."""
-        xp.negative(x, out)
+        xp.negative(x, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Negate the gradient."""
-        xp.negative(grad, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.negative(grad, out=dx)
 
 
 class Exp(Unary, name="exp"):
     """y = e^x; dL/dx = dL/dy · y."""
 
-    def forward(self, x: Array, out: Array) -> None:
-        """Write e^x."""
-        self.out = out
-        xp.exp(x, out)
+    saves_output = True
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Multiply by the value."""
-        xp.multiply(grad, self.out, dx)
+    def forward(self, x: Array, out: Array) -> None:
+        self.out = out
+        xp.exp(x, out=out)
+
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.multiply(grad, self.out, out=dx)
 
 
 class Log(Positive, name="log"):
     """y = ln x; dL/dx = dL/dy / x."""
 
-    def forward(self, x: Array, out: Array) -> None:
-        """Write ln x."""
-        self.x = x
-        xp.log(x, out)
+    saves_inputs = True
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Divide by the input."""
-        xp.divide(grad, self.x, dx)
+    def forward(self, x: Array, out: Array) -> None:
+        self.x = x
+        xp.log(x, out=out)
+
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.divide(grad, self.x, out=dx)
 
 
 class Power(Positive, name="power"):
@@ -181,23 +192,23 @@ class Power(Positive, name="power"):
         exponent: The exponent p.
     """
 
-    def __init__(self, exponent: float = 2.0) -> None:
-        self.exponent = exponent
+    exponent: float = 2.0
+
+    saves_inputs = True
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write x^p."""
         self.x = x
         xp.power(x, self.exponent, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Use the power rule."""
+    def backward(self, grad: Array, dx: Array) -> None:
         if self.exponent == 0:
             # The rule below would ask for 0·x^−1, which is no number at x = 0.
             xp.multiply(grad, 0, out=dx)
             return
-        xp.power(self.x, self.exponent - 1, out=self.work)
-        xp.multiply(self.work, self.exponent, out=self.work)
-        xp.multiply(grad, self.work, dx)
+        slope = scratch(self.form)
+        xp.power(self.x, self.exponent - 1, out=slope)
+        xp.multiply(slope, self.exponent, out=slope)
+        xp.multiply(grad, slope, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -209,23 +220,25 @@ class Power(Positive, name="power"):
 class Relu(Unary, name="relu"):
     """y = max(x, 0); dL/dx = dL/dy where x > 0, else 0 (0 at x = 0, as PyTorch)."""
 
+    saves_output = True
+
     def allocate(self, x: Array) -> Array:
-        """Make the output, a zero to compare with and room for the mask."""
+        out = super().allocate(x)
         # NumPy's maximum of two arrays is vectorized, that with a scalar is not:
         # 2.6 against 8 µs for 19,200 elements. Larger arrays are bound by memory.
-        self.zero = xp.zeros_like(x) if x.size <= 2**16 else xp.zeros((), x.dtype)
-        self.mask = xp.empty_like(x, dtype=bool)
-        return xp.empty_like(x)
+        small = self.form.size <= 2**16
+        self.zero = zeros(self.form if small else form((), x.dtype))
+        self.mask = form(self.form.shape, bool, self.form.order)
+        return out
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write the larger of x and 0."""
         self.out = out
         xp.maximum(x, self.zero, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Let the gradient through where the value is positive."""
-        xp.greater(self.out, 0, self.mask)
-        xp.multiply(grad, self.mask, dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        positive = scratch(self.mask)
+        xp.greater(self.out, self.zero, out=positive)
+        xp.multiply(grad, positive, out=dx)
 
 
 class LeakyRelu(Unary, name="leaky_relu"):
@@ -235,8 +248,9 @@ class LeakyRelu(Unary, name="leaky_relu"):
         slope: The slope s for negative x.
     """
 
-    def __init__(self, slope: float = 0.01) -> None:
-        self.slope = slope
+    slope: float = 0.01
+
+    saves_inputs = True
 
     def forward(self, x: Array, out: Array) -> None:
         """Write the larger of x and s·x (the smaller, for s > 1)."""
@@ -244,12 +258,13 @@ class LeakyRelu(Unary, name="leaky_relu"):
         xp.multiply(x, self.slope, out=out)
         (xp.maximum if self.slope <= 1 else xp.minimum)(x, out, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by s + (1 − s)·[x > 0]."""
-        xp.greater(self.x, 0, out=self.work)
-        xp.multiply(self.work, 1 - self.slope, out=self.work)
-        xp.add(self.work, self.slope, out=self.work)
-        xp.multiply(grad, self.work, dx)
+        slope = scratch(self.form)
+        xp.greater(self.x, 0, out=slope)
+        xp.multiply(slope, 1 - self.slope, out=slope)
+        xp.add(slope, self.slope, out=slope)
+        xp.multiply(grad, slope, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -263,83 +278,43 @@ def sigmoid(x: Array, work: Array, out: Array) -> None:
 
     It overflows nowhere, and keeps its relative precision where it is near 0.
     """
-    xp.abs(x, work)
-    xp.negative(work, work)
-    xp.exp(work, work)
+    xp.abs(x, out=work)
+    xp.negative(work, out=work)
+    xp.exp(work, out=work)
     xp.greater_equal(x, 0, out=out)
     xp.maximum(work, out, out=out)
     xp.add(work, 1, out=work)
-    xp.divide(out, work, out)
+    xp.divide(out, work, out=out)
 
 
 class Sigmoid(Unary, name="sigmoid"):
     """y = 1 / (1 + e^−x); dL/dx = dL/dy · y·(1 − y)."""
 
-    def forward(self, x: Array, out: Array) -> None:
-        """Write σ(x)."""
-        self.out = out
-        sigmoid(x, self.work, out)
+    saves_output = True
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def forward(self, x: Array, out: Array) -> None:
+        self.out = out
+        sigmoid(x, scratch(self.form), out)
+
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by y − y²."""
-        xp.multiply(self.out, self.out, self.work)
-        xp.subtract(self.out, self.work, self.work)
-        xp.multiply(grad, self.work, dx)
+        slope = scratch(self.form)
+        xp.multiply(self.out, self.out, out=slope)
+        xp.subtract(self.out, slope, out=slope)
+        xp.multiply(grad, slope, out=dx)
 
 
 class Tanh(Unary, name="tanh"):
     """y = tanh x; dL/dx = dL/dy · (1 − y²)."""
 
+    saves_output = True
+
     def forward(self, x: Array, out: Array) -> None:
-        """Write tanh x."""
         self.out = out
-        xp.tanh(x, out)
+        xp.tanh(x, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Multiply by 1 − y²."""
-        xp.multiply(self.out, self.out, self.work)
-        xp.subtract(1, self.work, self.work)
-        xp.multiply(grad, self.work, dx)
-
-
-class Dropout(Function, name="dropout"):
-    """Set each element to 0 with probability p, divide the others by 1 − p.
-
-    y = x·m/(1 − p) with m = 1 with probability 1 − p, else 0; dL/dx = dL/dy·m/(1 − p).
-    "Inverted" dropout (Srivastava et al. 2014, section 10): the expected value is x,
-    so that nothing has to be done after training.
-
-    Args:
-        rate: The probability p of dropping an element, 0 <= p < 1.
-        rng: Where the mask comes from; every forward pass draws a new one.
-    """
-
-    elementwise = True
-
-    def __init__(self, rate: float, rng: np.random.Generator) -> None:
-        self.rate = rate
-        self.rng = rng
-
-    def allocate(self, x: Array) -> Array:
-        """Make room for the mask."""
-        # Generator.random fills C-ordered arrays only.
-        self.draw = xp.empty(x.shape, x.dtype)
-        self.mask: Array = xp.empty_like(x)
-        return xp.empty_like(x)
-
-    def forward(self, x: Array, out: Array) -> None:
-        """Draw a mask of 0 and 1/(1 − p) and multiply."""
-        self.rng.random(out=self.draw, dtype=self.draw.dtype.type)
-        xp.greater_equal(self.draw, self.rate, out=self.mask)
-        xp.multiply(self.mask, 1 / (1 - self.rate), out=self.mask)
-        xp.multiply(x, self.mask, out)
-
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Multiply by the same mask."""
-        xp.multiply(grad, self.mask, dx)
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """No dropout, some and most; the checker repeats the draw."""
-        for rate in (0.0, 0.3, 0.9):
-            yield Case(cls(rate, np.random.default_rng(7)), (rng.normal(size=(4, 5)),))
+    def backward(self, grad: Array, dx: Array) -> None:
+        slope = scratch(self.form)
+        xp.multiply(self.out, self.out, out=slope)
+        xp.subtract(1, slope, out=slope)
+        xp.multiply(grad, slope, out=dx)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from nncli.backend import Array, xp
+from nncli.autograd.buffers import Form, form
+from nncli.core.arrays import Array, xp
 
 # Cody 1969, tables II and III (n = 4 and n = 8); highest power first.
 _NEAR_TOP = (
@@ -57,8 +55,14 @@ BLOCK = 8192
 """Elements at a time, so that the sixty passes over them stay in the cache."""
 
 
-class Erf:
-    """erf(x) = 2/√π · ∫₀ˣ e^(−t²) dt, with workspaces of its own.
+def erf_forms(values: Form) -> tuple[Form, Form]:
+    """Return the forms of the workspaces of ``erf``."""
+    block = max(1, min(values.size, BLOCK))
+    return form((4, block), values.dtype), form((block,), bool)
+
+
+def erf(x: Array, rooms: Sequence[Array], out: Array) -> None:
+    """Write 2/√π · ∫₀ˣ e^(−t²) dt for a vector ``x``; ``out`` may be ``x``.
 
     With a = |x|, two quotients R of polynomials: erf(a) = a·R(a²) up to 0.46875 and
     erf(a) = 1 − e^(−a²)·R(a) beyond. The relative error is below 5e-16 in float64.
@@ -68,55 +72,50 @@ class Erf:
     second one still gives erf to the last bit.
 
     Args:
-        size: How many numbers there are, at most.
-        dtype: Their type.
+        x: (n,) where.
+        rooms: Workspaces, as ``erf_forms`` says.
+        out: (n,) what is written.
     """
-
-    def __init__(self, size: int, dtype: np.dtype[Any]) -> None:
-        self.block = max(1, min(size, BLOCK))
-        self.work = xp.empty((4, self.block), dtype)
-        self.mask = xp.empty(self.block, bool)
-
-    def __call__(self, x: Array, out: Array) -> None:
-        """Write erf(x) for a vector ``x``; ``out`` may be ``x``."""
-        for start in range(0, x.size, self.block):
-            part = slice(start, start + self.block)
-            self._write(x[part], out[part])
-
-    def _write(self, x: Array, out: Array) -> None:
-        a, near, far, bottom = self.work[:, : x.size]
-        is_far = self.mask[: x.size]
-        xp.absolute(x, a)
-        xp.minimum(a, ONE, out=a)
-
-        xp.multiply(a, a, bottom)
-        xp.negative(bottom, bottom)
-        xp.exp(bottom, bottom)
-        _polynomial(_FAR_TOP, a, far)
-        xp.multiply(far, bottom, far)
-        _polynomial(_FAR_BOTTOM, a, bottom)
-        xp.divide(far, bottom, far)
-        xp.subtract(1, far, far)
-
-        # Where it is far, the near quotient is not used, but must not overflow.
-        xp.greater(a, NEAR, is_far)
-        xp.copyto(near, a)
-        xp.multiply(a, a, a)
-        xp.minimum(a, NEAR**2, out=a)
-        _polynomial(_NEAR_TOP, a, bottom)
-        xp.multiply(near, bottom, near)
-        _polynomial(_NEAR_BOTTOM, a, bottom)
-        xp.divide(near, bottom, near)
-
-        xp.copyto(near, far, where=is_far)
-        xp.copysign(near, x, out)
+    block = rooms[1].size
+    for start in range(0, x.size, block):
+        part = slice(start, start + block)
+        _write(x[part], rooms, out[part])
 
 
-def _polynomial(coefficients: Sequence[float], x: Array, out: Array) -> None:
+def _write(x: Array, rooms: Sequence[Array], out: Array) -> None:
+    a, near, far, bottom = rooms[0][:, : x.size]
+    is_far = rooms[1][: x.size]
+    xp.absolute(x, out=a)
+    xp.minimum(a, ONE, out=a)
+
+    xp.multiply(a, a, out=bottom)
+    xp.negative(bottom, out=bottom)
+    xp.exp(bottom, out=bottom)
+    polynomial(_FAR_TOP, a, far)
+    xp.multiply(far, bottom, out=far)
+    polynomial(_FAR_BOTTOM, a, bottom)
+    xp.divide(far, bottom, out=far)
+    xp.subtract(1, far, out=far)
+
+    # Where it is far, the near quotient is not used, but must not overflow.
+    xp.greater(a, NEAR, out=is_far)
+    xp.copyto(near, a)
+    xp.multiply(a, a, out=a)
+    xp.minimum(a, NEAR**2, out=a)
+    polynomial(_NEAR_TOP, a, bottom)
+    xp.multiply(near, bottom, out=near)
+    polynomial(_NEAR_BOTTOM, a, bottom)
+    xp.divide(near, bottom, out=near)
+
+    xp.copyto(near, far, where=is_far)
+    xp.copysign(near, x, out=out)
+
+
+def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> None:
     """Write Σ c_i·x^(n−i) by Horner's rule."""
     highest, *others, last = coefficients
     xp.multiply(x, highest, out=out)
     for coefficient in others:
         xp.add(out, coefficient, out=out)
-        xp.multiply(out, x, out)
+        xp.multiply(out, x, out=out)
     xp.add(out, last, out=out)

@@ -9,14 +9,15 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.autograd.buffers import Form, scratch, scratches
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 
 Reduction = Literal["mean", "sum"]
 
 
-class Elementwise(Function):
+class Elementwise(Function, kw_only=True):
     """Base of losses Σ w·l(x, t) / n of outputs x and targets t in one shape.
 
     A member defines l and dl/dx for each element; the base does the rest. Targets and
@@ -32,14 +33,14 @@ class Elementwise(Function):
             by the number of vectors.
     """
 
-    differentiable = 1
+    reduction: Reduction = "mean"
+
+    layout = "any"
+    differentiable = (True, False)
+    saves_output = False
     of_vectors: ClassVar[bool] = False
 
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        self.reduction = reduction
-
     def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for two numbers an element."""
         if outputs.shape != targets.shape:
             raise ShapeError(
                 f"{self.type_name}: expected targets of the outputs' shape "
@@ -48,24 +49,34 @@ class Elementwise(Function):
         check_weights(self.type_name, outputs.shape[:1], weights)
         size = math.prod(outputs.shape[:-1]) if self.of_vectors else outputs.size
         self.count = size if self.reduction == "mean" else 1
-        self.work, self.work2 = xp.empty_like(outputs), xp.empty_like(outputs)
+        self.rooms = self.forms(Form.of(outputs))
         return xp.empty((), outputs.dtype)
 
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        """Return the forms of the workspaces that ``values`` and ``slopes`` get.
+
+        Args:
+            element: The form of one number an element.
+        """
+        return element, element
+
     @abstractmethod
-    def values(self, x: Array, t: Array) -> Array:
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         """Write l(x, t) to a workspace and return it: the base may write over it."""
 
     @abstractmethod
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write scale·dl/dx."""
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        """Write scale·dl/dx to ``dx``."""
 
     def forward(self, outputs: Array, targets: Array, *rest: Array) -> None:
-        """Write the sum or the mean."""
+        self.outputs, self.targets = outputs, targets
         self.weights = rest[0] if len(rest) == 2 else None
-        values = self.values(outputs, targets)
+        values = self.values(outputs, targets, *scratches(*self.rooms))
         if self.weights is not None:
             xp.multiply(values, by_row(self.weights, values.ndim), out=values)
-        rest[-1][()] = xp.add.reduce(values, axis=None).item() / self.count
+        rest[-1][()] = divided(xp.add.reduce(values, axis=None).item(), self.count)
 
     def backward(
         self, grad: Array, doutputs: Array | None, *_constants: Array | None
@@ -73,13 +84,20 @@ class Elementwise(Function):
         """Write dL/dy·w·dl/dx / n."""
         if doutputs is None:
             return
-        self.slopes(grad.item() / self.count, doutputs)
+        scale = divided(grad.item(), self.count)
+        rooms = scratches(*self.rooms)
+        self.slopes(self.outputs, self.targets, scale, doutputs, *rooms)
         if self.weights is not None:
             xp.multiply(doutputs, by_row(self.weights, doutputs.ndim), out=doutputs)
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count about three operations an element."""
-        return int(3 * arrays[0].size)
+        return 3 * arrays[0].size
+
+
+def divided(total: float, count: float) -> float:
+    """Return total / count; NaN for nothing, as the mean of no elements in PyTorch."""
+    return total / count if count else math.nan
 
 
 def check_weights(name: str, rows: Shape, weights: tuple[Array, ...]) -> None:
@@ -103,44 +121,47 @@ def vary(
 ) -> Iterator[Case]:
     """Yield a call of each function, and weights of the rows for the last one."""
     for function in functions[:-1]:
-        yield Case(function, (outputs, targets), constant=(1,))
+        yield Case(function, (outputs, targets))
     weights = rng.uniform(0.0, 2.0, len(outputs))
-    yield Case(functions[-1], (outputs, targets, weights), constant=(1, 2))
+    yield Case(functions[-1], (outputs, targets, weights))
 
 
 class Penalty(Function, name="penalty"):
-    """y = x + l1·Σ|w| + l2·Σw²: the loss x with a price on the weight w.
+    """y = x + l1·Σ|w| + l2·Σw²: the loss x with a penalty on the weight w.
 
     dL/dx = dL/dy; dL/dw = dL/dy · (l1·sign(w) + 2·l2·w). As in Keras, l2 multiplies
     Σw² without a factor ½.
 
     Args:
-        l1: Price of the sum of absolute values.
-        l2: Price of the sum of squares.
+        l1: Factor of the sum of absolute values.
+        l2: Factor of the sum of squares.
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = l1
-        self.l2 = l2
+    l1: float = 0.0
+    l2: float = 0.0
+
+    layout = "any"
+    saves_output = False
 
     def allocate(self, x: Array, weight: Array) -> Array:
-        """Make room for |w|."""
-        self.work = xp.empty_like(weight)
+        self.form = Form.of(weight)
         return xp.empty_like(x)
 
     def forward(self, x: Array, weight: Array, out: Array) -> None:
-        """Write the sum."""
         self.weight = weight
-        price = 0.0
+        penalty = 0.0
         if self.l2:
-            price += self.l2 * xp.vdot(weight, weight).item()
+            # Over memory, whatever its order: the sum is the same.
+            flat = weight.ravel(order="K")
+            penalty += self.l2 * xp.dot(flat, flat).item()
         if self.l1:
-            xp.abs(weight, self.work)
-            price += self.l1 * xp.add.reduce(self.work, axis=None).item()
-        out[()] = x.item() + price
+            size = scratch(self.form)
+            xp.abs(weight, out=size)
+            penalty += self.l1 * xp.add.reduce(size, axis=None).item()
+        out[()] = x.item() + penalty
 
     def backward(self, grad: Array, dx: Array | None, dweight: Array | None) -> None:
-        """Hand the gradient on, and write that of the price."""
+        """Hand the gradient on, and write that of the penalty."""
         if dx is not None:
             xp.copyto(dx, grad)
         if dweight is None:
@@ -148,12 +169,13 @@ class Penalty(Function, name="penalty"):
         scale = grad.item()
         xp.multiply(self.weight, 2 * self.l2 * scale, out=dweight)
         if self.l1:
-            xp.sign(self.weight, self.work)
-            xp.multiply(self.work, self.l1 * scale, out=self.work)
-            xp.add(dweight, self.work, dweight)
+            sign = scratch(self.form)
+            xp.sign(self.weight, out=sign)
+            xp.multiply(sign, self.l1 * scale, out=sign)
+            xp.add(dweight, sign, out=dweight)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Each price alone, and both."""
+        """Each penalty alone, and both."""
         for l1, l2 in ((0.3, 0.0), (0.0, 0.2), (0.1, 0.4)):
             yield Case(cls(l1, l2), (xp.asarray(1.5), rng.normal(size=(3, 2))))

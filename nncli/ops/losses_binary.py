@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import Form, form
 from nncli.autograd.function import Case
-from nncli.backend import Array, xp
+from nncli.core.arrays import Array, xp
 from nncli.ops.elementwise import sigmoid
-from nncli.ops.losses import Elementwise, Reduction, vary
+from nncli.ops.losses import Elementwise, vary
 
 
 class Binary(Elementwise):
@@ -21,31 +22,20 @@ class Binary(Elementwise):
     Args:
         label_smoothing: The share s of ½ in the targets, as in Keras.
         positive_weight: The factor w of the yeses, PyTorch's ``pos_weight``.
-        reduction: See Elementwise.
     """
 
-    def __init__(
-        self,
-        label_smoothing: float = 0.0,
-        positive_weight: float = 1.0,
-        reduction: Reduction = "mean",
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        self.positive_weight = positive_weight
-        super().__init__(reduction)
+    label_smoothing: float = 0.0
+    positive_weight: float = 1.0
 
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for smoothed targets, if they are smoothed."""
-        if self.label_smoothing:
-            self.smoothed = xp.empty_like(targets)
-        return super().allocate(outputs, targets, *weights)
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        return element, element, element
 
-    def smooth(self, t: Array) -> Array:
+    def smooth(self, t: Array, out: Array) -> Array:
         """Return t·(1 − s) + s/2."""
         if not self.label_smoothing:
             return t
-        xp.multiply(t, 1 - self.label_smoothing, out=self.smoothed)
-        return xp.add(self.smoothed, self.label_smoothing / 2, out=self.smoothed)
+        xp.multiply(t, 1 - self.label_smoothing, out=out)
+        return xp.add(out, self.label_smoothing / 2, out=out)
 
 
 class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
@@ -56,42 +46,46 @@ class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
     dl/dz = c·σ(z) − w·t. See Binary for its arguments.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write l."""
-        self.logits, self.targets = x, self.smooth(t)
-        xp.abs(x, self.work)
-        xp.negative(self.work, self.work)
-        xp.exp(self.work, self.work)
-        xp.log1p(self.work, self.work)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        work, other, smoothed = rooms
+        t = self.smooth(t, smoothed)
+        xp.abs(x, out=work)
+        xp.negative(work, out=work)
+        xp.exp(work, out=work)
+        xp.log1p(work, out=work)
         if self.positive_weight == 1:
             # c = 1: max(z, 0) − z·t + ln(1 + e^−|z|)
-            xp.maximum(x, 0, out=self.work2)
-            xp.add(self.work, self.work2, self.work)
-            xp.multiply(x, self.targets, self.work2)
-            return xp.subtract(self.work, self.work2, self.work)
-        xp.minimum(x, 0, out=self.work2)
-        xp.subtract(self.work, self.work2, self.work)
-        self.yes_factor(self.work2)
-        xp.multiply(self.work, self.work2, self.work)
-        xp.subtract(1, self.targets, out=self.work2)
-        xp.multiply(self.work2, x, self.work2)
-        return xp.add(self.work, self.work2, self.work)
+            xp.maximum(x, 0, out=other)
+            xp.add(work, other, out=work)
+            xp.multiply(x, t, out=other)
+            return xp.subtract(work, other, out=work)
+        xp.minimum(x, 0, out=other)
+        xp.subtract(work, other, out=work)
+        self.yes_factor(t, other)
+        xp.multiply(work, other, out=work)
+        xp.subtract(1, t, out=other)
+        xp.multiply(other, x, out=other)
+        return xp.add(work, other, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write c·σ(z) − w·t."""
-        sigmoid(self.logits, self.work2, self.work)
+        work, other, smoothed = rooms
+        t = self.smooth(t, smoothed)
+        sigmoid(x, other, work)
         if self.positive_weight == 1:
-            xp.subtract(self.work, self.targets, self.work)
+            xp.subtract(work, t, out=work)
         else:
-            self.yes_factor(self.work2)
-            xp.multiply(self.work, self.work2, self.work)
-            xp.multiply(self.targets, self.positive_weight, out=self.work2)
-            xp.subtract(self.work, self.work2, self.work)
-        xp.multiply(self.work, scale, out=dx)
+            self.yes_factor(t, other)
+            xp.multiply(work, other, out=work)
+            xp.multiply(t, self.positive_weight, out=other)
+            xp.subtract(work, other, out=work)
+        xp.multiply(work, scale, out=dx)
 
-    def yes_factor(self, out: Array) -> None:
+    def yes_factor(self, t: Array, out: Array) -> None:
         """Write c = 1 + (w − 1)·t."""
-        xp.multiply(self.targets, self.positive_weight - 1, out=out)
+        xp.multiply(t, self.positive_weight - 1, out=out)
         xp.add(out, 1, out=out)
 
     @classmethod
@@ -102,7 +96,8 @@ class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
             hard = rng.integers(0, 2, shape).astype(logits.dtype)
             yield from vary([cls(), cls(0.1), cls(0.2, 3.0)], rng, logits, hard)
             soft = rng.uniform(size=shape)
-            yield from vary([cls(), cls(0.0, 0.5, "sum")], rng, logits, soft)
+            functions = [cls(), cls(0.0, 0.5, reduction="sum")]
+            yield from vary(functions, rng, logits, soft)
 
 
 class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
@@ -113,39 +108,41 @@ class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
     Binary for its arguments.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write l."""
-        self.probabilities, self.targets = x, self.smooth(t)
-        with xp.errstate(divide="ignore"):
-            xp.log(x, self.work)
-            xp.negative(x, self.work2)
-            xp.log1p(self.work2, self.work2)
-        xp.maximum(self.work, -100, out=self.work)
-        xp.maximum(self.work2, -100, out=self.work2)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        yes, no, smoothed = rooms
+        t = self.smooth(t, smoothed)
+        xp.log(x, out=yes)
+        xp.negative(x, out=no)
+        xp.log1p(no, out=no)
+        xp.maximum(yes, -100, out=yes)
+        xp.maximum(no, -100, out=no)
         if self.positive_weight != 1:
-            xp.multiply(self.work, self.positive_weight, out=self.work)
+            xp.multiply(yes, self.positive_weight, out=yes)
         # t·a + (1 − t)·b = b + t·(a − b)
-        xp.subtract(self.work, self.work2, self.work)
-        xp.multiply(self.work, self.targets, self.work)
-        xp.add(self.work, self.work2, self.work)
-        return xp.negative(self.work, self.work)
+        xp.subtract(yes, no, out=yes)
+        xp.multiply(yes, t, out=yes)
+        xp.add(yes, no, out=yes)
+        return xp.negative(yes, out=yes)
 
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write (p·(1 − t) − w·t·(1 − p)) / (p·(1 − p))."""
-        p, t = self.probabilities, self.targets
-        xp.subtract(1, p, out=self.work)
+        below, above, smoothed = rooms
+        t = self.smooth(t, smoothed)
+        xp.subtract(1, x, out=below)
         if self.positive_weight == 1:
-            xp.subtract(p, t, self.work2)
+            xp.subtract(x, t, out=above)
         else:
-            xp.multiply(self.work, t, self.work2)
-            xp.multiply(self.work2, -self.positive_weight, out=self.work2)
+            xp.multiply(below, t, out=above)
+            xp.multiply(above, -self.positive_weight, out=above)
             xp.subtract(1, t, out=dx)
-            xp.multiply(dx, p, dx)
-            xp.add(self.work2, dx, self.work2)
-        xp.multiply(self.work, p, self.work)
-        xp.maximum(self.work, 1e-12, out=self.work)
-        xp.divide(self.work2, self.work, self.work2)
-        xp.multiply(self.work2, scale, out=dx)
+            xp.multiply(dx, x, out=dx)
+            xp.add(above, dx, out=above)
+        xp.multiply(below, x, out=below)
+        xp.maximum(below, 1e-12, out=below)
+        xp.divide(above, below, out=above)
+        xp.multiply(above, scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -155,7 +152,8 @@ class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
             hard = rng.integers(0, 2, shape).astype(p.dtype)
             yield from vary([cls(), cls(0.1), cls(0.2, 3.0)], rng, p, hard)
             soft = rng.uniform(size=shape)
-            yield from vary([cls(), cls(0.0, 0.5, "sum")], rng, p, soft)
+            functions = [cls(), cls(0.0, 0.5, reduction="sum")]
+            yield from vary(functions, rng, p, soft)
 
 
 class SigmoidFocal(Elementwise, name="sigmoid_focal"):
@@ -172,66 +170,68 @@ class SigmoidFocal(Elementwise, name="sigmoid_focal"):
     Args:
         alpha: Factor of the yeses; 1 − alpha is that of the noes. None: both are 1.
         gamma: The exponent γ of focus; 0 is plain cross entropy.
-        reduction: See Elementwise.
     """
 
-    def __init__(
-        self,
-        alpha: float | None = 0.25,
-        gamma: float = 2.0,
-        reduction: Reduction = "mean",
+    alpha: float | None = 0.25
+    gamma: float = 2.0
+
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        return (element,) * 5
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """Of the yeses and of the noes."""
+        return (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
+
+    def logarithms(self, z: Array, a: Array, b: Array) -> None:
+        """Write A and B."""
+        xp.logaddexp(z, 0, out=b)
+        xp.negative(z, out=a)
+        xp.logaddexp(a, 0, out=a)
+
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        a, b, yes, no, rest = rooms
+        self.logarithms(x, a, b)
+        self.focus(b, self.factors[0], yes)
+        xp.multiply(yes, a, out=yes)
+        xp.multiply(yes, t, out=yes)
+        self.focus(a, self.factors[1], no)
+        xp.multiply(no, b, out=no)
+        xp.subtract(1, t, out=rest)
+        xp.multiply(no, rest, out=no)
+        return xp.add(yes, no, out=yes)
+
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
     ) -> None:
-        self.alpha = alpha
-        self.gamma = gamma
-        self.yes, self.no = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
-        super().__init__(reduction)
-
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for A, B and 1 − t as well."""
-        self.a, self.b, self.rest = (xp.empty_like(outputs) for _ in range(3))
-        return super().allocate(outputs, targets, *weights)
-
-    def values(self, x: Array, t: Array) -> Array:
-        """Write l."""
-        self.targets = t
-        xp.subtract(1, t, out=self.rest)
-        xp.logaddexp(x, 0, out=self.b)
-        xp.negative(x, self.a)
-        xp.logaddexp(self.a, 0, out=self.a)
-        self.focus(self.b, self.yes, self.work)
-        xp.multiply(self.work, self.a, self.work)
-        xp.multiply(self.work, t, self.work)
-        self.focus(self.a, self.no, self.work2)
-        xp.multiply(self.work2, self.b, self.work2)
-        xp.multiply(self.work2, self.rest, self.work2)
-        return xp.add(self.work, self.work2, self.work)
-
-    def slopes(self, scale: float, dx: Array) -> None:
         """Write the slope of the noes less that of the yeses."""
-        self.pull(self.a, self.b, self.yes, self.work2)
-        xp.multiply(self.work2, self.targets, self.work2)
-        self.pull(self.b, self.a, self.no, dx)
-        xp.multiply(dx, self.rest, dx)
-        xp.subtract(dx, self.work2, dx)
-        xp.multiply(dx, scale, out=dx)
+        a, b, yes, no, work = rooms
+        self.logarithms(x, a, b)
+        self.pull(a, b, self.factors[0], yes, work)
+        xp.multiply(yes, t, out=yes)
+        self.pull(b, a, self.factors[1], no, work)
+        xp.subtract(1, t, out=work)
+        xp.multiply(no, work, out=no)
+        xp.subtract(no, yes, out=no)
+        xp.multiply(no, scale, out=dx)
 
     def focus(self, logarithm: Array, factor: float, out: Array) -> None:
         """Write factor·e^(−γ·logarithm)."""
         xp.multiply(logarithm, -self.gamma, out=out)
-        xp.exp(out, out)
+        xp.exp(out, out=out)
         xp.multiply(out, factor, out=out)
 
-    def pull(self, a: Array, b: Array, factor: float, out: Array) -> None:
+    def pull(self, a: Array, b: Array, factor: float, out: Array, work: Array) -> None:
         """Write factor·e^(−γ·b)·(e^−b + γ·e^−a·a)."""
-        xp.negative(a, out)
-        xp.exp(out, out)
-        xp.multiply(out, a, out)
+        xp.negative(a, out=out)
+        xp.exp(out, out=out)
+        xp.multiply(out, a, out=out)
         xp.multiply(out, self.gamma, out=out)
-        xp.negative(b, self.work)
-        xp.exp(self.work, self.work)
-        xp.add(out, self.work, out)
-        self.focus(b, factor, self.work)
-        xp.multiply(out, self.work, out)
+        xp.negative(b, out=work)
+        xp.exp(work, out=work)
+        xp.add(out, work, out=out)
+        self.focus(b, factor, work)
+        xp.multiply(out, work, out=out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -239,9 +239,10 @@ class SigmoidFocal(Elementwise, name="sigmoid_focal"):
         for shape in ((1, 1), (3, 4)):
             z, soft = rng.normal(0, 2, shape), rng.uniform(size=shape)
             hard = rng.integers(0, 2, shape).astype(z.dtype)
-            functions = [cls(), cls(None, 0.0), cls(0.7, 0.5, "sum"), cls(0.4, 3.0)]
+            summed = cls(0.7, 0.5, reduction="sum")
+            functions = [cls(), cls(None, 0.0), summed, cls(0.4, 3.0)]
             yield from vary(functions, rng, z, hard)
-            yield Case(cls(), (z, soft), constant=(1,))
+            yield Case(cls(), (z, soft))
 
 
 class Hinge(Elementwise, name="hinge"):
@@ -252,30 +253,33 @@ class Hinge(Elementwise, name="hinge"):
 
     Args:
         margin: How far on its side m a score has to be.
-        reduction: See Elementwise.
     """
 
-    def __init__(self, margin: float = 1.0, reduction: Reduction = "mean") -> None:
-        self.margin = margin
-        super().__init__(reduction)
+    margin: float = 1.0
 
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for the mask."""
-        self.mask = xp.empty_like(outputs, dtype=bool)
-        return super().allocate(outputs, targets, *weights)
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        return element, element, form(element.shape, bool, element.order)
 
-    def values(self, x: Array, t: Array) -> Array:
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         """Write max(0, m − y·x) = max(0, m + x·(1 − 2·t))."""
-        xp.multiply(t, -2, out=self.work)
-        xp.add(self.work, 1, out=self.work)
-        xp.multiply(self.work, x, self.work2)
-        xp.add(self.work2, self.margin, out=self.work2)
-        xp.greater(self.work2, 0, self.mask)
-        return xp.maximum(self.work2, 0, out=self.work2)
+        sign, work, _ = rooms
+        xp.multiply(t, -2, out=sign)
+        xp.add(sign, 1, out=sign)
+        xp.multiply(sign, x, out=work)
+        xp.add(work, self.margin, out=work)
+        return xp.maximum(work, 0, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write −y where the loss is positive."""
-        xp.multiply(self.work, self.mask, dx)
+        sign, work, positive = rooms
+        xp.multiply(t, -2, out=sign)
+        xp.add(sign, 1, out=sign)
+        xp.multiply(sign, x, out=work)
+        xp.add(work, self.margin, out=work)
+        xp.greater(work, 0, out=positive)
+        xp.multiply(sign, positive, out=dx)
         xp.multiply(dx, scale, out=dx)
 
     @classmethod
@@ -284,4 +288,5 @@ class Hinge(Elementwise, name="hinge"):
         for shape, margin in (((1, 1), 1.0), ((6, 1), 0.5), ((3, 4), 2.0)):
             x = rng.normal(0, 2, shape)
             t = rng.integers(0, 2, shape).astype(x.dtype)
-            yield from vary([cls(), cls(margin, "sum"), cls(margin)], rng, x, t)
+            functions = [cls(), cls(margin, reduction="sum"), cls(margin)]
+            yield from vary(functions, rng, x, t)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from nncli.autograd.function import Case
-from nncli.backend import Array, xp
-from nncli.ops.losses import Reduction
+from nncli.core.arrays import Array, xp
 from nncli.ops.losses_classes import Categorical, vary_classes
 
 
@@ -19,21 +18,19 @@ class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):
     For f and n see Categorical.
     """
 
-    def values(self, z: Array, labels: Array) -> Array:
-        """Write ln Σ e^(z − m) − (z[t] − m)."""
-        return self.surprise(z, labels)
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
+        return self.surprise(z, labels, work)
 
-    def slopes(self, scale: float | Array) -> None:
-        """Write softmax(z) − one-hot."""
-        self.surprise_slopes(scale)
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
+        self.surprise_slopes(work, scale, out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """One row, several, sequences, scores that are far apart."""
         for shape, scale in (((1, 2), 1.0), ((5, 3), 1.0), ((2, 3, 4), 5.0)):
-            z, weights = rng.normal(0, scale, shape), _weights(rng, shape[-1])
-            functions = [cls(), cls("sum", weights), cls("mean", weights, 1), cls()]
-            yield from vary_classes(functions, rng, z)
+            yield from vary_classes(
+                options(cls, rng, shape), rng, rng.normal(0, scale, shape)
+            )
 
 
 class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
@@ -44,30 +41,28 @@ class CategoricalCrossEntropy(Categorical, name="categorical_cross_entropy"):
     1e-12. For f and n see Categorical.
     """
 
-    def values(self, z: Array, labels: Array) -> Array:
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
         """Write −ln p[t]."""
-        xp.copyto(self.work, z)
+        xp.copyto(work, z)
         self.pick(labels)
-        with xp.errstate(divide="ignore"):
-            xp.log(self.picked, self.row)
+        xp.log(self.picked, out=self.row)
         xp.maximum(self.row, -100, out=self.row)
-        return xp.negative(self.row, self.row)
+        return xp.negative(self.row, out=self.row)
 
-    def slopes(self, scale: float | Array) -> None:
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write −1 / p[t] at the labels, 0 elsewhere."""
         xp.maximum(self.picked, 1e-12, out=self.row)
         xp.divide(scale, self.row, out=self.row)
-        xp.negative(self.row, self.row)
-        self.work.fill(0)
-        self.work.reshape(-1).put(self.index, self.row, "clip")
+        out.fill(0)
+        self.subtract_at_labels(self.row)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """One row, several, sequences; class weights and an ignored label."""
         for shape in ((1, 2), (5, 3), (2, 3, 4)):
-            p, weights = rng.uniform(0.1, 1.0, shape), _weights(rng, shape[-1])
-            functions = [cls(), cls("sum", weights), cls("mean", weights, 1), cls()]
-            yield from vary_classes(functions, rng, p)
+            yield from vary_classes(
+                options(cls, rng, shape), rng, rng.uniform(0.1, 1.0, shape)
+            )
 
 
 class Smoothed(Categorical):
@@ -79,37 +74,35 @@ class Smoothed(Categorical):
 
     Args:
         label_smoothing: The share ε.
-        reduction: See Categorical.
-        class_weights: See Categorical.
-        ignore_label: See Categorical.
     """
 
-    weighs_inside = True
+    label_smoothing: float = 0.1
 
-    def __init__(
-        self,
-        label_smoothing: float = 0.1,
-        reduction: Reduction = "mean",
-        class_weights: Sequence[float] | None = None,
-        ignore_label: int | None = None,
-    ) -> None:
-        self.label_smoothing = label_smoothing
-        super().__init__(reduction, class_weights, ignore_label)
+    weighs_inside = True
 
     def allocate(self, scores: Array, labels: Array, *weights: Array) -> Array:
         """Spread ε over the classes."""
         out = super().allocate(scores, labels, *weights)
-        self.kept = 1 - self.label_smoothing
-        self.shares: Array = self.class_weight * (self.label_smoothing / len(self.ones))
+        self.sharp = 1 - self.label_smoothing
+        self.shares: Array = self.class_weight * (
+            self.label_smoothing / len(self.class_weight)
+        )
+        # As they broadcast over a matrix.
+        self.by_class = self.shares[:, None] if self.axis == 0 else self.shares
         return out
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """One row, several, sequences; class weights and an ignored label."""
         for shape in ((1, 2), (5, 3), (2, 3, 4)):
-            p, weights = rng.uniform(0.1, 1.0, shape), _weights(rng, shape[-1])
-            sums, means = cls(0.3, "sum", weights), cls(0.2, "mean", weights, 1)
-            yield from vary_classes([cls(), sums, means, cls()], rng, p)
+            weights = drawn_weights(rng, shape)
+            functions = [
+                cls(),
+                cls(0.3, reduction="sum", class_weights=weights),
+                cls(0.2, class_weights=weights, ignore_label=1),
+                cls(),
+            ]
+            yield from vary_classes(functions, rng, rng.uniform(0.1, 1.0, shape))
 
 
 class SmoothedSoftmaxCrossEntropy(Smoothed, name="smoothed_softmax_cross_entropy"):
@@ -119,26 +112,29 @@ class SmoothedSoftmaxCrossEntropy(Smoothed, name="smoothed_softmax_cross_entropy
     Smoothed.
     """
 
-    def values(self, z: Array, labels: Array) -> Array:
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
         """Write l, with −ln p_k = ln Σ e^(z − m) − (z_k − m)."""
-        self.surprise(z, labels)
-        xp.add(self.row, self.picked, self.picked)
-        xp.multiply(self.picked, self.shares.sum(), out=self.picked)
-        xp.dot(self.shares, self.work, self.spare)
-        xp.subtract(self.picked, self.spare, self.picked)
-        xp.multiply(self.row, self.label_weight, self.row)
-        xp.multiply(self.row, self.kept, out=self.row)
-        return xp.add(self.row, self.picked, self.row)
+        self.exponentials(z, labels, work)
+        xp.subtract(self.row, self.picked, out=self.picked)
+        xp.multiply(self.picked, self.label_weight, out=self.picked)
+        xp.multiply(self.picked, self.sharp, out=self.picked)
+        xp.multiply(self.row, self.shares.sum(), out=self.row)
+        xp.add(self.row, self.picked, out=self.row)
+        return xp.subtract(self.row, self.spare, out=self.row)
 
-    def slopes(self, scale: float | Array) -> None:
+    def note(self, shifted: Array) -> None:
+        """Write ε/K·Σ_k w_k·(z_k − m) to ``spare``."""
+        self.weighted_sum(self.shares, shifted, self.spare)
+
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write the slope of both shares."""
-        xp.multiply(self.label_weight, self.kept, out=self.spare)
-        xp.add(self.spare, self.shares.sum(), out=self.row)
-        xp.divide(self.row, self.total, self.row)
-        xp.multiply(self.work2, self.row, self.work)
-        xp.subtract(self.work, self.shares[:, None], self.work)
-        self.subtract_at_labels(self.spare)
-        xp.multiply(self.work, scale, out=self.work)
+        xp.multiply(self.label_weight, self.sharp, out=self.picked)
+        xp.add(self.picked, self.shares.sum(), out=self.row)
+        xp.divide(self.row, self.total, out=self.row)
+        xp.multiply(work, self.along(self.row), out=out)
+        xp.subtract(out, self.by_class, out=out)
+        self.subtract_at_labels(self.picked)
+        xp.multiply(out, self.along(scale), out=out)
 
 
 class SmoothedCategoricalCrossEntropy(
@@ -150,27 +146,26 @@ class SmoothedCategoricalCrossEntropy(
     and p at least 1e-12; see Smoothed.
     """
 
-    def values(self, z: Array, labels: Array) -> Array:
-        """Write l."""
-        self.probabilities = z
-        with xp.errstate(divide="ignore"):
-            xp.log(z, self.work)
-        xp.maximum(self.work, -100, out=self.work)
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
+        xp.log(z, out=work)
+        xp.maximum(work, -100, out=work)
         self.pick(labels)
-        xp.dot(self.shares, self.work, self.spare)
-        xp.multiply(self.picked, self.label_weight, self.row)
-        xp.multiply(self.row, self.kept, out=self.row)
-        xp.add(self.row, self.spare, self.row)
-        return xp.negative(self.row, self.row)
+        self.weighted_sum(self.shares, work, self.spare)
+        xp.multiply(self.picked, self.label_weight, out=self.row)
+        xp.multiply(self.row, self.sharp, out=self.row)
+        xp.add(self.row, self.spare, out=self.row)
+        xp.copyto(work, z)
+        return xp.negative(self.row, out=self.row)
 
-    def slopes(self, scale: float | Array) -> None:
-        """Write −((1 − ε)·w_t·[k = t] + ε/K·w_k) / p_k."""
-        xp.multiply(self.label_weight, self.kept, out=self.spare)
-        xp.copyto(self.work, -self.shares[:, None])
-        self.subtract_at_labels(self.spare)
-        xp.maximum(self.probabilities, 1e-12, out=self.work2)
-        xp.divide(self.work, self.work2, self.work)
-        xp.multiply(self.work, scale, out=self.work)
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
+        xp.multiply(self.label_weight, self.sharp, out=self.picked)
+        xp.copyto(out, self.by_class)
+        xp.negative(out, out=out)
+        self.subtract_at_labels(self.picked)
+        # Only ever raised to the same bound: a second call finds the same.
+        xp.maximum(work, 1e-12, out=work)
+        xp.divide(out, work, out=out)
+        xp.multiply(out, self.along(scale), out=out)
 
 
 class SoftmaxFocal(Categorical, name="softmax_focal"):
@@ -183,57 +178,47 @@ class SoftmaxFocal(Categorical, name="softmax_focal"):
 
     Args:
         gamma: The exponent γ of focus; 0 is plain cross entropy.
-        reduction: See Categorical.
-        class_weights: See Categorical.
-        ignore_label: See Categorical.
     """
 
-    def __init__(
-        self,
-        gamma: float = 2.0,
-        reduction: Reduction = "mean",
-        class_weights: Sequence[float] | None = None,
-        ignore_label: int | None = None,
-    ) -> None:
-        self.gamma = gamma
-        super().__init__(reduction, class_weights, ignore_label)
+    gamma: float = 2.0
 
     def allocate(self, scores: Array, labels: Array, *weights: Array) -> Array:
         """Make room for s, u and dl/ds."""
         self.s, self.u, self.pull = xp.empty((3, labels.size), scores.dtype)
         return super().allocate(scores, labels, *weights)
 
-    def values(self, z: Array, labels: Array) -> Array:
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
         """Write u^γ·s with u = 1 − e^−s."""
-        xp.copyto(self.s, self.surprise(z, labels))
-        xp.negative(self.s, self.u)
-        xp.expm1(self.u, self.u)
-        xp.negative(self.u, self.u)
+        xp.copyto(self.s, self.surprise(z, labels, work))
+        xp.negative(self.s, out=self.u)
+        xp.expm1(self.u, out=self.u)
+        xp.negative(self.u, out=self.u)
         xp.power(self.u, self.gamma, out=self.row)
-        return xp.multiply(self.row, self.s, self.row)
+        return xp.multiply(self.row, self.s, out=self.row)
 
-    def slopes(self, scale: float | Array) -> None:
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write dl/ds·ds/dz."""
         # Where u is 0, so is s: any divisor but 0 will do, since u^γ is 0 or γ is.
         xp.maximum(self.u, xp.finfo(self.u.dtype).tiny, out=self.row)
-        xp.divide(self.s, self.row, self.pull)
+        xp.divide(self.s, self.row, out=self.pull)
         xp.subtract(1, self.u, out=self.row)
-        xp.multiply(self.pull, self.row, self.pull)
+        xp.multiply(self.pull, self.row, out=self.pull)
         xp.multiply(self.pull, self.gamma, out=self.pull)
         xp.add(self.pull, 1, out=self.pull)
         xp.power(self.u, self.gamma, out=self.row)
-        xp.multiply(self.pull, self.row, self.pull)
+        xp.multiply(self.pull, self.row, out=self.pull)
         xp.multiply(self.pull, scale, out=self.pull)
-        self.surprise_slopes(self.pull)
+        self.surprise_slopes(work, self.pull, out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Exponents on both sides of 1, class weights, an ignored label."""
         for shape in ((1, 2), (5, 3), (2, 3, 4)):
-            z, weights = rng.normal(0, 2, shape), _weights(rng, shape[-1])
-            functions = [cls(), cls(0.0), cls(0.5, "sum", weights), cls(3.0)]
-            yield from vary_classes(functions, rng, z)
-            yield from vary_classes([cls(1.0, "mean", weights, 1)], rng, z)
+            z, weights = rng.normal(0, 2, shape), drawn_weights(rng, shape)
+            summed = cls(0.5, reduction="sum", class_weights=weights)
+            yield from vary_classes([cls(), cls(0.0), summed, cls(3.0)], rng, z)
+            ignoring = cls(1.0, class_weights=weights, ignore_label=1)
+            yield from vary_classes([ignoring], rng, z)
 
 
 class MultiClassHinge(Categorical, name="multi_class_hinge"):
@@ -245,41 +230,53 @@ class MultiClassHinge(Categorical, name="multi_class_hinge"):
 
     Args:
         margin: How far m the right score has to be above the others.
-        reduction: See Categorical.
     """
 
-    def __init__(self, margin: float = 1.0, reduction: Reduction = "mean") -> None:
-        self.margin = margin
-        super().__init__(reduction)
+    margin: float = 1.0
 
-    def values(self, z: Array, labels: Array) -> Array:
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
         """Write Σ max(0, m − z_t + z_k) / K: the term of k = t is m, and taken off."""
-        xp.copyto(self.work, z)
+        xp.copyto(work, z)
         self.pick(labels)
-        xp.subtract(self.work, self.picked, self.work)
-        xp.add(self.work, self.margin, out=self.work2)
-        xp.maximum(self.work2, 0, out=self.work2)
-        xp.dot(self.ones, self.work2, self.row)
+        xp.subtract(work, self.along(self.picked), out=work)
+        xp.add(work, self.margin, out=work)
+        xp.maximum(work, 0, out=work)
+        self.weighted_sum(self.ones, work, self.row)
         xp.subtract(self.row, self.margin, out=self.row)
         return xp.divide(self.row, len(self.ones), out=self.row)
 
-    def slopes(self, scale: float | Array) -> None:
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write [m − z_t + z_k > 0] / K; at the label, minus the others' sum."""
-        xp.greater(self.work2, 0, out=self.work)
+        xp.greater(work, 0, out=out)
         # At the label stands 1 as well: 1 − total is what is wanted there.
-        xp.dot(self.ones, self.work, self.total)
+        self.weighted_sum(self.ones, out, self.total)
         self.subtract_at_labels(self.total)
-        xp.divide(self.work, len(self.ones), out=self.work)
-        xp.multiply(self.work, scale, out=self.work)
+        xp.divide(out, len(self.ones), out=out)
+        xp.multiply(out, self.along(scale), out=out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Both sides of several margins."""
         for shape in ((1, 2), (5, 3), (2, 3, 4)):
-            functions = [cls(), cls(0.3), cls(2.0, "sum"), cls(0.5)]
+            summed = cls(2.0, reduction="sum")
+            functions = [cls(), cls(0.3), summed, cls(0.5)]
             yield from vary_classes(functions, rng, rng.normal(0, 2, shape))
 
 
-def _weights(rng: np.random.Generator, classes: int) -> list[float]:
-    weights: list[float] = rng.uniform(0.1, 2.0, classes).tolist()
+def options(
+    cls: type[Categorical], rng: np.random.Generator, shape: tuple[int, ...]
+) -> list[Categorical]:
+    """Return a loss in each of its ways to count rows."""
+    weights = drawn_weights(rng, shape)
+    return [
+        cls(),
+        cls(reduction="sum", class_weights=weights),
+        cls(class_weights=weights, ignore_label=1),
+        cls(),
+    ]
+
+
+def drawn_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> list[float]:
+    """Draw a factor for each class."""
+    weights: list[float] = rng.uniform(0.1, 2.0, shape[-1]).tolist()
     return weights

@@ -8,13 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
-from nncli.errors import ShapeError
-from nncli.ops.losses import Reduction, by_row, check_weights
+from nncli.autograd.buffers import form, scratch
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import LINE, Array, xp
+from nncli.core.errors import ShapeError
+from nncli.ops.losses import Reduction, by_row, check_weights, divided
+from nncli.ops.softmax import SHORT
 
 
-class Categorical(Function):
+class Categorical(Function, kw_only=True):
     """Base of losses Σ_i f_i·l_i / n of K scores a row (..., K) and labels (...).
 
     f_i is the class weight of row i's label times the row's own weight. n, for
@@ -24,6 +26,9 @@ class Categorical(Function):
     Called with (scores, labels) or (scores, labels, weights), weights (N,) being one
     factor a row.
 
+    Scores are computed with as a matrix: with classes first where they lie so or are
+    few, since reductions then run over many rows at a time, else with rows first.
+
     Args:
         reduction: ``mean`` divides by n, ``sum`` does not.
         class_weights: K factors of the rows of each class; None for 1.
@@ -31,53 +36,70 @@ class Categorical(Function):
 
     Class attributes:
         weighs_inside: l_i knows the class weights itself: they are no part of f_i.
+
+    Attributes:
+        axis: The axis of the classes in the matrix.
+        direct: The scores lie in memory as such a matrix.
+        row, total, picked, spare: (rows,) numbers.
     """
 
-    differentiable = 1
+    reduction: Reduction = "mean"
+    class_weights: Sequence[float] | None = None
+    ignore_label: int | None = None
+
+    differentiable = (True, False)
+    saves_inputs = False
+    saves_output = False
     weighs_inside: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        reduction: Reduction = "mean",
-        class_weights: Sequence[float] | None = None,
-        ignore_label: int | None = None,
-    ) -> None:
-        self.reduction = reduction
-        self.class_weights = class_weights
-        self.ignore_label = ignore_label
-
     def allocate(self, scores: Array, labels: Array, *weights: Array) -> Array:
-        """Make workspaces with classes first: reductions over classes are then fast."""
-        self.check(scores, labels)
+        self._check(scores, labels)
         check_weights(self.type_name, labels.shape[:1], weights)
-        classes, rows = scores.shape[-1], labels.size
-        dtype = scores.dtype
+        classes, rows, dtype = scores.shape[-1], labels.size, scores.dtype
         self.count: float = rows if self.reduction == "mean" else 1
-        self.row_index = xp.arange(rows)
-        # Sums of few, long rows are faster as products with ones.
+        self._choose_order(scores, rows)
+        self.kept = self.form.empty() if self.differentiated else None
         self.ones = xp.ones(classes, dtype)
-        self.stride: Array = xp.asarray(rows)
         self.index = xp.empty(rows, int)
-        self.picked, self.row, self.total = xp.empty((3, rows), dtype)
-        self.work: Array = xp.empty((classes, rows), dtype)
-        self.work2: Array = xp.empty((classes, rows), dtype)
+        self.row, self.total, self.picked, self.spare = xp.empty((4, rows), dtype)
+        self._weigh_classes(classes, bool(weights), dtype)
+        return xp.empty((), dtype)
+
+    def _choose_order(self, scores: Array, rows: int) -> None:
+        classes = scores.shape[-1]
+        classes_first = scores.ndim == 2 and scores.T.flags.c_contiguous
+        self.axis = 0 if classes_first or classes <= SHORT else 1
+        # Turned on the way, columns of a power of two would fall on few cache lines.
+        gap = 0 if classes_first else LINE // scores.itemsize
+        self.direct = classes_first or (
+            self.axis == 1 and self._turned(scores).flags.c_contiguous
+        )
+        self.stride = rows + gap if self.axis == 0 else classes
+        lines = classes if self.axis == 0 else rows
+        self.form = form((lines, self.stride), scores.dtype)
+        self.rows = rows
+        # Where the label of row i stands: labels·stride + i, or labels + i·stride.
+        step = 1 if self.axis == 0 else self.stride
+        self.row_index = xp.arange(0, rows * step, step)
+        self.label_step: Array = xp.asarray(self.stride if self.axis == 0 else 1)
+
+    def _weigh_classes(
+        self, classes: int, weights: bool, dtype: np.dtype[np.generic]
+    ) -> None:
         counted = xp.ones(classes, dtype)
         if self.ignore_label is not None:
             counted[self.ignore_label] = 0
         given = self.ones if self.class_weights is None else self.class_weights
         self.class_weight = xp.asarray(given, dtype)
-        self.counted = counted
         # What a row's label adds to n, and what it makes of the row's loss.
         self.label_table: Array = self.class_weight * counted
         self.row_table = counted if self.weighs_inside else self.label_table
         plain = xp.array_equal(self.label_table, self.ones) and not self.weighs_inside
-        self.weighed = bool(weights) or not plain
-        self.label_weight, self.factor, self.scale, self.spare = xp.empty(
-            (4, rows if self.weighed else 0), dtype
-        )
-        return xp.empty((), dtype)
+        self.weighed = weights or not plain
+        size = self.rows if self.weighed else 0
+        self.label_weight, self.factor, self.scale = xp.empty((3, size), dtype)
 
-    def check(self, scores: Array, labels: Array) -> None:
+    def _check(self, scores: Array, labels: Array) -> None:
         """Refuse labels that do not fit the scores."""
         classes = scores.shape[-1] if scores.ndim else 0
         if scores.shape[:-1] != labels.shape or labels.dtype.kind not in "iu":
@@ -103,39 +125,61 @@ class Categorical(Function):
             )
 
     @abstractmethod
-    def values(self, z: Array, labels: Array) -> Array:
-        """Write l_i of scores (K, rows) to a workspace and return it.
+    def values(self, z: Array, labels: Array, work: Array) -> Array:
+        """Return l_i (rows,) of the matrix z; the base may write over it.
 
-        The base may write over it.
+        Args:
+            z: The scores.
+            labels: Class indices.
+            work: Like z; it is kept until ``slopes``.
         """
 
     @abstractmethod
-    def slopes(self, scale: float | Array) -> None:
-        """Write scale·dl/dz to ``work``; scale is one number, or one a row."""
+    def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
+        """Write scale·dl/dz; scale is one number, or one a row.
+
+        Args:
+            work: What ``values`` left in it.
+            scale: The factor.
+            out: Like z.
+        """
 
     def forward(self, scores: Array, labels: Array, *rest: Array) -> None:
-        """Write the sum or the mean."""
         if self.weighed:
-            self.weigh(labels, rest[:-1])
-        values = self.values(classes_first(scores), labels)
+            self._weigh(labels, rest[:-1])
+        work = self._room(scratch(self.form) if self.kept is None else self.kept)
+        values = self.values(self._turned(scores), labels, work)
         if self.weighed:
             xp.multiply(values, self.factor, out=values)
-        rest[-1][()] = xp.add.reduce(values).item() / self.count
+        rest[-1][()] = divided(xp.add.reduce(values).item(), self.count)
 
     def backward(
         self, grad: Array, dscores: Array | None, *_constants: Array | None
     ) -> None:
         """Write dL/dy·f·dl/dz / n."""
-        if dscores is None:
+        if dscores is None or self.kept is None:
             return
-        scale = grad.item() / self.count
+        scale = divided(grad.item(), self.count)
+        wide: float | Array = scale
         if self.weighed:
-            self.slopes(xp.multiply(self.factor, scale, out=self.scale))
-        else:
-            self.slopes(scale)
-        xp.copyto(classes_first(dscores), self.work)
+            wide = xp.multiply(self.factor, scale, out=self.scale)
+        work, target = self._room(self.kept), self._turned(dscores)
+        out = self._room(target if self.direct else scratch(self.form))
+        self.slopes(work, wide, out)
+        if not self.direct:
+            xp.copyto(target, out)
 
-    def weigh(self, labels: Array, weights: Sequence[Array]) -> None:
+    def _turned(self, array: Array) -> Array:
+        """Return (..., K) as a view with the classes along ``axis``."""
+        rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+        return rows.T if self.axis == 0 else rows
+
+    def _room(self, whole: Array) -> Array:
+        """Leave out the gaps at the ends of lines; ``flat`` has all elements."""
+        self.flat = whole.reshape(-1)
+        return whole[:, : self.rows] if self.axis == 0 else whole
+
+    def _weigh(self, labels: Array, weights: Sequence[Array]) -> None:
         """Write every row's factor, and count n."""
         flat = labels.reshape(-1)
         self.label_table.take(flat, None, self.label_weight, "clip")
@@ -146,48 +190,74 @@ class Categorical(Function):
             factor = self.factor.reshape(len(weight), -1)
             xp.multiply(factor, by_row(weight, 2), out=factor)
 
-    def surprise(self, z: Array, labels: Array) -> Array:
-        """Write s_i = −ln softmax(z_i)[t_i] to ``row``; keep z − m, e^(z − m), its sum.
+    def along(self, numbers: float | Array) -> float | Array:
+        """Return a number, or one a row, as it broadcasts over a matrix."""
+        if self.axis == 0 or not isinstance(numbers, np.ndarray):
+            return numbers
+        by_row: Array = numbers[:, None]
+        return by_row
 
-        With m_i = max z_i: s_i = ln Σ_k e^(z_ik − m_i) − (z_i[t_i] − m_i), which
-        overflows nowhere.
+    def weighted_sum(self, weights: Array, matrix: Array, out: Array) -> None:
+        """Write Σ_k weights_k·matrix_k of each row."""
+        if self.axis == 1:
+            xp.dot(matrix, weights, out=out)
+        elif self.stride == self.rows:
+            xp.dot(weights, matrix, out=out)
+        else:
+            # dot would copy a matrix with gaps.
+            xp.matmul(weights, matrix, out=out)
+
+    def exponentials(self, z: Array, labels: Array, work: Array) -> None:
+        """Write e^(z − m) with m_i = max z_i, which overflows nowhere, to ``work``.
+
+        Leaves its sum in ``total``, the sum's logarithm in ``row``, and z − m of the
+        label in ``picked``. ``note`` is called with z − m.
         """
-        xp.maximum.reduce(z, axis=0, out=self.row)
-        xp.subtract(z, self.row, self.work)
-        xp.exp(self.work, self.work2)
-        xp.dot(self.ones, self.work2, self.total)
-        xp.log(self.total, self.row)
+        if not self.direct:
+            xp.copyto(work, z)
+            z = work
+        xp.maximum.reduce(z, axis=self.axis, out=self.row)
+        xp.subtract(z, self.along(self.row), out=work)
         self.pick(labels)
-        return xp.subtract(self.row, self.picked, self.row)
+        self.note(work)
+        xp.exp(work, out=work)
+        self.weighted_sum(self.ones, work, self.total)
+        xp.log(self.total, out=self.row)
 
-    def surprise_slopes(self, scale: float | Array) -> None:
-        """Write scale·ds/dz to ``work``: ds_i/dz_ik = softmax(z_i)_k − [k = t_i]."""
+    def note(self, shifted: Array) -> None:
+        """Look at z − m."""
+
+    def surprise(self, z: Array, labels: Array, work: Array) -> Array:
+        """Return s_i = −ln softmax(z_i)[t_i].
+
+        With m_i = max z_i, s_i = ln Σ_k e^(z_ik − m_i) − (z_i[t_i] − m_i). Leaves the
+        exponentials in ``work``.
+        """
+        self.exponentials(z, labels, work)
+        return xp.subtract(self.row, self.picked, out=self.row)
+
+    def surprise_slopes(self, work: Array, scale: float | Array, out: Array) -> None:
+        """Write scale·ds/dz with ds_i/dz_ik = softmax(z_i)_k − [k = t_i]."""
         xp.divide(scale, self.total, out=self.row)
-        xp.multiply(self.work2, self.row, self.work)
+        xp.multiply(work, self.along(self.row), out=out)
         self.subtract_at_labels(scale)
 
     def pick(self, labels: Array) -> None:
-        """Write work[label of row i, row i] to ``picked``."""
-        xp.multiply(labels.reshape(-1), self.stride, self.index)
-        xp.add(self.index, self.row_index, self.index)
+        """Write each row's element at its label to ``picked``."""
+        xp.multiply(labels.reshape(-1), self.label_step, out=self.index)
+        xp.add(self.index, self.row_index, out=self.index)
         # Labels were checked; "clip" spares the copy that "raise" makes.
-        self.work.reshape(-1).take(self.index, None, self.picked, "clip")
+        self.flat.take(self.index, None, self.picked, "clip")
 
     def subtract_at_labels(self, amount: float | Array) -> None:
-        """Do work[label, row] -= amount, without the temporaries that this makes."""
-        flat = self.work.reshape(-1)
-        flat.take(self.index, None, self.picked, "clip")
-        xp.subtract(self.picked, amount, out=self.picked)
-        flat.put(self.index, self.picked, "clip")
+        """Do matrix[label, row] -= amount, without the temporaries that this makes."""
+        self.flat.take(self.index, None, self.spare, "clip")
+        xp.subtract(self.spare, amount, out=self.spare)
+        self.flat.put(self.index, self.spare, "clip")
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count about five operations a score."""
-        return int(5 * arrays[0].size)
-
-
-def classes_first(array: Array) -> Array:
-    """Return (..., K) as a view of shape (K, rows)."""
-    return array.T if array.ndim == 2 else array.reshape(-1, array.shape[-1]).T
+        return 5 * arrays[0].size
 
 
 def vary_classes(
@@ -196,6 +266,6 @@ def vary_classes(
     """Yield calls with drawn labels, and weights of the rows for the last function."""
     labels = rng.integers(0, scores.shape[-1], scores.shape[:-1])
     for function in functions[:-1]:
-        yield Case(function, (scores, labels), constant=(1,))
+        yield Case(function, (scores, labels))
     weights = rng.uniform(0.0, 2.0, len(scores))
-    yield Case(functions[-1], (scores, labels, weights), constant=(1, 2))
+    yield Case(functions[-1], (scores, labels, weights))

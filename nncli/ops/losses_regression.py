@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 
 from nncli.autograd.function import Case
-from nncli.backend import Array, xp
-from nncli.ops.losses import Elementwise, Reduction, vary
+from nncli.core.arrays import Array, xp
+from nncli.ops.losses import Elementwise, vary
 
 
 class MeanSquaredError(Elementwise, name="mse"):
     """y = Σ (x − t)² / n over all n elements; dl/dx = 2·(x − t)."""
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write (x − t)²."""
-        xp.subtract(x, t, self.work)
-        return xp.multiply(self.work, self.work, self.work2)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        work, _ = rooms
+        xp.subtract(x, t, out=work)
+        return xp.multiply(work, work, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write 2·(x − t)."""
-        xp.multiply(self.work, 2 * scale, out=dx)
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        xp.subtract(x, t, out=dx)
+        xp.multiply(dx, 2 * scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """One row, one column, several, a sum, and weighted rows."""
         for shape in ((1, 3), (4, 1), (3, 2)):
             x, t = rng.normal(size=(2, *shape))
-            yield from vary([cls(), cls("sum"), cls()], rng, x, t)
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, x, t)
 
 
 class MeanAbsoluteError(Elementwise, name="mae"):
     """y = Σ |x − t| / n; dl/dx = sign(x − t), 0 at x = t as in PyTorch's L1Loss."""
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write |x − t|."""
-        xp.subtract(x, t, self.work)
-        return xp.abs(self.work, self.work2)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        work, _ = rooms
+        xp.subtract(x, t, out=work)
+        return xp.abs(work, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write sign(x − t)."""
-        xp.sign(self.work, dx)
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        xp.subtract(x, t, out=dx)
+        xp.sign(dx, out=dx)
         xp.multiply(dx, scale, out=dx)
 
     @classmethod
@@ -49,7 +54,7 @@ class MeanAbsoluteError(Elementwise, name="mae"):
         """One row, and several."""
         for shape in ((1, 3), (3, 2)):
             x, t = rng.normal(size=(2, *shape))
-            yield from vary([cls(), cls("sum"), cls()], rng, x, t)
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, x, t)
 
 
 class Clipped(Elementwise):
@@ -57,30 +62,39 @@ class Clipped(Elementwise):
 
     With d = x − t and h half of d clipped to [−limit, limit], the parabola d²/2 and
     the lines limit·(|d| − limit/2) are both 2·h·(d − h), with the slope 2·h.
-
-    Args:
-        limit: Where the parabola ends.
-        factor: What to multiply by.
-        reduction: See Elementwise.
     """
 
-    def __init__(self, limit: float, factor: float, reduction: Reduction) -> None:
-        self.limit = limit
-        self.factor = 2 * factor
-        super().__init__(reduction)
+    @property
+    @abstractmethod
+    def limit(self) -> float:
+        """Where the parabola ends."""
 
-    def values(self, x: Array, t: Array) -> Array:
+    @property
+    def factor(self) -> float:
+        """What the loss is multiplied by."""
+        return 1.0
+
+    def half(self, x: Array, t: Array, out: Array) -> None:
+        """Write h."""
+        xp.subtract(x, t, out=out)
+        xp.clip(out, -self.limit, self.limit, out=out)
+        xp.multiply(out, 0.5, out=out)
+
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         """Write 2·h·(d − h)."""
-        xp.subtract(x, t, self.work2)
-        xp.clip(self.work2, -self.limit, self.limit, out=self.work)
-        xp.multiply(self.work, 0.5, out=self.work)
-        xp.subtract(self.work2, self.work, self.work2)
-        xp.multiply(self.work2, self.work, self.work2)
-        return xp.multiply(self.work2, self.factor, out=self.work2)
+        half, work = rooms
+        self.half(x, t, half)
+        xp.subtract(x, t, out=work)
+        xp.subtract(work, half, out=work)
+        xp.multiply(work, half, out=work)
+        return xp.multiply(work, 2 * self.factor, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write 2·h."""
-        xp.multiply(self.work, self.factor * scale, out=dx)
+        self.half(x, t, dx)
+        xp.multiply(dx, 2 * self.factor * scale, out=dx)
 
 
 class Huber(Clipped, name="huber"):
@@ -91,19 +105,21 @@ class Huber(Clipped, name="huber"):
 
     Args:
         delta: Where the parabola ends.
-        reduction: See Elementwise.
     """
 
-    def __init__(self, delta: float = 1.0, reduction: Reduction = "mean") -> None:
-        self.delta = delta
-        super().__init__(delta, 1.0, reduction)
+    delta: float = 1.0
+
+    @property
+    def limit(self) -> float:
+        return self.delta
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Differences on both sides of the limit."""
         for shape, delta in (((1, 3), 1.0), ((4, 3), 0.3), ((2, 3, 2), 2.0)):
             x, t = rng.normal(0, 1.5, (2, *shape))
-            yield from vary([cls(delta), cls(delta, "sum"), cls(delta)], rng, x, t)
+            functions = [cls(delta), cls(delta, reduction="sum"), cls(delta)]
+            yield from vary(functions, rng, x, t)
 
 
 class SmoothL1(Clipped, name="smooth_l1"):
@@ -114,19 +130,25 @@ class SmoothL1(Clipped, name="smooth_l1"):
 
     Args:
         beta: Where the parabola ends.
-        reduction: See Elementwise.
     """
 
-    def __init__(self, beta: float = 1.0, reduction: Reduction = "mean") -> None:
-        self.beta = beta
-        super().__init__(beta, 1 / beta, reduction)
+    beta: float = 1.0
+
+    @property
+    def limit(self) -> float:
+        return self.beta
+
+    @property
+    def factor(self) -> float:
+        return 1 / self.beta
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Differences on both sides of the limit."""
         for shape, beta in (((1, 3), 1.0), ((4, 3), 0.3), ((2, 3, 2), 2.0)):
             x, t = rng.normal(0, 1.5, (2, *shape))
-            yield from vary([cls(beta), cls(beta, "sum"), cls(beta)], rng, x, t)
+            functions = [cls(beta), cls(beta, reduction="sum"), cls(beta)]
+            yield from vary(functions, rng, x, t)
 
 
 class LogCosh(Elementwise, name="log_cosh"):
@@ -136,21 +158,21 @@ class LogCosh(Elementwise, name="log_cosh"):
     nowhere and keeps its digits near 0. As in Keras.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write |d| + ln(1 + (e^(−2·|d|) − 1)/2)."""
-        self.x, self.t = x, t
-        xp.subtract(x, t, self.work)
-        xp.abs(self.work, self.work)
-        xp.multiply(self.work, -2, out=self.work2)
-        xp.expm1(self.work2, self.work2)
-        xp.multiply(self.work2, 0.5, out=self.work2)
-        xp.log1p(self.work2, self.work2)
-        return xp.add(self.work, self.work2, self.work)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        size, work = rooms
+        xp.subtract(x, t, out=size)
+        xp.abs(size, out=size)
+        xp.multiply(size, -2, out=work)
+        xp.expm1(work, out=work)
+        xp.multiply(work, 0.5, out=work)
+        xp.log1p(work, out=work)
+        return xp.add(size, work, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write tanh d."""
-        xp.subtract(self.x, self.t, dx)
-        xp.tanh(dx, dx)
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        xp.subtract(x, t, out=dx)
+        xp.tanh(dx, out=dx)
         xp.multiply(dx, scale, out=dx)
 
     @classmethod
@@ -158,7 +180,7 @@ class LogCosh(Elementwise, name="log_cosh"):
         """Near differences and far ones."""
         for shape, scale in (((1, 3), 0.1), ((4, 3), 1.0), ((2, 3, 2), 20.0)):
             x, t = rng.normal(0, scale, (2, *shape))
-            yield from vary([cls(), cls("sum"), cls()], rng, x, t)
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, x, t)
 
 
 class Poisson(Elementwise, name="poisson"):
@@ -169,21 +191,20 @@ class Poisson(Elementwise, name="poisson"):
     rate gives NaN.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write x − t·ln(x + ε)."""
-        self.x, self.t = x, t
-        xp.add(x, 1e-8, out=self.work)
-        with xp.errstate(divide="ignore", invalid="ignore"):
-            xp.log(self.work, self.work)
-        xp.multiply(self.work, t, self.work)
-        return xp.subtract(x, self.work, self.work)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        work, _ = rooms
+        xp.add(x, 1e-8, out=work)
+        xp.log(work, out=work)
+        xp.multiply(work, t, out=work)
+        return xp.subtract(x, work, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write 1 − t/(x + ε)."""
-        xp.add(self.x, 1e-8, out=self.work)
-        xp.divide(self.t, self.work, self.work)
-        xp.subtract(1, self.work, out=self.work)
-        xp.multiply(self.work, scale, out=dx)
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        xp.add(x, 1e-8, out=dx)
+        xp.divide(t, dx, out=dx)
+        xp.subtract(1, dx, out=dx)
+        xp.multiply(dx, scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -191,28 +212,28 @@ class Poisson(Elementwise, name="poisson"):
         for shape in ((1, 3), (4, 3)):
             rates, soft = rng.uniform(0.2, 4.0, (2, *shape))
             counts = rng.poisson(1.5, shape).astype(rates.dtype)
-            yield from vary([cls(), cls("sum"), cls()], rng, rates, counts)
-            yield Case(cls(), (rates, soft), constant=(1,))
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, rates, counts)
+            yield Case(cls(), (rates, soft))
 
 
 class LogPoisson(Elementwise, name="log_poisson"):
     """y = Σ (e^x − t·x) / n, from logarithms x of rates and counts t.
 
-    dl/dx = e^x − t. PyTorch's PoissonNLLLoss as it is by default.
+    dl/dx = e^x − t. PyTorch's PoissonNLLLoss as it is by default. The value of a rate
+    beyond the largest number is infinity.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write e^x − t·x."""
-        self.t = t
-        # Of a rate beyond the largest number, infinity is the right value.
-        with xp.errstate(over="ignore"):
-            xp.exp(x, self.work)
-        xp.multiply(x, t, self.work2)
-        return xp.subtract(self.work, self.work2, self.work2)
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        rate, work = rooms
+        xp.exp(x, out=rate)
+        xp.multiply(x, t, out=work)
+        return xp.subtract(rate, work, out=work)
 
-    def slopes(self, scale: float, dx: Array) -> None:
-        """Write e^x − t."""
-        xp.subtract(self.work, self.t, dx)
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
+        xp.exp(x, out=dx)
+        xp.subtract(dx, t, out=dx)
         xp.multiply(dx, scale, out=dx)
 
     @classmethod
@@ -221,4 +242,4 @@ class LogPoisson(Elementwise, name="log_poisson"):
         for shape in ((1, 3), (4, 3), (2, 3, 2)):
             x = rng.normal(size=shape)
             counts = rng.poisson(1.5, shape).astype(x.dtype)
-            yield from vary([cls(), cls("sum"), cls()], rng, x, counts)
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, x, counts)

@@ -6,38 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import Form, row_form
 from nncli.autograd.function import Case
-from nncli.backend import Array, Shape, xp
+from nncli.core.arrays import Array, xp
 from nncli.ops.losses import Elementwise, vary
 
 
-class Vectors(Elementwise):
-    """Base of losses with workspaces of one number a vector; see Elementwise."""
-
-    of_vectors = True
-
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for one number a vector, thrice."""
-        rows: Shape = (*outputs.shape[:-1], 1)
-        self.row: Array = xp.empty(rows, outputs.dtype)
-        self.row2: Array = xp.empty(rows, outputs.dtype)
-        self.row3: Array = xp.empty(rows, outputs.dtype)
-        return super().allocate(outputs, targets, *weights)
-
-    def dot(self, a: Array, b: Array, out: Array) -> None:
-        """Write Σ_k a_k·b_k of every vector, by way of ``work``."""
-        xp.multiply(a, b, self.work)
-        xp.add.reduce(self.work, axis=-1, out=out, keepdims=True)
-
-
-def _t_log_t(t: Array, out: Array) -> None:
-    """Write t·ln t, 0 where t is 0."""
-    xp.maximum(t, xp.finfo(t.dtype).tiny, out=out)
-    xp.log(out, out)
-    xp.multiply(out, t, out)
-
-
-class KLDivergence(Vectors, name="kl_divergence"):
+class KLDivergence(Elementwise, name="kl_divergence"):
     """y = Σ_i Σ_k t_ik·(ln t_ik − ln p_ik) / N, from distributions p and t (N, K).
 
     dL/dp = −dL/dy · t/p / N. Where t is 0 nothing is added. As in PyTorch's binary
@@ -45,21 +20,24 @@ class KLDivergence(Vectors, name="kl_divergence"):
     Leibler 1951.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
-        """Write t·ln t − t·ln p."""
-        self.p, self.t = x, t
-        with xp.errstate(divide="ignore"):
-            xp.log(x, self.work)
-        xp.maximum(self.work, -100, out=self.work)
-        xp.multiply(self.work, t, self.work)
-        _t_log_t(t, self.work2)
-        return xp.subtract(self.work2, self.work, self.work)
+    of_vectors = True
 
-    def slopes(self, scale: float, dx: Array) -> None:
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
+        """Write t·ln t − t·ln p."""
+        cross, entropy = rooms
+        xp.log(x, out=cross)
+        xp.maximum(cross, -100, out=cross)
+        xp.multiply(cross, t, out=cross)
+        _t_log_t(t, entropy)
+        return xp.subtract(entropy, cross, out=cross)
+
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write −t/p."""
-        xp.maximum(self.p, 1e-12, out=self.work)
-        xp.divide(self.t, self.work, self.work)
-        xp.multiply(self.work, -scale, out=dx)
+        xp.maximum(x, 1e-12, out=dx)
+        xp.divide(t, dx, out=dx)
+        xp.multiply(dx, -scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -67,41 +45,48 @@ class KLDivergence(Vectors, name="kl_divergence"):
         for shape in ((1, 2), (4, 3), (2, 3, 4)):
             k = shape[-1]
             p, t = rng.dirichlet(np.ones(k), (2, *shape[:-1])) * 0.9 + 0.1 / k
-            yield from vary([cls(), cls("sum"), cls()], rng, p, t)
-            yield Case(cls(), (p, np.eye(k)[np.argmax(t, -1)]), constant=(1,))
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, p, t)
+            yield Case(cls(), (p, np.eye(k)[np.argmax(t, -1)]))
 
 
-class SoftmaxKLDivergence(Vectors, name="softmax_kl_divergence"):
+class SoftmaxKLDivergence(Elementwise, name="softmax_kl_divergence"):
     """y = Σ_i Σ_k t_ik·(ln t_ik − ln softmax(z_i)_k) / N, from logits z (N, K).
 
     dL/dz_ik = dL/dy · (softmax(z_i)_k·Σ_j t_ij − t_ik) / N. PyTorch's KLDivLoss with
     ``batchmean``, after log_softmax.
     """
 
-    def values(self, x: Array, t: Array) -> Array:
+    of_vectors = True
+
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        return element, element, row_form(element)
+
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         """Write t·ln t − t·(z − m − ln Σ e^(z − m))."""
-        self.t = t
-        xp.maximum.reduce(x, axis=-1, out=self.row, keepdims=True)
-        xp.subtract(x, self.row, self.work)
-        xp.exp(self.work, self.work2)
-        xp.add.reduce(self.work2, axis=-1, out=self.row2, keepdims=True)
-        xp.log(self.row2, self.row)
-        xp.subtract(self.work, self.row, self.work)
-        xp.multiply(self.work, t, self.work)
-        _t_log_t(t, self.entropy)
-        return xp.subtract(self.entropy, self.work, self.work)
+        scores, work, row = rooms
+        xp.maximum.reduce(x, axis=-1, out=row, keepdims=True)
+        xp.subtract(x, row, out=scores)
+        xp.exp(scores, out=work)
+        xp.add.reduce(work, axis=-1, out=row, keepdims=True)
+        xp.log(row, out=row)
+        xp.subtract(scores, row, out=scores)
+        xp.multiply(scores, t, out=scores)
+        _t_log_t(t, work)
+        return xp.subtract(work, scores, out=work)
 
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for t·ln t as well, since e^(z − m) is kept."""
-        self.entropy = xp.empty_like(targets)
-        return super().allocate(outputs, targets, *weights)
-
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write softmax(z)·Σ t − t."""
-        xp.add.reduce(self.t, axis=-1, out=self.row3, keepdims=True)
-        xp.divide(self.row3, self.row2, self.row3)
-        xp.multiply(self.work2, self.row3, dx)
-        xp.subtract(dx, self.t, dx)
+        _, _, row = rooms
+        xp.maximum.reduce(x, axis=-1, out=row, keepdims=True)
+        xp.subtract(x, row, out=dx)
+        xp.exp(dx, out=dx)
+        xp.add.reduce(dx, axis=-1, out=row, keepdims=True)
+        xp.divide(dx, row, out=dx)
+        xp.add.reduce(t, axis=-1, out=row, keepdims=True)
+        xp.multiply(dx, row, out=dx)
+        xp.subtract(dx, t, out=dx)
         xp.multiply(dx, scale, out=dx)
 
     @classmethod
@@ -110,12 +95,12 @@ class SoftmaxKLDivergence(Vectors, name="softmax_kl_divergence"):
         for shape in ((1, 2), (4, 3), (2, 3, 4)):
             k = shape[-1]
             z, t = rng.normal(0, 2, shape), rng.dirichlet(np.ones(k), shape[:-1])
-            yield from vary([cls(), cls("sum"), cls()], rng, z, t)
-            yield Case(cls(), (z, np.eye(k)[np.argmax(t, -1)]), constant=(1,))
-            yield Case(cls(), (z, 2 * t), constant=(1,))
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, z, t)
+            yield Case(cls(), (z, np.eye(k)[np.argmax(t, -1)]))
+            yield Case(cls(), (z, 2 * t))
 
 
-class Cosine(Vectors, name="cosine"):
+class Cosine(Elementwise, name="cosine"):
     """y = Σ_i (1 − cos(x_i, t_i)) / N, cos(x, t) = x·t / (|x|·|t|), of (N, F).
 
     With the unit vectors u of x and v of t: dl/dx = (u·cos − v)/|x|. As in PyTorch, a
@@ -124,46 +109,69 @@ class Cosine(Vectors, name="cosine"):
     so that no square overflows.
     """
 
-    def allocate(self, outputs: Array, targets: Array, *weights: Array) -> Array:
-        """Make room for u and v."""
-        self.u, self.v = xp.empty_like(outputs), xp.empty_like(targets)
-        return super().allocate(outputs, targets, *weights)
+    of_vectors = True
 
-    def values(self, x: Array, t: Array) -> Array:
+    def forms(self, element: Form) -> tuple[Form, ...]:
+        row = row_form(element)
+        return element, element, element, row, row
+
+    def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         """Write 1 − u·v."""
-        self.unit(t, self.v)
-        # Last, since its 1/|x| in row3 is needed for the slopes.
-        self.unit(x, self.u)
-        self.dot(self.u, self.v, self.row)
-        return xp.subtract(1, self.row, out=self.row2)
+        u, v, work, row, inverse = rooms
+        unit(t, v, work, row, inverse)
+        unit(x, u, work, row, inverse)
+        dot(u, v, work, row)
+        return xp.subtract(1, row, out=row)
 
-    def unit(self, x: Array, out: Array) -> None:
-        """Write x/|x|, and 1/|x| to row3."""
-        xp.abs(x, out)
-        xp.maximum.reduce(out, axis=-1, out=self.row, keepdims=True)
-        xp.maximum(self.row, xp.finfo(x.dtype).tiny, out=self.row)
-        xp.divide(x, self.row, out)
-        self.dot(out, out, self.row2)
-        xp.sqrt(self.row2, self.row2)
-        # At least 1, but for zeros, whose length counts 1e-8 in the end.
-        xp.maximum(self.row2, 1, out=self.row2)
-        xp.divide(1, self.row, out=self.row3)
-        xp.divide(self.row3, self.row2, self.row3)
-        xp.minimum(self.row3, 1e8, out=self.row3)
-        xp.multiply(x, self.row3, out)
-
-    def slopes(self, scale: float, dx: Array) -> None:
+    def slopes(
+        self, x: Array, t: Array, scale: float, dx: Array, *rooms: Array
+    ) -> None:
         """Write (u·cos − v)/|x|."""
-        xp.less(self.row3, 1e8, out=self.row2)
-        xp.multiply(self.row2, self.row, self.row2)
-        xp.multiply(self.u, self.row2, dx)
-        xp.subtract(dx, self.v, dx)
-        xp.multiply(dx, self.row3, dx)
-        xp.multiply(dx, scale, out=dx)
+        u, v, work, row, inverse = rooms
+        unit(t, v, work, row, inverse)
+        # Last, since its 1/|x| is needed.
+        unit(x, u, work, row, inverse)
+        dot(u, v, work, row)
+        # Where the length counts 1e-8, it does not depend on x.
+        xp.multiply(u, row, out=u)
+        xp.less(inverse, 1e8, out=row)
+        xp.multiply(u, row, out=u)
+        xp.subtract(u, v, out=u)
+        xp.multiply(u, inverse, out=u)
+        xp.multiply(u, scale, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Vectors, sequences of them, and single numbers, which are only signs."""
         for shape in ((1, 2), (4, 3), (2, 3, 4), (3, 1)):
             x, t = rng.normal(size=(2, *shape))
-            yield from vary([cls(), cls("sum"), cls()], rng, x, t)
+            yield from vary([cls(), cls(reduction="sum"), cls()], rng, x, t)
+
+
+def unit(x: Array, out: Array, work: Array, row: Array, inverse: Array) -> None:
+    """Write x/|x| of every vector to ``out``, and 1/|x| to ``inverse``."""
+    xp.abs(x, out=out)
+    xp.maximum.reduce(out, axis=-1, out=inverse, keepdims=True)
+    xp.maximum(inverse, xp.finfo(x.dtype).tiny, out=inverse)
+    xp.divide(x, inverse, out=out)
+    dot(out, out, work, row)
+    xp.sqrt(row, out=row)
+    # At least 1, but for zeros, whose length counts 1e-8 in the end.
+    xp.maximum(row, 1, out=row)
+    xp.divide(1, inverse, out=inverse)
+    xp.divide(inverse, row, out=inverse)
+    xp.minimum(inverse, 1e8, out=inverse)
+    xp.multiply(x, inverse, out=out)
+
+
+def dot(a: Array, b: Array, work: Array, out: Array) -> None:
+    """Write Σ_k a_k·b_k of every vector, by way of ``work``."""
+    xp.multiply(a, b, out=work)
+    xp.add.reduce(work, axis=-1, out=out, keepdims=True)
+
+
+def _t_log_t(t: Array, out: Array) -> None:
+    """Write t·ln t, 0 where t is 0."""
+    xp.maximum(t, xp.finfo(t.dtype).tiny, out=out)
+    xp.log(out, out=out)
+    xp.multiply(out, t, out=out)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
-from nncli.errors import ShapeError
+from nncli.autograd.buffers import form, scratch
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 
 
 class Matmul(Function, name="matmul"):
@@ -18,8 +19,10 @@ class Matmul(Function, name="matmul"):
     dL/da = dL/dy bᵀ, dL/db = aᵀ dL/dy, summed over the axes that were broadcast.
     """
 
+    layout = "any"
+    saves_output = False
+
     def allocate(self, a: Array, b: Array) -> Array:
-        """Make the output."""
         try:
             if min(a.ndim, b.ndim) < 2:
                 raise ValueError
@@ -31,24 +34,20 @@ class Matmul(Function, name="matmul"):
                 "matmul: expected shapes (..., n, m) and (..., m, p), got "
                 f"{a.shape} and {b.shape}."
             ) from None
-        # Room for the products before they are summed over broadcast axes.
-        self.work_a = _room(lead, a)
-        self.work_b = _room(lead, b)
-        return xp.empty((*lead, a.shape[-2], b.shape[-1]), a.dtype)
+        self.lead = lead
+        return xp.empty((*lead, a.shape[-2], b.shape[-1]), xp.result_type(a, b))
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        """Write the product."""
         self.a, self.b = a, b
-        xp.matmul(a, b, out)
+        xp.matmul(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        """Multiply with the other side, transposed."""
         if da is not None:
-            _product(grad, self.b.swapaxes(-1, -2), self.work_a, da)
+            _product(grad, self.b.swapaxes(-1, -2), self.lead, da)
         if db is not None:
-            _product(self.a.swapaxes(-1, -2), grad, self.work_b, db)
+            _product(self.a.swapaxes(-1, -2), grad, self.lead, db)
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count a multiplication and an addition for each term: 2·n·m·p."""
         return int(2 * arrays[-1].size * arrays[0].shape[-1])
 
@@ -66,22 +65,19 @@ class Matmul(Function, name="matmul"):
             yield Case(cls(), (rng.normal(size=left), rng.normal(size=right)))
 
 
-def _room(lead: tuple[int, ...], array: Array) -> Array | None:
-    if array.shape[:-2] == lead:
-        return None
-    return xp.empty((*lead, *array.shape[-2:]), array.dtype)
-
-
-def _product(left: Array, right: Array, work: Array | None, out: Array) -> None:
-    if work is None:
-        xp.matmul(left, right, out)
+def _product(left: Array, right: Array, lead: Shape, out: Array) -> None:
+    """Write the product, summed over the leading axes that ``out`` does not have."""
+    if out.shape[:-2] == lead:
+        xp.matmul(left, right, out=out)
         return
-    xp.matmul(left, right, work)
+    work = scratch(form((*lead, *out.shape[-2:]), out.dtype))
+    xp.matmul(left, right, out=work)
     extra = work.ndim - out.ndim
-    kept = out.reshape((1,) * extra + out.shape)
+    kept = out[(None,) * extra]
     axes = tuple(
         i for i in range(work.ndim - 2) if kept.shape[i] == 1 and work.shape[i] != 1
     )
+    axes = tuple(dict.fromkeys((*range(extra), *axes)))
     xp.add.reduce(work, axis=axes, out=kept, keepdims=True)
 
 
@@ -92,6 +88,9 @@ class Linear(Function, name="linear"):
     dL/dy stacked, dL/dx = dL/dy W, dL/dW = dL/dyᵀ x, dL/db = Σ dL/dy over the rows.
     The weight has PyTorch's orientation: one row an output unit.
     """
+
+    saves_output = False
+    keeps_lengths = True
 
     def allocate(self, x: Array, weight: Array, *bias: Array) -> Array:
         """Make the output, features first in memory where x has two axes."""
@@ -106,7 +105,8 @@ class Linear(Function, name="linear"):
                 f"{bias[0].shape}."
             )
         units = weight.shape[0]
-        self.ones = xp.ones(x.size // x.shape[-1], x.dtype)
+        if bias and self.differentiated:
+            self.ones = xp.ones(x.size // max(x.shape[-1], 1), x.dtype)
         if x.ndim == 2:
             # With features first, everything that follows along the batch (adding the
             # bias, the maximum over classes) runs along contiguous memory.
@@ -117,9 +117,10 @@ class Linear(Function, name="linear"):
         """Write x Wᵀ + b: called as (x, weight, bias, out) or (x, weight, out)."""
         self.x, self.weight = x, weight
         out = rest[-1]
-        xp.matmul(_rows(x), weight.T, _rows(out))
+        # The transposed product: its output is row-major where out is features first.
+        xp.matmul(weight, _rows(x).T, out=_rows(out).T)
         if len(rest) == 2:
-            xp.add(out, rest[0], out)
+            xp.add(out, rest[0], out=out)
 
     def backward(
         self,
@@ -128,17 +129,16 @@ class Linear(Function, name="linear"):
         dweight: Array | None,
         dbias: Array | None = None,
     ) -> None:
-        """Write the three products."""
         rows = _rows(grad)
         if dx is not None:
-            xp.matmul(rows, self.weight, _rows(dx))
+            xp.matmul(rows, self.weight, out=_rows(dx))
         if dweight is not None:
-            xp.matmul(rows.T, _rows(self.x), dweight)
+            xp.matmul(rows.T, _rows(self.x), out=dweight)
         if dbias is not None:
             # A product with ones is several times faster than a sum along axis 0.
-            xp.dot(rows.T, self.ones, dbias)
+            xp.dot(rows.T, self.ones, out=dbias)
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count the product's 2·N·F·U and the bias's N·U."""
         bias = arrays[-1].size if len(arrays) == 4 else 0
         return int(2 * arrays[-1].size * arrays[1].shape[1] + bias)
@@ -153,7 +153,5 @@ class Linear(Function, name="linear"):
 
 
 def _rows(array: Array) -> Array:
-    """Return a view with all leading axes as one."""
-    if array.ndim == 2:
-        return array
-    return array.reshape(-1, array.shape[-1])
+    """Return a view with all leading axes as one; layout promises that it is one."""
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])

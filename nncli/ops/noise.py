@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
+from nncli.autograd.buffers import form, scratch
+from nncli.autograd.function import Case, Sized
+from nncli.core.arrays import Array, xp
+from nncli.ops.elementwise import Unary
 
 SELU_LIMIT = 1.7580993408473766
 """−SELU(−∞) = λ·α: where SELU saturates (Klambauer et al. 2017)."""
 
 
-class GaussianNoise(Function, name="gaussian_noise"):
+class GaussianNoise(Unary, name="gaussian_noise"):
     """y = x + std·n with n ~ N(0, 1) for each element; dL/dx = dL/dy.
 
     Args:
@@ -22,32 +24,27 @@ class GaussianNoise(Function, name="gaussian_noise"):
         rng: Where the noise comes from; every forward pass draws anew.
     """
 
-    elementwise = True
-
-    def __init__(self, std: float, rng: np.random.Generator) -> None:
-        self.std = std
-        self.rng = rng
+    std: float
+    rng: np.random.Generator
 
     def allocate(self, x: Array) -> Array:
-        """Make room for the noise."""
-        # Generator.standard_normal fills C-ordered arrays only.
-        self.draw = xp.empty(x.shape, x.dtype)
-        return xp.empty_like(x)
+        # Generators fill row-major arrays only.
+        self.draw = form(x.shape, x.dtype)
+        return super().allocate(x)
 
     def forward(self, x: Array, out: Array) -> None:
-        """Draw and add."""
-        self.rng.standard_normal(out=self.draw, dtype=self.draw.dtype.type)
-        xp.multiply(self.draw, self.std, out=self.draw)
-        xp.add(x, self.draw, out)
+        noise = scratch(self.draw)
+        self.rng.standard_normal(out=noise, dtype=noise.dtype.type)
+        xp.multiply(noise, self.std, out=noise)
+        xp.add(x, noise, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Hand the gradient on."""
-        if dx is not None and dx is not grad:
+    def backward(self, grad: Array, dx: Array) -> None:
+        if dx is not grad:
             xp.copyto(dx, grad)
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count a product and a sum an element."""
-        return int(2 * arrays[-1].size)
+        return 2 * arrays[-1].size
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -56,52 +53,74 @@ class GaussianNoise(Function, name="gaussian_noise"):
             yield Case(cls(std, np.random.default_rng(7)), (rng.normal(size=(4, 5)),))
 
 
-class AlphaDropout(Function, name="alpha_dropout"):
-    """y = a·(x·m − L·(1 − m)) + b: dropout to −L, which keeps mean 0 and variance 1.
-
-    m = 1 with probability 1 − p, else 0; L = 1.7581 is where SELU saturates;
-    a = ((1 − p)·(1 + p·L²))^−½ and b = a·p·L undo what that does to the mean and the
-    variance; dL/dx = dL/dy·a·m. Source: Klambauer et al. 2017, section 2 ("new dropout
-    technique"), and PyTorch's AlphaDropout.
+class Masked(Unary):
+    """Base of ops that draw which elements stay, each with probability 1 − rate.
 
     Args:
         rate: The probability p of dropping an element, 0 <= p < 1.
         rng: Where the mask comes from; every forward pass draws a new one.
     """
 
-    elementwise = True
-
-    def __init__(self, rate: float, rng: np.random.Generator) -> None:
-        self.rate = rate
-        self.rng = rng
-        self.scale = 1 / math.sqrt((1 - rate) * (1 + rate * SELU_LIMIT**2))
+    rate: float
+    rng: np.random.Generator
 
     def allocate(self, x: Array) -> Array:
         """Make room for the mask."""
-        # Generator.random fills C-ordered arrays only.
-        self.draw = xp.empty(x.shape, x.dtype)
-        self.mask: Array = xp.empty_like(x)
-        return xp.empty_like(x)
+        out = super().allocate(x)
+        # Generators fill row-major arrays only.
+        self.draw = form(x.shape, x.dtype)
+        self.mask = self.form.empty()
+        return out
 
-    def forward(self, x: Array, out: Array) -> None:
-        """Draw a mask M of 0 and a; (x + L)·M − L·a·(1 − p) is the same."""
-        self.rng.random(out=self.draw, dtype=self.draw.dtype.type)
-        xp.greater_equal(self.draw, self.rate, out=self.mask)
-        xp.multiply(self.mask, self.scale, out=self.mask)
-        xp.add(x, SELU_LIMIT, out=out)
-        xp.multiply(out, self.mask, out)
-        xp.subtract(out, SELU_LIMIT * self.scale * (1 - self.rate), out=out)
+    def draw_mask(self, factor: float) -> None:
+        """Write 0 for an element to drop, else a factor."""
+        chance = scratch(self.draw)
+        self.rng.random(out=chance, dtype=chance.dtype.type)
+        xp.greater_equal(chance, self.rate, out=self.mask)
+        xp.multiply(self.mask, factor, out=self.mask)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Multiply by the same mask."""
-        xp.multiply(grad, self.mask, dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count a comparison, two sums and two products an element."""
-        return int(5 * arrays[-1].size)
+        xp.multiply(grad, self.mask, out=dx)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """No dropout, some and most; the checker repeats the draw."""
         for rate in (0.0, 0.3, 0.9):
             yield Case(cls(rate, np.random.default_rng(7)), (rng.normal(size=(4, 5)),))
+
+
+class Dropout(Masked, name="dropout"):
+    """Set each element to 0 with probability p, divide the others by 1 − p.
+
+    y = x·m/(1 − p) with m = 1 with probability 1 − p, else 0; dL/dx = dL/dy·m/(1 − p).
+    "Inverted" dropout (Srivastava et al. 2014, section 10): the expected value is x,
+    so that nothing has to be done after training.
+    """
+
+    def forward(self, x: Array, out: Array) -> None:
+        self.draw_mask(1 / (1 - self.rate))
+        xp.multiply(x, self.mask, out=out)
+
+
+class AlphaDropout(Masked, name="alpha_dropout"):
+    """y = a·(x·m − L·(1 − m)) + b: dropout to −L, which keeps mean 0 and variance 1.
+
+    m = 1 with probability 1 − p, else 0; L = 1.7581 is where SELU saturates;
+    a = ((1 − p)·(1 + p·L²))^−½ and b = a·p·L undo what that does to the mean and the
+    variance; dL/dx = dL/dy·a·m. Source: Klambauer et al. 2017, section 2 ("new dropout
+    technique"), and PyTorch's AlphaDropout.
+    """
+
+    def forward(self, x: Array, out: Array) -> None:
+        """Draw a mask M of 0 and a; (x + L)·M − L·a·(1 − p) is the same."""
+        kept = 1 - self.rate
+        factor = 1 / math.sqrt(kept * (1 + self.rate * SELU_LIMIT**2))
+        self.draw_mask(factor)
+        xp.add(x, SELU_LIMIT, out=out)
+        xp.multiply(out, self.mask, out=out)
+        xp.subtract(out, SELU_LIMIT * factor * kept, out=out)
+
+    def flops(self, *arrays: Sized) -> int:
+        """Count a comparison, two sums and two products an element."""
+        return 5 * arrays[-1].size

@@ -6,58 +6,103 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
-from nncli.errors import ShapeError
+from nncli.autograd.buffers import Form, form, scratch, scratches
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import ShapeError
 
 
-class RmsNorm(Function, name="rms_norm"):
+class ByRow(Function):
+    """Base of norms over the features of each row of x (..., F).
+
+    Sums are products with ones, or with shares 1/F: NumPy's reductions of short rows
+    are several times slower.
+
+    Args:
+        eps: The ε under the root.
+
+    Attributes:
+        normal: (rows, F) the normalized input x̂.
+        inverse: (rows, 1) one over the root.
+    """
+
+    eps: float
+
+    saves_inputs = False
+    saves_output = False
+    keeps_lengths = True
+
+    def allocate(self, x: Array, gamma: Array, *beta: Array) -> Array:
+        """Make the output, the normalized input and one number a row."""
+        features = gamma.size
+        if not x.ndim or x.shape[-1] != features:
+            raise ShapeError(
+                f"{self.type_name}: expected inputs of shape (..., {features}), got "
+                f"{x.shape}."
+            )
+        rows = x.size // max(features, 1)
+        self.share = xp.full(features, 1 / max(features, 1), x.dtype)
+        self.scaled = xp.empty(features, x.dtype)
+        self.ones = xp.ones(rows, x.dtype)
+        self.matrix, self.column = (
+            form((rows, features), x.dtype),
+            form((rows,), x.dtype),
+        )
+        self.normal: Array = xp.empty((rows, features), x.dtype)
+        self.inverse: Array = xp.empty((rows, 1), x.dtype)
+        return xp.empty(x.shape, x.dtype)
+
+    def rows(self, array: Array) -> Array:
+        """Return (..., F) as a view with all leading axes as one."""
+        return array if array.ndim == 2 else array.reshape(self.matrix.shape)
+
+    def normalize(self) -> None:
+        """Divide ``normal`` by the root of its mean square plus ε, row by row.
+
+        A row whose squares overflow is infinitely long: its x̂ is 0.
+        """
+        inverse = self.inverse
+        xp.einsum("ij,ij->i", self.normal, self.normal, out=inverse[:, 0])
+        xp.divide(inverse, len(self.share), out=inverse)
+        xp.add(inverse, self.eps, out=inverse)
+        xp.sqrt(inverse, out=inverse)
+        xp.divide(1, inverse, out=inverse)
+        xp.multiply(self.normal, inverse, out=self.normal)
+
+    def flops(self, *arrays: Sized) -> int:
+        """Count about seven operations an element."""
+        return 7 * arrays[-1].size
+
+
+class RmsNorm(ByRow, name="rms_norm"):
     """y = γ·x̂ with x̂ = x / r, r = √(mean(x²) + ε), along the last axis.
 
     x (..., F), γ (F,) → y (..., F). Zhang and Sennrich 2019, equation 4, with ε inside
     the root as in PyTorch's RMSNorm. With g = γ·dL/dy:
     dL/dx = (g − x̂·mean(g·x̂)) / r, dL/dγ = Σ dL/dy·x̂.
-
-    A row whose squares overflow is infinitely long: its x̂ is 0.
-
-    Args:
-        eps: The ε under the root.
     """
 
-    def __init__(self, eps: float = 1e-6) -> None:
-        self.eps = eps
-
-    def allocate(self, x: Array, gamma: Array) -> Array:
-        """Make the output, the normalized input and room for one number a row."""
-        _check_features(x, gamma, self.type_name)
-        self.normal, self.work = (xp.empty(x.shape, x.dtype) for _ in range(2))
-        self.root, self.mean = (_column(x) for _ in range(2))
-        return xp.empty(x.shape, x.dtype)
+    eps: float = 1e-6
 
     def forward(self, x: Array, gamma: Array, out: Array) -> None:
-        """Divide each row by its root mean square, and scale."""
         self.gamma = gamma
-        with xp.errstate(over="ignore", invalid="ignore"):
-            _root_mean_square(x, self.eps, self.work, self.root)
-            xp.divide(x, self.root, self.normal)
-            xp.multiply(self.normal, gamma, out)
+        xp.copyto(self.normal, self.rows(x))
+        self.normalize()
+        xp.multiply(self.normal, gamma, out=self.rows(out))
 
     def backward(self, grad: Array, dx: Array | None, dgamma: Array | None) -> None:
-        """Write both gradients."""
+        g, normal = self.rows(grad), self.normal
+        work, mean = scratches(self.matrix, self.column)
+        xp.multiply(g, normal, out=work)
         if dgamma is not None:
-            xp.multiply(grad, self.normal, self.work)
-            _sum_rows(self.work, dgamma)
+            xp.dot(self.ones, work, out=dgamma)
         if dx is not None:
-            xp.multiply(grad, self.gamma, dx)
-            xp.multiply(dx, self.normal, self.work)
-            _mean_features(self.work, self.mean)
-            xp.multiply(self.normal, self.mean, self.work)
-            xp.subtract(dx, self.work, dx)
-            xp.divide(dx, self.root, dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count about four operations an element."""
-        return int(4 * arrays[-1].size)
+            d = self.rows(dx)
+            xp.dot(work, xp.multiply(self.gamma, self.share, out=self.scaled), out=mean)
+            xp.multiply(normal, mean[:, None], out=work)
+            xp.multiply(g, self.gamma, out=d)
+            xp.subtract(d, work, out=d)
+            xp.multiply(d, self.inverse, out=d)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -68,40 +113,26 @@ class RmsNorm(Function, name="rms_norm"):
         yield Case(cls(0.1), (rng.normal(size=(3, 1)), rng.normal(size=1)))
 
 
-class LayerNorm(Function, name="layer_norm"):
+class LayerNorm(ByRow, name="layer_norm"):
     """y = γ·x̂ + β with x̂ = (x − μ) / √(σ² + ε), statistics along the last axis.
 
     x (..., F), γ (F,), β (F,) → y (..., F), with μ = mean(x) and the biased variance
     σ² = mean((x − μ)²) of each row (Ba et al. 2016). With g = γ·dL/dy:
     dL/dx = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε),
     dL/dγ = Σ dL/dy·x̂, dL/dβ = Σ dL/dy.
-
-    A row whose squares overflow is infinitely spread: its x̂ is 0.
-
-    Args:
-        eps: The ε under the root.
     """
 
-    def __init__(self, eps: float = 1e-5) -> None:
-        self.eps = eps
-
-    def allocate(self, x: Array, gamma: Array, beta: Array) -> Array:
-        """Make the output, the normalized input and room for one number a row."""
-        _check_features(x, gamma, self.type_name)
-        self.normal, self.work = (xp.empty(x.shape, x.dtype) for _ in range(2))
-        self.root, self.mean = (_column(x) for _ in range(2))
-        return xp.empty(x.shape, x.dtype)
+    eps: float = 1e-5
 
     def forward(self, x: Array, gamma: Array, beta: Array, out: Array) -> None:
         """Take away each row's mean, divide by its spread, scale and shift."""
         self.gamma = gamma
-        with xp.errstate(over="ignore", invalid="ignore"):
-            _mean_features(x, self.mean)
-            xp.subtract(x, self.mean, self.normal)
-            _root_mean_square(self.normal, self.eps, self.work, self.root)
-            xp.divide(self.normal, self.root, self.normal)
-            xp.multiply(self.normal, gamma, out)
-            xp.add(out, beta, out)
+        rows, y, mean = self.rows(x), self.rows(out), scratch(self.column)
+        xp.dot(rows, self.share, out=mean)
+        xp.subtract(rows, mean[:, None], out=self.normal)
+        self.normalize()
+        xp.multiply(self.normal, gamma, out=y)
+        xp.add(y, beta, out=y)
 
     def backward(
         self,
@@ -110,25 +141,24 @@ class LayerNorm(Function, name="layer_norm"):
         dgamma: Array | None,
         dbeta: Array | None,
     ) -> None:
-        """Write the three gradients."""
+        g, normal = self.rows(grad), self.normal
+        work, mean = scratches(self.matrix, self.column)
+        xp.multiply(g, normal, out=work)
         if dgamma is not None:
-            xp.multiply(grad, self.normal, self.work)
-            _sum_rows(self.work, dgamma)
+            xp.dot(self.ones, work, out=dgamma)
         if dbeta is not None:
-            _sum_rows(grad, dbeta)
+            xp.dot(self.ones, g, out=dbeta)
         if dx is not None:
-            xp.multiply(grad, self.gamma, dx)
-            xp.multiply(dx, self.normal, self.work)
-            _mean_features(self.work, self.mean)
-            xp.multiply(self.normal, self.mean, self.work)
-            _mean_features(dx, self.mean)
-            xp.subtract(dx, self.mean, dx)
-            xp.subtract(dx, self.work, dx)
-            xp.divide(dx, self.root, dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count about seven operations an element."""
-        return int(7 * arrays[-1].size)
+            # γ/F inside the products: γ·g is never written for its means alone.
+            d, scaled = self.rows(dx), self.scaled
+            xp.multiply(self.gamma, self.share, out=scaled)
+            xp.dot(work, scaled, out=mean)
+            xp.multiply(normal, mean[:, None], out=work)
+            xp.dot(g, scaled, out=mean)
+            xp.multiply(g, self.gamma, out=d)
+            xp.subtract(d, mean[:, None], out=d)
+            xp.subtract(d, work, out=d)
+            xp.multiply(d, self.inverse, out=d)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -137,37 +167,6 @@ class LayerNorm(Function, name="layer_norm"):
             x = rng.normal(1.0, 2.0, shape)
             gamma, beta = rng.normal(size=(2, shape[-1]))
             yield Case(cls(eps), (x, gamma, beta))
-
-
-def _check_features(x: Array, gamma: Array, name: str) -> None:
-    if not x.ndim or x.shape[-1] != gamma.size:
-        raise ShapeError(
-            f"{name}: expected inputs of shape (..., {gamma.size}), got {x.shape}."
-        )
-
-
-def _column(x: Array) -> Array:
-    """Make room for one number a row."""
-    return xp.empty((*x.shape[:-1], 1), x.dtype)
-
-
-def _mean_features(x: Array, out: Array) -> None:
-    """Write the mean along the last axis, which is kept with length 1."""
-    xp.add.reduce(x, axis=-1, out=out, keepdims=True)
-    xp.divide(out, x.shape[-1], out=out)
-
-
-def _root_mean_square(x: Array, eps: float, work: Array, out: Array) -> None:
-    """Write √(mean(x²) + ε) along the last axis."""
-    xp.multiply(x, x, work)
-    _mean_features(work, out)
-    xp.add(out, eps, out=out)
-    xp.sqrt(out, out)
-
-
-def _sum_rows(x: Array, out: Array) -> None:
-    """Write the sum along all axes but the last."""
-    xp.add.reduce(x, axis=tuple(range(x.ndim - 1)), out=out)
 
 
 class BatchNorm(Function, name="batch_norm"):
@@ -189,19 +188,14 @@ class BatchNorm(Function, name="batch_norm"):
         eps: The ε under the root.
     """
 
-    whole_batch = True
+    running_mean: Array
+    running_var: Array
+    momentum: float = 0.1
+    eps: float = 1e-5
 
-    def __init__(
-        self,
-        running_mean: Array,
-        running_var: Array,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> None:
-        self.running_mean = running_mean
-        self.running_var = running_var
-        self.momentum = momentum
-        self.eps = eps
+    layout = "any"
+    saves_inputs = False
+    saves_output = False
 
     def allocate(self, x: Array, gamma: Array, beta: Array) -> Array:
         """Make the output, the normalized input and room for the statistics."""
@@ -218,26 +212,26 @@ class BatchNorm(Function, name="batch_norm"):
             )
         # A product with ones is the fastest sum over rows; it keeps (1, F).
         self.ones = xp.ones((1, x.shape[0]), x.dtype)
-        self.normal: Array = xp.empty_like(x)
-        self.work: Array = xp.empty_like(x)
+        self.form = Form.of(x)
+        self.normal = self.form.empty()
         self.mean, self.var, self.root, self.row = (
             xp.empty((1, x.shape[1]), x.dtype) for _ in range(4)
         )
-        return xp.empty_like(x)
+        return self.form.empty()
 
     def forward(self, x: Array, gamma: Array, beta: Array, out: Array) -> None:
         """Normalize with the batch's statistics and move the running ones."""
         self.gamma = gamma
-        rows = x.shape[0]
+        rows, work = x.shape[0], scratch(self.form)
         self._row_mean(x, self.mean)
-        xp.subtract(x, self.mean, self.normal)
-        xp.multiply(self.normal, self.normal, self.work)
-        self._row_mean(self.work, self.var)
+        xp.subtract(x, self.mean, out=self.normal)
+        xp.multiply(self.normal, self.normal, out=work)
+        self._row_mean(work, self.var)
         xp.add(self.var, self.eps, out=self.root)
-        xp.sqrt(self.root, self.root)
-        xp.divide(self.normal, self.root, self.normal)
-        xp.multiply(self.normal, gamma, out)
-        xp.add(out, beta, out)
+        xp.sqrt(self.root, out=self.root)
+        xp.divide(self.normal, self.root, out=self.normal)
+        xp.multiply(self.normal, gamma, out=out)
+        xp.add(out, beta, out=out)
         self._move(self.running_mean, self.mean, 1.0)
         self._move(self.running_var, self.var, rows / (rows - 1))
 
@@ -248,35 +242,35 @@ class BatchNorm(Function, name="batch_norm"):
         dgamma: Array | None,
         dbeta: Array | None,
     ) -> None:
-        """Write the three gradients."""
-        xp.multiply(grad, self.normal, self.work)
+        work = scratch(self.form)
+        xp.multiply(grad, self.normal, out=work)
         if dgamma is not None:
-            xp.matmul(self.ones, self.work, dgamma.reshape(1, -1))
+            xp.matmul(self.ones, work, out=dgamma[None])
         if dbeta is not None:
-            xp.matmul(self.ones, grad, dbeta.reshape(1, -1))
+            xp.matmul(self.ones, grad, out=dbeta[None])
         if dx is not None:
             # γ is the same for all rows: factor γ/√(σ² + ε) out of the formula.
-            self._row_mean(self.work, self.row)
-            xp.multiply(self.normal, self.row, self.work)
+            self._row_mean(work, self.row)
+            xp.multiply(self.normal, self.row, out=work)
             self._row_mean(grad, self.row)
-            xp.subtract(grad, self.row, dx)
-            xp.subtract(dx, self.work, dx)
-            xp.divide(self.gamma, self.root, self.row)
-            xp.multiply(dx, self.row, dx)
+            xp.subtract(grad, self.row, out=dx)
+            xp.subtract(dx, work, out=dx)
+            xp.divide(self.gamma, self.root, out=self.row)
+            xp.multiply(dx, self.row, out=dx)
 
     def _row_mean(self, values: Array, out: Array) -> None:
-        xp.matmul(self.ones, values, out)
+        xp.matmul(self.ones, values, out=out)
         xp.divide(out, values.shape[0], out=out)
 
     def _move(self, running: Array, batch: Array, factor: float) -> None:
         """Write r ← (1 − m)·r + m·factor·batch."""
         xp.multiply(batch, self.momentum * factor, out=self.row)
         xp.multiply(running, 1 - self.momentum, out=running)
-        xp.add(running, self.row[0], running)
+        xp.add(running, self.row[0], out=running)
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count about nine operations an element."""
-        return int(9 * arrays[-1].size)
+        return 9 * arrays[-1].size
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 
 
 class Sum(Function, name="sum"):
@@ -19,31 +19,35 @@ class Sum(Function, name="sum"):
         keepdims: Keep the summed axes with length 1.
     """
 
-    def __init__(self, axis: int | Shape | None = None, keepdims: bool = False) -> None:
-        self.axis = axis
-        self.keepdims = keepdims
+    axis: int | Shape | None = None
+    keepdims: bool = False
+
+    layout = "any"
+    saves_inputs = False
+    saves_output = False
 
     def allocate(self, x: Array) -> Array:
         """Make the output in the reduced shape."""
-        axes = _axes(self.axis, x.ndim, self.type_name)
-        self.kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-        left = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-        self.axes = axes
-        self.count = x.size // max(1, int(xp.prod(left, dtype=int)))
-        return xp.empty(self.kept if self.keepdims else left, x.dtype)
+        self.axes = axes_of(self.axis, x.ndim, self.type_name)
+        self.kept = tuple(1 if i in self.axes else n for i, n in enumerate(x.shape))
+        left = tuple(n for i, n in enumerate(x.shape) if i not in self.axes)
+        self.count = int(np.prod([x.shape[i] for i in self.axes], dtype=int))
+        return xp.empty(self.kept if self.keepdims else left, self.dtype_of(x))
+
+    def dtype_of(self, x: Array) -> np.dtype[np.generic]:
+        """Return the type of the sum: wide enough for integers and booleans."""
+        return x.dtype if x.dtype.kind == "f" else np.dtype(np.int64)
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write the sums."""
         xp.add.reduce(x, axis=self.axes, out=out, keepdims=self.keepdims)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Copy each gradient to all the elements that were summed."""
-        if dx is not None:
-            xp.copyto(dx, grad.reshape(self.kept))
+        xp.copyto(dx, grad.reshape(self.kept))
 
-    def flops(self, *arrays: Array) -> int:
+    def flops(self, *arrays: Sized) -> int:
         """Count one addition an input element."""
-        return int(arrays[0].size)
+        return arrays[0].size
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -56,19 +60,24 @@ class Sum(Function, name="sum"):
 class Mean(Sum, name="mean"):
     """y = Σ x / n along ``axis``; dL/dx = dL/dy / n at every averaged element."""
 
+    def dtype_of(self, x: Array) -> np.dtype[np.generic]:
+        return x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+
     def forward(self, x: Array, out: Array) -> None:
-        """Write the sums divided by the count."""
         super().forward(x, out)
         xp.divide(out, self.count, out=out)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Copy each gradient, divided by the count."""
-        if dx is not None:
-            super().backward(grad, dx)
-            xp.divide(dx, self.count, out=dx)
+    def backward(self, grad: Array, dx: Array) -> None:
+        super().backward(grad, dx)
+        xp.divide(dx, self.count, out=dx)
 
 
-def _axes(axis: int | Shape | None, ndim: int, name: str) -> Shape:
+def axes_of(axis: int | Shape | None, ndim: int, name: str) -> Shape:
+    """Return the axes that an argument names, counted from 0 and in order.
+
+    Raises:
+        ShapeError: There is no such axis, or one is named twice.
+    """
     chosen = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     if any(not -ndim <= i < ndim for i in chosen):
         raise ShapeError(

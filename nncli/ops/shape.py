@@ -7,23 +7,58 @@ from typing import Any
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, Shape, xp
-from nncli.errors import ShapeError
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ShapeError
 
 
-class Reshape(Function, name="reshape"):
+class Rearrangement(Function):
+    """Base of ops that compute nothing."""
+
+    layout = "any"
+    saves_inputs = False
+    saves_output = False
+
+    def flops(self, *arrays: Sized) -> int:
+        return 0
+
+
+class Contiguous(Rearrangement, name="contiguous"):
+    """y = x, row-major in memory; dL/dx = dL/dy.
+
+    The engine puts it in front of ops that want rows.
+    """
+
+    keeps_lengths = True
+
+    def allocate(self, x: Array) -> Array:
+        return xp.empty(x.shape, x.dtype)
+
+    def forward(self, x: Array, out: Array) -> None:
+        xp.copyto(out, x)
+
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.copyto(dx, grad)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Row-major already, transposed, and every other column."""
+        x = rng.normal(size=(2, 3, 4))
+        for array in (x, x.T, x[..., ::2]):
+            yield Case(cls(), (array,))
+
+
+class Reshape(Rearrangement, name="reshape"):
     """y = x in another shape, elements in row-major order; dL/dx = dL/dy, reshaped.
 
     Args:
         shape: The new shape; one entry may be -1 and is then inferred.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    shape: Shape
 
     def allocate(self, x: Array) -> Array:
-        """Make a view of ``x`` where its memory allows one, else an array."""
+        """Return a view of ``x`` where its memory allows one, else an array."""
         try:
             out = x.reshape(self.shape)
         except ValueError:
@@ -31,23 +66,22 @@ class Reshape(Function, name="reshape"):
                 f"reshape: expected a shape with {x.size} elements, as {x.shape} has, "
                 f"got {self.shape}."
             ) from None
+        self.before = x.shape
         self.is_view = xp.may_share_memory(out, x)
         return out
 
     def forward(self, x: Array, out: Array) -> None:
         """Copy the elements, unless the output looks at the same memory."""
         if not self.is_view:
-            # Through a view of `out` in x's shape: nothing is allocated.
+            # Row-major itself, ``out`` has a view in x's shape: nothing is allocated.
             xp.copyto(out.reshape(x.shape), x)
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Copy the gradient back in the old shape."""
-        if dx is not None:
-            xp.copyto(dx, grad.reshape(dx.shape))
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.copyto(dx, grad.reshape(dx.shape))
 
-    def flops(self, *arrays: Array) -> int:
-        """Nothing is computed."""
-        return 0
+    def gradient_view(self, grad: Array) -> Array | None:
+        view = grad.reshape(self.before)
+        return view if xp.may_share_memory(view, grad) else None
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -57,18 +91,19 @@ class Reshape(Function, name="reshape"):
             yield Case(cls(shape), (rng.normal(size=(4, 6)).T,))
 
 
-class Transpose(Function, name="transpose"):
+class Transpose(Rearrangement, name="transpose"):
     """y = x with its axes reordered; dL/dx = dL/dy with the order undone.
 
     Args:
         axes: The old axis that each new axis is; None reverses them.
     """
 
-    def __init__(self, axes: Shape | None = None) -> None:
-        self.axes = axes
+    axes: Shape | None = None
+
+    is_view = True
 
     def allocate(self, x: Array) -> Array:
-        """Make a view."""
+        """Return a view."""
         try:
             out = x.transpose(self.axes)
         except ValueError:
@@ -82,14 +117,11 @@ class Transpose(Function, name="transpose"):
     def forward(self, x: Array, out: Array) -> None:
         """Do nothing: the output looks at the memory of the input."""
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
-        """Copy the gradient with its axes in the old order."""
-        if dx is not None:
-            xp.copyto(dx, grad.transpose(self.inverse))
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.copyto(dx, grad.transpose(self.inverse))
 
-    def flops(self, *arrays: Array) -> int:
-        """Nothing is computed."""
-        return 0
+    def gradient_view(self, grad: Array) -> Array | None:
+        return grad.transpose(self.inverse)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -98,36 +130,29 @@ class Transpose(Function, name="transpose"):
             yield Case(cls(axes), (rng.normal(size=(2, 3, 4)),))
 
 
-class GetItem(Function, name="getitem"):
+class GetItem(Rearrangement, name="getitem"):
     """y = x[index]; dL/dx adds each gradient to the element that was read.
 
     Args:
-        index: What NumPy takes between brackets, without boolean arrays.
+        index: What NumPy takes between brackets.
     """
 
-    def __init__(self, index: Any) -> None:
-        self.index = index
+    index: Any
 
     def allocate(self, x: Array) -> Array:
         """Make an array for the chosen elements."""
         try:
             return xp.array(x[self.index], copy=True)
         except IndexError as error:
-            raise ShapeError(f"getitem: {error} (shape {x.shape}).") from None
+            raise IndexShapeError(f"getitem: {error} (shape {x.shape}).") from None
 
     def forward(self, x: Array, out: Array) -> None:
-        """Copy the chosen elements."""
         xp.copyto(out, x[self.index])
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Add up, since an index may name an element twice."""
-        if dx is not None:
-            dx.fill(0)
-            np.add.at(dx, self.index, grad)
-
-    def flops(self, *arrays: Array) -> int:
-        """Nothing is computed."""
-        return 0
+        dx.fill(0)
+        np.add.at(dx, self.index, grad)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -136,15 +161,18 @@ class GetItem(Function, name="getitem"):
             yield Case(cls(index), (rng.normal(size=(3, 4)),))
 
 
-class Concat(Function, name="concat"):
+class IndexShapeError(ShapeError, IndexError):
+    """An index is out of range: an IndexError, so that loops over a tensor end."""
+
+
+class Concat(Rearrangement, name="concat"):
     """y = the inputs side by side along ``axis``; each dL/dx = its part of dL/dy.
 
     Args:
         axis: The axis along which sizes may differ and add up.
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+    axis: int = -1
 
     def allocate(self, *inputs: Array) -> Array:
         """Make the output, and note which part of it is whose."""
@@ -168,23 +196,17 @@ class Concat(Function, name="concat"):
             for array, end in zip(inputs, ends, strict=True)
         ]
         sizes = (*first.shape[:axis], int(ends[-1]), *first.shape[axis + 1 :])
-        return xp.empty(sizes, first.dtype)
+        return xp.empty(sizes, xp.result_type(*inputs))
 
     def forward(self, *arrays: Array) -> None:
-        """Copy each input to its part of the output."""
         *inputs, out = arrays
         for part, x in zip(self.parts, inputs, strict=True):
             xp.copyto(out[part], x)
 
     def backward(self, grad: Array, *input_grads: Array | None) -> None:
-        """Copy each part of the gradient."""
         for part, dx in zip(self.parts, input_grads, strict=True):
             if dx is not None:
                 xp.copyto(dx, grad[part])
-
-    def flops(self, *arrays: Array) -> int:
-        """Nothing is computed."""
-        return 0
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

@@ -6,88 +6,121 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.function import Case, Function
-from nncli.backend import Array, xp
+from nncli.autograd.buffers import Form, form, scratches
+from nncli.autograd.function import Case, Function, Sized
+from nncli.core.arrays import Array, xp
+
+SHORT = 32
+"""Rows of up to so many scores are turned, so that reductions run over many rows."""
 
 
-class Softmax(Function, name="softmax"):
+class Scores(Function):
+    """Base of functions of the K scores of each row.
+
+    NumPy reduces along memory row by row, which takes longest where rows are short. So
+    scores are computed with as a matrix whose axis ``self.axis`` has the K scores:
+    (rows, K) where K is large, (K, rows) where it is small.
+    """
+
+    saves_inputs = False
+
+    def allocate(self, x: Array) -> Array:
+        """Make the output, in the order of ``x``."""
+        classes = x.shape[-1]
+        rows = x.size // max(classes, 1)
+        self.axis = 0 if classes <= SHORT else 1
+        shape = (classes, rows) if self.axis == 0 else (rows, classes)
+        single = (1, rows) if self.axis == 0 else (rows, 1)
+        self.forms = form(shape, x.dtype), form(single, x.dtype)
+        return Form.of(x).empty()
+
+    def turned(self, array: Array) -> Array:
+        """Return a view of (..., K) as a matrix with the K scores along ``axis``."""
+        rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+        return rows.T if self.axis == 0 else rows
+
+    def below_maximum(self, x: Array, row: Array, out: Array) -> None:
+        """Write each row's maximum to ``row``, and x minus it: 0 at most."""
+        xp.copyto(out, self.turned(x))
+        xp.maximum.reduce(out, axis=self.axis, out=row, keepdims=True)
+        xp.subtract(out, row, out=out)
+
+    def sums(self, x: Array, out: Array) -> None:
+        """Write the sum of each row."""
+        xp.add.reduce(x, axis=self.axis, out=out, keepdims=True)
+
+    def flops(self, *arrays: Sized) -> int:
+        """Count maximum, difference, exponential, sum and quotient."""
+        return 5 * arrays[0].size
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """One row, several, sequences, scores that are far apart, long rows."""
+        for shape, scale in (
+            ((1, 3), 1.0),
+            ((4, 5), 3.0),
+            ((2, 3, 4), 1.0),
+            ((2, SHORT + 1), 1.0),
+        ):
+            yield Case(cls(), (rng.normal(0, scale, shape),))
+
+
+class Softmax(Scores, name="softmax"):
     """y_k = e^(x_k) / Σ_j e^(x_j) along the last axis.
 
     x (..., K) → y (..., K); dL/dx_k = y_k·(dL/dy_k − Σ_j dL/dy_j·y_j). The maximum is
     subtracted first, which changes nothing and overflows nowhere.
     """
 
-    def allocate(self, x: Array) -> Array:
-        """Make the output and room for one number a row."""
-        self.row = xp.empty((*x.shape[:-1], 1), x.dtype)
-        self.work = xp.empty_like(x)
-        return xp.empty_like(x)
-
     def forward(self, x: Array, out: Array) -> None:
         """Write exponentials of x − max x, divided by their sum."""
         self.out = out
-        _below_maximum(x, self.row, out)
-        xp.exp(out, out)
-        xp.add.reduce(out, axis=-1, out=self.row, keepdims=True)
-        xp.divide(out, self.row, out)
+        scores, row = scratches(*self.forms)
+        self.below_maximum(x, row, scores)
+        xp.exp(scores, out=scores)
+        self.sums(scores, row)
+        xp.divide(1, row, out=row)
+        xp.multiply(scores, row, out=self.turned(out))
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Write y·(g − Σ g·y)."""
-        xp.multiply(grad, self.out, self.work)
-        xp.add.reduce(self.work, axis=-1, out=self.row, keepdims=True)
-        xp.subtract(grad, self.row, self.work)
-        xp.multiply(self.work, self.out, dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count maximum, difference, exponential, sum and quotient."""
-        return int(5 * arrays[-1].size)
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """One row, several, sequences, scores that are far apart."""
-        yield from _score_cases(cls, rng)
+        work, row = scratches(*self.forms)
+        g, y = self.turned(grad), self.turned(self.out)
+        xp.multiply(g, y, out=work)
+        self.sums(work, row)
+        xp.subtract(g, row, out=work)
+        xp.multiply(work, y, out=self.turned(dx))
 
 
-class LogSoftmax(Function, name="log_softmax"):
+class LogSoftmax(Scores, name="log_softmax"):
     """y_k = x_k − ln Σ_j e^(x_j) along the last axis: the logarithm of softmax.
 
     x (..., K) → y (..., K); dL/dx_k = dL/dy_k − e^(y_k)·Σ_j dL/dy_j. A probability
     that is 0 in floating-point numbers still has its logarithm here.
     """
 
-    def allocate(self, x: Array) -> Array:
-        """Make the output and room for one number a row."""
-        self.row = xp.empty((*x.shape[:-1], 1), x.dtype)
-        self.work = xp.empty_like(x)
-        return xp.empty_like(x)
-
     def forward(self, x: Array, out: Array) -> None:
         """Write x − max x − ln Σ e^(x − max x)."""
         self.out = out
-        _below_maximum(x, self.row, out)
-        xp.exp(out, self.work)
-        xp.add.reduce(self.work, axis=-1, out=self.row, keepdims=True)
-        xp.log(self.row, self.row)
-        xp.subtract(out, self.row, out)
+        scores, row, total, work = scratches(*self.forms, self.forms[1], self.forms[0])
+        self.below_maximum(x, row, scores)
+        xp.exp(scores, out=work)
+        self.sums(work, total)
+        xp.log(total, out=total)
+        xp.subtract(scores, total, out=self.turned(out))
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Write g − e^y·Σ g."""
-        xp.add.reduce(grad, axis=-1, out=self.row, keepdims=True)
-        xp.exp(self.out, self.work)
-        xp.multiply(self.work, self.row, self.work)
-        xp.subtract(grad, self.work, dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count maximum, difference, exponential, sum and difference."""
-        return int(5 * arrays[-1].size)
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """One row, several, sequences, scores that are far apart."""
-        yield from _score_cases(cls, rng)
+        work, row = scratches(*self.forms)
+        g = self.turned(grad)
+        xp.copyto(work, g)
+        self.sums(work, row)
+        xp.exp(self.turned(self.out), out=work)
+        xp.multiply(work, row, out=work)
+        xp.subtract(g, work, out=self.turned(dx))
 
 
-class LogSumExp(Function, name="logsumexp"):
+class LogSumExp(Scores, name="logsumexp"):
     """y = ln Σ_j e^(x_j) along the last axis: a smooth maximum.
 
     x (..., K) → y (...); dL/dx_k = dL/dy·e^(x_k − y), which is softmax. Uses
@@ -95,44 +128,22 @@ class LogSumExp(Function, name="logsumexp"):
     """
 
     def allocate(self, x: Array) -> Array:
-        """Make the output and a workspace."""
-        self.row = xp.empty((*x.shape[:-1], 1), x.dtype)
-        self.work = xp.empty_like(x)
+        """Make the output and room for softmax."""
+        super().allocate(x)
+        self.softmax = self.forms[0].empty()
         return xp.empty(x.shape[:-1], x.dtype)
 
     def forward(self, x: Array, out: Array) -> None:
-        """Write m + ln Σ e^(x − m), and keep the exponentials and their sum."""
-        total = out[..., None]
-        _below_maximum(x, self.row, self.work)
-        xp.exp(self.work, self.work)
-        xp.add.reduce(self.work, axis=-1, out=total, keepdims=True)
-        # The derivative needs the quotients, the value the logarithm of the sum.
-        xp.divide(self.work, total, self.work)
-        xp.log(total, total)
-        xp.add(total, self.row, total)
+        """Write m + ln Σ e^(x − m), and keep the exponentials, divided by their sum."""
+        row, total = scratches(self.forms[1], self.forms[1])
+        self.below_maximum(x, row, self.softmax)
+        xp.exp(self.softmax, out=self.softmax)
+        self.sums(self.softmax, total)
+        xp.divide(self.softmax, total, out=self.softmax)
+        xp.log(total, out=total)
+        xp.add(total, row, out=self.turned(out[..., None]))
 
-    def backward(self, grad: Array, dx: Array | None) -> None:
+    def backward(self, grad: Array, dx: Array) -> None:
         """Write g·softmax(x)."""
-        xp.multiply(self.work, grad[..., None], dx)
-
-    def flops(self, *arrays: Array) -> int:
-        """Count maximum, difference, exponential, sum and quotient."""
-        return int(5 * arrays[0].size)
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """One row, several, sequences, scores that are far apart."""
-        yield from _score_cases(cls, rng)
-
-
-def _below_maximum(x: Array, maximum: Array, out: Array) -> None:
-    """Write each row's maximum, and x minus it: 0 at most."""
-    xp.maximum.reduce(x, axis=-1, out=maximum, keepdims=True)
-    # Scores at both ends of the floats are −∞ apart; the exponential of that is 0.
-    with np.errstate(over="ignore"):
-        xp.subtract(x, maximum, out)
-
-
-def _score_cases(cls: type[Function], rng: np.random.Generator) -> Iterator[Case]:
-    for shape, scale in (((1, 3), 1.0), ((4, 5), 3.0), ((2, 3, 4), 1.0)):
-        yield Case(cls(), (rng.normal(0, scale, shape),))
+        g = self.turned(grad[..., None])
+        xp.multiply(self.softmax, g, out=self.turned(dx))

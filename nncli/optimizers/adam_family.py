@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from nncli.autograd.flat import Flat
-from nncli.backend import Array, xp
-from nncli.optimizers.base import Optimizer
+from nncli.core.arrays import Array, xp
+from nncli.core.signature import Fraction, NonNegative, PositiveFloat
+from nncli.optimizers.base import DecayingOptimizer
 from nncli.optimizers.moments import Moments
-from nncli.signature import Fraction, NonNegative, PositiveFloat
 
 
-class AdaMax(Optimizer, name="adamax"):
+class AdaMax(DecayingOptimizer, name="adamax"):
     """p ← p − lr·m̂ / u with u ← max(β₂·u, |g| + eps): Adam with the largest gradient.
 
     m ← β₁·m + (1 − β₁)·g and m̂ = m / (1 − β₁ᵗ), t = 1, 2, ...
@@ -23,48 +23,48 @@ class AdaMax(Optimizer, name="adamax"):
         beta1: Share of m that stays.
         beta2: Share of u that stays.
         eps: Added to the gradient's size.
-        weight_decay: Share of p that is added to its gradient.
-        decay_bias_and_norm: Whether biases and norms decay too, as in PyTorch.
     """
 
-    slots = ("average", "largest")
+    lr: PositiveFloat = 0.002
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: PositiveFloat = 1e-8
 
-    def __init__(
-        self,
-        lr: PositiveFloat = 0.002,
-        beta1: Fraction = 0.9,
-        beta2: Fraction = 0.999,
-        eps: PositiveFloat = 1e-8,
-        weight_decay: NonNegative = 0.0,
-        decay_bias_and_norm: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.eps = eps
-        self.weight_decay = weight_decay
-        self.decay_bias_and_norm = decay_bias_and_norm
+    slots = ("average", "largest")
 
     def prepare(self, lr: float) -> None:
         """Move the bias correction into the step's size."""
         self._size = lr / (1 - self.beta1**self.steps)
 
     def update(self, *arrays: Array) -> None:
-        """Move one chunk."""
         values, g, average, largest, work = arrays
-        xp.subtract(g, average, work)
+        xp.subtract(g, average, out=work)
         xp.multiply(work, 1 - self.beta1, out=work)
-        xp.add(average, work, average)
-        xp.abs(g, work)
+        xp.add(average, work, out=average)
+        xp.abs(g, out=work)
         xp.add(work, self.eps, out=work)
         xp.multiply(largest, self.beta2, out=largest)
         xp.maximum(largest, work, out=largest)
-        xp.divide(average, largest, work)
+        xp.divide(average, largest, out=work)
         xp.multiply(work, self._size, out=work)
-        xp.subtract(values, work, values)
+        xp.subtract(values, work, out=values)
 
 
-class NAdam(Moments, name="nadam"):
+class ChooseDecay(Moments):
+    """Base of NAdam and RAdam, which have both kinds of weight decay.
+
+    Args:
+        decoupled_weight_decay: Take lr·weight_decay·p from p instead, as AdamW does.
+    """
+
+    decoupled_weight_decay: bool = False
+
+    @property
+    def decoupled(self) -> bool:
+        return self.decoupled_weight_decay
+
+
+class NAdam(ChooseDecay, name="nadam"):
     """p ← p − lr·(μ_{t+1}·m / (1 − Π_{t+1}) + (1 − μ_t)·g / (1 − Π_t)) / (√v̂ + eps).
 
     Adam with Nesterov's look ahead. μ_t = β₁·(1 − ½·0.96^(t·momentum_decay)) and
@@ -73,35 +73,13 @@ class NAdam(Moments, name="nadam"):
     Source: Dozat 2016, with the schedule of μ as in PyTorch.
 
     Args:
-        lr: Learning rate.
-        beta1: Share of m that stays.
-        beta2: Share of v that stays.
-        eps: Added to the root.
         momentum_decay: How fast μ grows from β₁/2 to β₁.
-        weight_decay: Share of p that is added to its gradient.
-        decoupled_weight_decay: Take lr·weight_decay·p from p instead, as AdamW does.
-        decay_bias_and_norm: Whether biases and norms decay too, as in PyTorch.
     """
 
-    def __init__(
-        self,
-        lr: PositiveFloat = 0.002,
-        beta1: Fraction = 0.9,
-        beta2: Fraction = 0.999,
-        eps: PositiveFloat = 1e-8,
-        momentum_decay: NonNegative = 0.004,
-        weight_decay: NonNegative = 0.0,
-        decoupled_weight_decay: bool = False,
-        decay_bias_and_norm: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.eps = eps
-        self.momentum_decay = momentum_decay
-        self.weight_decay = weight_decay
-        self.decoupled = decoupled_weight_decay
-        self.decay_bias_and_norm = decay_bias_and_norm
+    lr: PositiveFloat = 0.002
+    momentum_decay: NonNegative = 0.004
+
+    works = 2
 
     def start(self, flat: Flat) -> None:
         """Bind to parameters; Π begins with 1."""
@@ -124,22 +102,19 @@ class NAdam(Moments, name="nadam"):
         fading: float = 0.96 ** (step * self.momentum_decay)
         return self.beta1 * (1 - 0.5 * fading)
 
-    works = 2
-
     def update(self, *arrays: Array) -> None:
-        """Move one chunk."""
         values, g, first, second, work, direction = arrays
         self.remember(g, first, second, work)
         xp.multiply(first, self._of_sum, out=direction)
         xp.multiply(g, self._of_gradient, out=work)
-        xp.add(direction, work, direction)
-        xp.sqrt(second, work)
-        xp.add(work, self._eps, work)
-        xp.divide(direction, work, work)
-        xp.subtract(values, work, values)
+        xp.add(direction, work, out=direction)
+        xp.sqrt(second, out=work)
+        xp.add(work, self._eps, out=work)
+        xp.divide(direction, work, out=work)
+        xp.subtract(values, work, out=values)
 
 
-class RAdam(Moments, name="radam"):
+class RAdam(ChooseDecay, name="radam"):
     """p ← p − lr·r·m̂·√(1 − β₂ᵗ) / (√v + eps), and p ← p − lr·m̂ while ρ_t ≤ 5.
 
     Adam whose steps begin small, while v is known from few gradients:
@@ -147,34 +122,7 @@ class RAdam(Moments, name="radam"):
     r² = (ρ_t − 4)(ρ_t − 2)ρ / ((ρ − 4)(ρ − 2)ρ_t); m̂ and v are Adam's, t = 1, 2, ...
 
     Source: Liu et al. 2020, algorithm 2, with PyTorch's bound of 5 and its eps.
-
-    Args:
-        lr: Learning rate.
-        beta1: Share of m that stays.
-        beta2: Share of v that stays.
-        eps: Added to the root.
-        weight_decay: Share of p that is added to its gradient.
-        decoupled_weight_decay: Take lr·weight_decay·p from p instead, as AdamW does.
-        decay_bias_and_norm: Whether biases and norms decay too, as in PyTorch.
     """
-
-    def __init__(
-        self,
-        lr: PositiveFloat = 0.001,
-        beta1: Fraction = 0.9,
-        beta2: Fraction = 0.999,
-        eps: PositiveFloat = 1e-8,
-        weight_decay: NonNegative = 0.0,
-        decoupled_weight_decay: bool = False,
-        decay_bias_and_norm: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.eps = eps
-        self.weight_decay = weight_decay
-        self.decoupled = decoupled_weight_decay
-        self.decay_bias_and_norm = decay_bias_and_norm
 
     def prepare(self, lr: float) -> None:
         """Decide whether v is known well enough, and compute the step's size.
@@ -193,11 +141,10 @@ class RAdam(Moments, name="radam"):
             self._eps[()] = self.eps / math.sqrt(1 - self.beta2)
 
     def update(self, *arrays: Array) -> None:
-        """Move one chunk."""
         values, g, first, second, work = arrays
         self.remember(g, first, second, work)
         if self._known:
             self.descend(values, first, second, work)
         else:
-            xp.multiply(first, self._size, work)
-            xp.subtract(values, work, values)
+            xp.multiply(first, self._size, out=work)
+            xp.subtract(values, work, out=values)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nncli.autograd.flat import Flat
-from nncli.backend import Array, xp
-from nncli.optimizers.base import CHUNK, aligned
+from nncli.core.arrays import Array, aligned_zeros, xp
+from nncli.optimizers.base import CHUNK
 
 
 class WeightAverage:
@@ -27,10 +27,10 @@ class WeightAverage:
     def __init__(self, flat: Flat, decay: float) -> None:
         self.flat = flat
         size, dtype = flat.values.size, flat.values.dtype
-        self.values = aligned(size, dtype)
+        self.values = aligned_zeros(size, dtype)
         xp.copyto(self.values, flat.values)
         self._new = xp.asarray(1 - decay, dtype)
-        work = aligned(min(CHUNK, size), dtype)
+        work = aligned_zeros(min(CHUNK, size), dtype)
         self._chunks: list[tuple[Array, Array, Array]] = []
         for begin in range(0, size, CHUNK):
             part = slice(begin, begin + CHUNK)
@@ -40,12 +40,7 @@ class WeightAverage:
     @property
     def arrays(self) -> dict[str, Array]:
         """The average of each parameter by the parameter's name."""
-        # Weights come first in the flat array.
-        ordered = sorted(self.flat.tensors.items(), key=lambda item: item[1].ndim < 2)
-        return {
-            name: self.values[part].reshape(tensor.shape)
-            for (name, tensor), part in zip(ordered, self.flat.slices, strict=True)
-        }
+        return self.flat.views(self.values)
 
     def update(self, steps: int) -> None:
         """Take in the parameters as they are after so many steps."""
@@ -53,9 +48,9 @@ class WeightAverage:
             xp.copyto(self.values, self.flat.values)
             return
         for average, values, work in self._chunks:
-            xp.subtract(values, average, work)
-            xp.multiply(work, self._new, work)
-            xp.add(average, work, average)
+            xp.subtract(values, average, out=work)
+            xp.multiply(work, self._new, out=work)
+            xp.add(average, work, out=average)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

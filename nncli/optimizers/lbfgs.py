@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Literal
 
 from nncli.autograd.flat import Flat
-from nncli.backend import Array, check_memory, xp
+from nncli.core.arrays import Array, check_memory, xp
+from nncli.core.signature import NonNegative, Positive, PositiveFloat
 from nncli.optimizers.base import Optimizer
 from nncli.optimizers.line_search import Point, strong_wolfe
-from nncli.signature import NonNegative, Positive, PositiveFloat
 
 
 class Lbfgs(Optimizer, name="lbfgs"):
@@ -37,26 +37,16 @@ class Lbfgs(Optimizer, name="lbfgs"):
         line_search: How t is found; null takes lr as it is.
     """
 
+    lr: PositiveFloat = 1.0
+    max_iter: Positive = 20
+    max_eval: Positive | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+    history_size: Positive = 10
+    line_search: Literal["strong_wolfe"] | None = "strong_wolfe"
+
     full_batch = True
     slots = ("direction", "previous_gradient")
-
-    def __init__(
-        self,
-        lr: PositiveFloat = 1.0,
-        max_iter: Positive = 20,
-        max_eval: Positive | None = None,
-        tolerance_grad: NonNegative = 1e-7,
-        tolerance_change: NonNegative = 1e-9,
-        history_size: Positive = 10,
-        line_search: Literal["strong_wolfe"] | None = "strong_wolfe",
-    ) -> None:
-        self.lr = lr
-        self.max_iter = max_iter
-        self.max_eval = max_eval or max_iter * 5 // 4
-        self.tolerance_grad = tolerance_grad
-        self.tolerance_change = tolerance_change
-        self.history_size = history_size
-        self.line_search = line_search
 
     def start(self, flat: Flat) -> None:
         """Bind to parameters, with an empty history."""
@@ -83,7 +73,7 @@ class Lbfgs(Optimizer, name="lbfgs"):
             self._aim()
             state["step_size"][0] = lr
         else:
-            xp.negative(grads, state["direction"])
+            xp.negative(grads, out=state["direction"])
             state["step_size"][0] = lr / max(1.0, float(xp.abs(grads).sum()))
             state["counts"][0] = 1
         xp.copyto(state["previous_gradient"], grads)
@@ -91,15 +81,17 @@ class Lbfgs(Optimizer, name="lbfgs"):
     def update(self, *arrays: Array) -> None:
         """Move one chunk by t·d."""
         values, _, direction, _, work = arrays
-        xp.multiply(direction, self.state["step_size"], work)
-        xp.add(values, work, values)
+        xp.multiply(direction, self.state["step_size"], out=work)
+        xp.add(values, work, out=values)
 
     def minimize(self, lr: float, objective: Callable[[], float]) -> None:
         """Iterate until one of the limits is met."""
         self.steps += 1
+        self.flat.version += 1
         loss, evaluations = objective(), 1
         if self._at_rest():
             return
+        most = self.max_eval or self.max_iter * 5 // 4
         for iteration in range(1, self.max_iter + 1):
             before = loss
             self.prepare(lr)
@@ -109,21 +101,21 @@ class Lbfgs(Optimizer, name="lbfgs"):
             last = iteration == self.max_iter
             if self.line_search:
                 here = Point(0.0, loss, slope, self.flat.grads.copy())
-                loss, spent = self._search(objective, here, self.max_eval - evaluations)
+                loss, spent = self._search(objective, here, most - evaluations)
             else:
                 self._advance()
                 # After the last one, the next step will look anyway.
                 loss, spent = (loss, 0) if last else (objective(), 1)
             evaluations += spent
-            if last or evaluations >= self.max_eval or self._settled(loss - before):
+            if last or evaluations >= most or self._settled(loss - before):
                 return
 
     def _remember(self) -> None:
         """Keep the pair of the last move, where it curves upwards."""
         state, counts = self.state, self.state["counts"]
         move, change = self._move, self._change
-        xp.subtract(self.flat.grads, state["previous_gradient"], change)
-        xp.multiply(state["direction"], state["step_size"], move)
+        xp.subtract(self.flat.grads, state["previous_gradient"], out=change)
+        xp.multiply(state["direction"], state["step_size"], out=move)
         product = float(xp.dot(change, move))
         if product <= 1e-10:
             return
@@ -146,13 +138,13 @@ class Lbfgs(Optimizer, name="lbfgs"):
         xp.negative(self.flat.grads, direction)
         for row in rows:
             shares[row] = xp.dot(moves[row], direction) * inverse[row]
-            xp.multiply(changes[row], -shares[row], work)
-            xp.add(direction, work, direction)
-        xp.multiply(direction, state["scale"], direction)
+            xp.multiply(changes[row], -shares[row], out=work)
+            xp.add(direction, work, out=direction)
+        xp.multiply(direction, state["scale"], out=direction)
         for row in reversed(rows):
             share = shares[row] - xp.dot(changes[row], direction) * inverse[row]
-            xp.multiply(moves[row], share, work)
-            xp.add(direction, work, direction)
+            xp.multiply(moves[row], share, out=work)
+            xp.add(direction, work, out=direction)
 
     def _search(
         self, objective: Callable[[], float], start: Point, most: int

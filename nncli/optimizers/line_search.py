@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 
 ARMIJO = 1e-4
 CURVATURE = 0.9

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from nncli.autograd.flat import Flat
-from nncli.backend import Array, xp
-from nncli.optimizers.base import Optimizer
+from nncli.core.arrays import Array, xp
+from nncli.core.signature import Fraction, PositiveFloat
+from nncli.optimizers.base import DecayingOptimizer, scalars
 
 
-class Moments(Optimizer):
+class Moments(DecayingOptimizer):
     """Keeps S₁ = Σ β₁ᵗ⁻ⁱ·gᵢ and S₂ = Σ β₂ᵗ⁻ⁱ·gᵢ² over the steps i = 1 ... t.
 
     The papers keep averages m and v that begin at zero, and correct that bias later:
     m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). These are weighted averages, m̂ = S₁ / n₁ and
     v̂ = S₂ / n₂, with the weights' sums n = (1 − βᵗ) / (1 − β); and sums take two passes
     over the parameters less than averages.
+
+    Args:
+        lr: Learning rate.
+        beta1: Share of m that stays.
+        beta2: Share of v that stays.
+        eps: Added to the root.
     """
 
-    slots: tuple[str, ...] = ("gradient_sum", "square_sum")
+    lr: PositiveFloat = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: PositiveFloat = 1e-8
 
-    beta1: float
-    beta2: float
+    slots = ("gradient_sum", "square_sum")
 
     def start(self, flat: Flat) -> None:
-        """Make the scalars as arrays: NumPy takes those faster than Python's."""
         super().start(flat)
-        dtype = flat.values.dtype
-        self._keep1 = xp.asarray(self.beta1, dtype)
-        self._keep2 = xp.asarray(self.beta2, dtype)
-        self._size = xp.zeros((), dtype)
-        self._eps = xp.zeros((), dtype)
+        self._keep1, self._keep2, self._size, self._eps = scalars(
+            flat.values.dtype, self.beta1, self.beta2, 0, 0
+        )
 
     def weights(self) -> tuple[float, float]:
         """Return n₁ and n₂ of the step under way."""
@@ -38,16 +44,16 @@ class Moments(Optimizer):
 
     def remember(self, g: Array, first: Array, second: Array, work: Array) -> None:
         """Take a chunk of the gradient into both sums."""
-        xp.multiply(first, self._keep1, first)
-        xp.add(first, g, first)
-        xp.multiply(second, self._keep2, second)
-        xp.multiply(g, g, work)
-        xp.add(second, work, second)
+        xp.multiply(first, self._keep1, out=first)
+        xp.add(first, g, out=first)
+        xp.multiply(second, self._keep2, out=second)
+        xp.multiply(g, g, out=work)
+        xp.add(second, work, out=second)
 
     def descend(self, values: Array, first: Array, second: Array, work: Array) -> None:
         """P ← p − size·S₁ / (√S₂ + eps), with the step's size and eps."""
-        xp.sqrt(second, work)
-        xp.add(work, self._eps, work)
-        xp.divide(first, work, work)
-        xp.multiply(work, self._size, work)
-        xp.subtract(values, work, values)
+        xp.sqrt(second, out=work)
+        xp.add(work, self._eps, out=work)
+        xp.divide(first, work, out=work)
+        xp.multiply(work, self._size, out=work)
+        xp.subtract(values, work, out=values)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from nncli.backend import Array, check_memory
-from nncli.errors import RunError
+from nncli.core.arrays import Array, check_memory
+from nncli.core.errors import RunError
 from nncli.runs.atomic import write_bytes
 
-FORMAT = "nncli-checkpoint-1"
+FORMAT = "nncli-checkpoint-2"
 MAX_META_BYTES = 16 * 2**20
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nncli.errors import RunError
+from nncli.core.errors import RunError
 from nncli.runs.atomic import sync_directory, write_bytes
 
 MAX_ROW_BYTES = 2**20

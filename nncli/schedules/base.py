@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import Literal, Self
 
-from nncli.registry import Component
+from nncli.core.registry import Component
 
 Clock = Literal["epoch", "step"]
 
 
 class Schedule(Component, family="schedule"):
     """The learning rate as a function of the step, and perhaps of evaluations."""
+
+    def live(self) -> Self:
+        """Return a live copy, at the beginning of a training."""
+        live = super().live()
+        live.begin()
+        return live
+
+    def begin(self) -> None:
+        """Forget all evaluations; called on a live copy."""
 
     @abstractmethod
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:

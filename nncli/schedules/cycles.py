@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Lt
 
-from nncli.errors import ArgumentError
+from nncli.core.errors import ArgumentError
+from nncli.core.signature import Positive, PositiveFloat, UnitInterval
 from nncli.schedules.base import Schedule
-from nncli.signature import Positive, PositiveFloat, UnitInterval
 
 
 class CosineRestarts(Schedule, name="cosine_restarts"):
@@ -26,15 +26,11 @@ class CosineRestarts(Schedule, name="cosine_restarts"):
         final: The share f of lr at the end of each period.
     """
 
-    def __init__(
-        self, period: Positive, growth: Positive = 1, final: UnitInterval = 0.0
-    ) -> None:
-        self.period = period
-        self.growth = growth
-        self.final = final
+    period: Positive
+    growth: Positive = 1
+    final: UnitInterval = 0.0
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the half wave of the period under way."""
         length = self.period
         if self.growth == 1:
             since = math.fmod(epoch, length)
@@ -64,26 +60,20 @@ class OneCycle(Schedule, name="one_cycle"):
             end, as in the paper.
     """
 
-    def __init__(
-        self,
-        peak: Annotated[float, Gt(0), Lt(1)] = 0.3,
-        start: UnitInterval = 0.04,
-        final: UnitInterval = 4e-6,
-        shape: Literal["cosine", "linear"] = "cosine",
-        three_phase: bool = False,
-    ) -> None:
-        if three_phase and peak > 0.5:
+    peak: Annotated[float, Gt(0), Lt(1)] = 0.3
+    start: UnitInterval = 0.04
+    final: UnitInterval = 4e-6
+    shape: Literal["cosine", "linear"] = "cosine"
+    three_phase: bool = False
+
+    def __post_init__(self) -> None:
+        if self.three_phase and self.peak > 0.5:
             raise ArgumentError(
-                f"expected peak <= 0.5 where the way down mirrors it, got {peak:g}."
+                "expected peak <= 0.5 where the way down mirrors it, got "
+                f"{self.peak:g}."
             )
-        self.peak = peak
-        self.start = start
-        self.final = final
-        self.shape = shape
-        self.three_phase = three_phase
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the phase under way."""
         up = self.peak * total_steps - 1
         phases = [(up, self.start, 1.0)]
         if self.three_phase:
@@ -122,27 +112,21 @@ class Cyclic(Schedule, name="cyclic"):
         gamma: The base of exp_range.
     """
 
-    def __init__(
-        self,
-        up: Positive,
-        down: Positive | None = None,
-        low: UnitInterval = 0.1,
-        shape: Literal["triangular", "triangular2", "exp_range"] = "triangular",
-        gamma: PositiveFloat = 1.0,
-    ) -> None:
-        if gamma > 1:
-            raise ArgumentError(f"expected gamma <= 1, got {gamma:g}.")
-        self.up = up
-        self.down = up if down is None else down
-        self.low = low
-        self.shape = shape
-        self.gamma = gamma
+    up: Positive
+    down: Positive | None = None
+    low: UnitInterval = 0.1
+    shape: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    gamma: PositiveFloat = 1.0
+
+    def __post_init__(self) -> None:
+        if self.gamma > 1:
+            raise ArgumentError(f"expected gamma <= 1, got {self.gamma:g}.")
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the triangle under way."""
-        cycle, place = divmod(step, self.up + self.down)
+        down = self.up if self.down is None else self.down
+        cycle, place = divmod(step, self.up + down)
         rising = place <= self.up
-        tri = place / self.up if rising else 1 - (place - self.up) / self.down
+        tri = place / self.up if rising else 1 - (place - self.up) / down
         scale = {
             "triangular": lambda: 1.0,
             "triangular2": lambda: 0.5**cycle,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
+from nncli.core.signature import NonNegative, Positive, PositiveFloat, UnitInterval
 from nncli.schedules.base import Clock, Schedule, elapsed, progress
-from nncli.signature import NonNegative, Positive, PositiveFloat, UnitInterval
 
 
 class Constant(Schedule, name="constant"):
     """lr at every step."""
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr."""
         return lr
 
 
@@ -25,11 +24,9 @@ class InverseTime(Schedule, name="inverse_time"):
         decay: How fast it falls: after 1/decay steps, half of lr is left.
     """
 
-    def __init__(self, decay: NonNegative) -> None:
-        self.decay = decay
+    decay: NonNegative
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr / (1 + decay·step)."""
         return lr / (1 + self.decay * step)
 
 
@@ -45,15 +42,11 @@ class Step(Schedule, name="step"):
         by: What n counts.
     """
 
-    def __init__(
-        self, every: Positive, factor: UnitInterval = 0.1, by: Clock = "epoch"
-    ) -> None:
-        self.every = every
-        self.factor = factor
-        self.by = by
+    every: Positive
+    factor: UnitInterval = 0.1
+    by: Clock = "epoch"
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr after ⌊n / every⌋ changes."""
         changes = elapsed(self.by, step, epoch) // self.every
         return float(lr * self.factor**changes)
 
@@ -69,11 +62,9 @@ class InverseSqrt(Schedule, name="inverse_sqrt"):
         steps: After how many steps lr/√2 is left.
     """
 
-    def __init__(self, steps: Positive) -> None:
-        self.steps = steps
+    steps: Positive
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr / √(1 + step / steps)."""
         return lr / math.sqrt(1 + step / self.steps)
 
 
@@ -89,15 +80,11 @@ class Exponential(Schedule, name="exponential"):
         by: What n counts.
     """
 
-    def __init__(
-        self, factor: UnitInterval = 0.95, every: Positive = 1, by: Clock = "epoch"
-    ) -> None:
-        self.factor = factor
-        self.every = every
-        self.by = by
+    factor: UnitInterval = 0.95
+    every: Positive = 1
+    by: Clock = "epoch"
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr·factor^(n / every)."""
         n = elapsed(self.by, step, epoch)
         return float(lr * self.factor ** (n / self.every))
 
@@ -113,18 +100,11 @@ class Linear(Schedule, name="linear"):
         steps: Steps until the end is reached; null for the whole training.
     """
 
-    def __init__(
-        self,
-        start: NonNegative = 1.0,
-        final: NonNegative = 0.0,
-        steps: Positive | None = None,
-    ) -> None:
-        self.start = start
-        self.final = final
-        self.steps = steps
+    start: NonNegative = 1.0
+    final: NonNegative = 0.0
+    steps: Positive | None = None
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the line."""
         p = progress(step, self.steps, total_steps)
         return lr * (self.start + (self.final - self.start) * p)
 
@@ -141,18 +121,11 @@ class Polynomial(Schedule, name="polynomial"):
         steps: Steps until the end is reached; null for the whole training.
     """
 
-    def __init__(
-        self,
-        power: PositiveFloat = 1.0,
-        final: UnitInterval = 0.0,
-        steps: Positive | None = None,
-    ) -> None:
-        self.power = power
-        self.final = final
-        self.steps = steps
+    power: PositiveFloat = 1.0
+    final: UnitInterval = 0.0
+    steps: Positive | None = None
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the curve."""
         left = 1 - progress(step, self.steps, total_steps)
         return float(lr * (self.final + (1 - self.final) * left**self.power))
 
@@ -169,14 +142,10 @@ class Cosine(Schedule, name="cosine"):
         steps: Steps until the end is reached; null for the whole training.
     """
 
-    def __init__(
-        self, final: UnitInterval = 0.0, steps: Positive | None = None
-    ) -> None:
-        self.final = final
-        self.steps = steps
+    final: UnitInterval = 0.0
+    steps: Positive | None = None
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the half wave."""
         p = progress(step, self.steps, total_steps)
         wave = (1 + math.cos(math.pi * p)) / 2
         return lr * (self.final + (1 - self.final) * wave)

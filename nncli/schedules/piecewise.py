@@ -8,9 +8,9 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from nncli.errors import ArgumentError
+from nncli.core.errors import ArgumentError
+from nncli.core.signature import NonNegative, Positive
 from nncli.schedules.base import Clock, Schedule, elapsed
-from nncli.signature import NonNegative, Positive
 
 
 class Piecewise(Schedule, name="piecewise"):
@@ -26,24 +26,21 @@ class Piecewise(Schedule, name="piecewise"):
         by: What n counts.
     """
 
-    def __init__(
-        self,
-        boundaries: Annotated[list[Positive], MinLen(1)],
-        factors: Annotated[list[NonNegative], MinLen(2)],
-        by: Clock = "epoch",
-    ) -> None:
-        if any(left >= right for left, right in pairwise(boundaries)):
-            raise ArgumentError(f"expected ascending boundaries, got {boundaries}.")
-        if len(factors) != len(boundaries) + 1:
+    boundaries: Annotated[list[Positive], MinLen(1)]
+    factors: Annotated[list[NonNegative], MinLen(2)]
+    by: Clock = "epoch"
+
+    def __post_init__(self) -> None:
+        if any(left >= right for left, right in pairwise(self.boundaries)):
             raise ArgumentError(
-                f"expected {len(boundaries) + 1} factors, one more than boundaries, "
-                f"got {len(factors)}."
+                f"expected ascending boundaries, got {self.boundaries}."
             )
-        self.boundaries = boundaries
-        self.factors = factors
-        self.by = by
+        if len(self.factors) != len(self.boundaries) + 1:
+            raise ArgumentError(
+                f"expected {len(self.boundaries) + 1} factors, one more than "
+                f"boundaries, got {len(self.factors)}."
+            )
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr times the factor of the piece."""
         n = elapsed(self.by, step, epoch)
         return lr * self.factors[bisect_right(self.boundaries, n)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nncli.core.signature import Count, Fraction, NonNegative
 from nncli.schedules.base import Schedule
-from nncli.signature import Count, Fraction, NonNegative
+
+_MEMORY = ("seen", "best", "bad", "rest", "falls")
 
 
 class Plateau(Schedule, name="plateau"):
@@ -27,25 +29,17 @@ class Plateau(Schedule, name="plateau"):
         min_lr: The rate never falls below it.
     """
 
-    def __init__(
-        self,
-        factor: Fraction = 0.1,
-        patience: Count = 10,
-        threshold: NonNegative = 1e-4,
-        threshold_mode: Literal["rel", "abs"] = "rel",
-        cooldown: Count = 0,
-        min_lr: NonNegative = 0.0,
-    ) -> None:
-        self.factor = factor
-        self.patience = patience
-        self.threshold = threshold
-        self.threshold_mode = threshold_mode
-        self.cooldown = cooldown
-        self.min_lr = min_lr
-        self._state = {"seen": 0.0, "best": 0.0, "bad": 0.0, "rest": 0.0, "falls": 0.0}
+    factor: Fraction = 0.1
+    patience: Count = 10
+    threshold: NonNegative = 1e-4
+    threshold_mode: Literal["rel", "abs"] = "rel"
+    cooldown: Count = 0
+    min_lr: NonNegative = 0.0
+
+    def begin(self) -> None:
+        self._state = dict.fromkeys(_MEMORY, 0.0)
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return lr after so many falls."""
         falls = max(self._state["falls"], 0.0)
         return float(min(lr, max(lr * self.factor**falls, self.min_lr)))
 

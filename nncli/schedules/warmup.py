@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nncli.core.signature import Positive, UnitInterval
 from nncli.schedules.base import Schedule
-from nncli.signature import Positive, UnitInterval
 
 
 class Warmup(Schedule, name="warmup"):
@@ -22,15 +22,14 @@ class Warmup(Schedule, name="warmup"):
         start: The share of r₀ at the first step.
     """
 
-    def __init__(
-        self, steps: Positive, then: Schedule, start: UnitInterval = 0.0
-    ) -> None:
-        self.steps = steps
-        self.then = then
-        self.start = start
+    steps: Positive
+    then: Schedule
+    start: UnitInterval = 0.0
+
+    def begin(self) -> None:
+        self.then.begin()
 
     def rate(self, lr: float, step: int, epoch: float, total_steps: int) -> float:
-        """Return the point on the line, or the other schedule's rate."""
         left = max(total_steps - self.steps, 1)
         if step < self.steps:
             share = self.start + (1 - self.start) * step / self.steps
@@ -42,7 +41,6 @@ class Warmup(Schedule, name="warmup"):
         return self.then.rate(lr, since, epochs, left)
 
     def observe(self, value: float, higher_is_better: bool) -> None:
-        """Tell the other schedule."""
         self.then.observe(value, higher_is_better)
 
     @property

@@ -7,10 +7,10 @@ from typing import Any
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import labelled, no_grad, record
-from nncli.backend import Array, xp
-from nncli.build import Experiment, Part
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
-from nncli.errors import DivergedError
+from nncli.experiment.experiment import Experiment, Part
 from nncli.metrics.base import Metric, decide
 
 MIN_BATCH = 512
@@ -42,7 +42,7 @@ class Evaluator:
         self._plans: dict[int, tuple[Replay, Array, Array]] = {}
 
     def run(self) -> dict[str, float | None]:
-        """Return the loss (without the prices of weights) and every metric.
+        """Return the loss (without the penalties on weights) and every metric.
 
         The loss is the mean over all rows, or their sum, as the loss's ``reduction``
         says: the same for every size of batch.
@@ -81,9 +81,10 @@ class Evaluator:
             outputs = self.network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
                 loss = self.loss(outputs, batch.targets, batch.weights)
-        plan = (Replay(steps, None, []), outputs.data, loss.data)
-        self._plans[batch.rows] = plan
-        return plan
+        replay = Replay(steps, [outputs, loss])
+        self._plans[batch.rows] = replay, replay.values[0], replay.values[1]
+        # The recording itself was the first run, over buffers of its own.
+        return replay, outputs.data, loss.data
 
     def _score(self, predictions: Array, batch: Batch) -> None:
         targets = batch.targets.data
@@ -102,8 +103,8 @@ def labels_of(targets: Array) -> Array:
 
 def _origin(replay: Replay) -> str:
     """Say which layer gave the first number that is not finite."""
-    for step in replay.steps:
-        if not xp.isfinite(step.output.data).all():
+    for step, _, value in replay.trace():
+        if not xp.isfinite(value).all():
             return f"the output of {step.label} is not finite."
     return "the loss is not finite."
 

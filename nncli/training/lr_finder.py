@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.backend import xp
-from nncli.build import Experiment
+from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
-from nncli.errors import DivergedError
+from nncli.experiment.experiment import Experiment
 from nncli.training.step import TrainingStep
 
 SMOOTHING = 0.9
@@ -25,7 +24,7 @@ class Sweep:
 
     Attributes:
         rates: The learning rate of each step, growing by the same factor.
-        losses: The loss of each step's batch before the step, prices included.
+        losses: The loss of each step's batch before the step, penalties included.
         smoothed: Their exponential moving average.
         exploded: Whether the sweep ended before the highest rate.
     """
@@ -76,22 +75,21 @@ def sweep_rates(experiment: Experiment, low: float, high: float, steps: int) -> 
     losses: list[float] = []
     smoothed: list[float] = []
     average = 0.0
-    with xp.errstate(all="ignore"):
-        for i, batch in enumerate(_forever(batches)):
-            if i == steps:
-                return Sweep(rates, losses, smoothed, exploded=False)
-            rate = low * (high / low) ** (i / (steps - 1))
-            try:
-                loss = step.run(batch, rate, i + 1)
-            except DivergedError:
-                break
-            average += (1 - SMOOTHING) * (loss - average)
-            rates.append(rate)
-            losses.append(loss)
-            # The average began at 0; this takes that beginning out again.
-            smoothed.append(average / (1 - SMOOTHING ** (i + 1)))
-            if _exploded(smoothed):
-                break
+    for i, batch in enumerate(_forever(batches)):
+        if i == steps:
+            return Sweep(rates, losses, smoothed, exploded=False)
+        rate = low * (high / low) ** (i / (steps - 1))
+        try:
+            loss = step.run(batch, rate, i + 1)
+        except DivergedError:
+            break
+        average += (1 - SMOOTHING) * (loss - average)
+        rates.append(rate)
+        losses.append(loss)
+        # The average began at 0; this takes that beginning out again.
+        smoothed.append(average / (1 - SMOOTHING ** (i + 1)))
+        if _exploded(smoothed):
+            break
     return Sweep(rates, losses, smoothed, exploded=True)
 
 

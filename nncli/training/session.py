@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nncli.build import Experiment, build
-from nncli.config.load import Loaded, finish
-from nncli.config.override import apply_overrides
+from nncli.config.load import Loaded, load_values
 from nncli.config.read import Document
 from nncli.config.write import to_yaml
-from nncli.errors import ConfigError, RunError, UsageError
-from nncli.registry import spec_of
+from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.core.registry import spec_of
+from nncli.experiment.build import assemble, build
+from nncli.experiment.experiment import Experiment
 from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
@@ -73,6 +73,41 @@ def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
     return _rebuild(path, checkpoint, [], allow_plugins)
 
 
+def restore_without_data(
+    checkpoint: Checkpoint, source: str, *, allow_plugins: bool
+) -> Restored:
+    """Make the experiment of a checkpoint, to use it or to train it on other rows.
+
+    Args:
+        checkpoint: Of a run, or of a model.
+        source: What messages call it.
+        allow_plugins: Whether its config may run the Python files it names.
+
+    Raises:
+        RunError: It is not the checkpoint of a model.
+        ConfigError: Its config has problems.
+    """
+    meta = checkpoint.meta
+    try:
+        value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
+        loaded = load_values(value, source=source, allow_plugins=allow_plugins)
+        classes = None if names is None else tuple(map(str, names))
+        sizes = tuple(int(size) for size in shape)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{source}: expected the checkpoint of a model, got: {error!r}."
+        ) from None
+    experiment = assemble(loaded.config, sizes, classes)
+    for i, transform in enumerate(experiment.transforms):
+        prefix = f"transforms.{i}."
+        transform.state = {
+            name.removeprefix(prefix): array
+            for name, array in checkpoint.arrays.items()
+            if name.startswith(prefix)
+        }
+    return Restored(experiment, checkpoint, restore(experiment, checkpoint))
+
+
 def resume_run(
     run: RunDirectory, overrides: list[str], *, allow_plugins: bool
 ) -> Restored:
@@ -127,10 +162,14 @@ def _rebuild(
     value = checkpoint.meta.get("config")
     if not isinstance(value, dict):
         raise RunError(f"{path}: expected a config in the checkpoint, found none.")
-    document = Document(str(path), value)
-    apply_overrides(document, overrides)
     try:
-        loaded = finish(document, path.parent, allow_plugins=allow_plugins)
+        loaded = load_values(
+            value,
+            overrides,
+            source=str(path),
+            folder=path.parent,
+            allow_plugins=allow_plugins,
+        )
         experiment = build(loaded)
     except ConfigError as error:
         if any(problem.path == ("plugins",) for problem in error.problems):
@@ -139,8 +178,9 @@ def _rebuild(
     except RecursionError:
         raise RunError(f"{path}: its config has too many levels.") from None
     if checkpoint.meta.get("data_sha256") != experiment.data_sha256:
+        name = experiment.config.dataset.type_name if experiment.config.dataset else ""
         raise RunError(
-            f"{path}: the data of dataset {experiment.config.dataset.type_name} is "
+            f"{path}: the data of dataset {name} is "
             "not what the run was trained on. Bring back the old data."
         )
     at = restore(experiment, checkpoint)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nncli.backend import Array
-from nncli.build import Experiment
-from nncli.errors import ArgumentError, RunError
-from nncli.registry import spec_of
+from nncli.core.arrays import Array
+from nncli.core.errors import RunError
+from nncli.core.registry import spec_of
+from nncli.core.signature import Count
+from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint
-from nncli.signature import Checked, Count
 
 
 @dataclass
-class Progress(Checked):
+class Progress:
     """How far a training is.
 
     Attributes:
@@ -33,6 +33,13 @@ class Progress(Checked):
         stopped: Early stopping ended the training.
     """
 
+    # It is read back from files: see _progress.
+    __pydantic_config__: ClassVar = {
+        "strict": True,
+        "allow_inf_nan": False,
+        "revalidate_instances": "always",
+    }
+
     epoch: Count = 0
     batch: Count = 0
     step: Count = 0
@@ -42,6 +49,13 @@ class Progress(Checked):
     stalled_from: Count = 0
     reference: float | None = None
     stopped: bool = False
+
+    def go_on(self) -> None:
+        """Begin another training behind this one: its early stopping is its own."""
+        if self.batch:
+            # It was cut off within an epoch, and its rows may be others now.
+            self.epoch, self.batch = self.epoch + 1, 0
+        self.stopped, self.reference, self.stalled_from = False, None, self.epoch
 
     def done(self, epochs: int) -> bool:
         """Whether a training of so many epochs is over."""
@@ -61,7 +75,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
         "schedule": dict(experiment.schedule.state),
-        "generators": {"dropout": experiment.streams.dropout.bit_generator.state},
+        "generators": {"noise": experiment.network.streams.noise.bit_generator.state},
         "progress": dataclasses.asdict(progress),
     }
     return Checkpoint(arrays, meta)
@@ -92,18 +106,30 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     if strange:
         raise RunError(f"checkpoint: expected no array {min(strange)}, found one.")
     try:
-        progress = Progress(**checkpoint.meta["progress"])
-        state = checkpoint.meta["generators"]["dropout"]
-        experiment.streams.dropout.bit_generator.state = state
+        progress = _progress(checkpoint.meta["progress"])
+        state = checkpoint.meta["generators"]["noise"]
+        experiment.network.streams.noise.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
         _refill(experiment.schedule.state, checkpoint.meta.get("schedule", {}))
-    except ArgumentError as error:
-        raise RunError(f"checkpoint: {error}") from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
             f"checkpoint: expected the state of a training, got: {error!r}."
         ) from None
     return progress
+
+
+def _progress(given: dict[str, Any]) -> Progress:
+    """Check what a file says of a training's progress.
+
+    Raises:
+        ValueError: A value is missing, unknown or not of its type.
+    """
+    from pydantic import TypeAdapter
+
+    names = {field.name for field in dataclasses.fields(Progress)}
+    if given.keys() != names:
+        raise ValueError(f"expected {', '.join(sorted(names))} as progress")
+    return TypeAdapter(Progress).validate_python(Progress(**given))
 
 
 def _count(value: Any) -> int:

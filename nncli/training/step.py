@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from nncli.autograd.replay import Replay
-from nncli.autograd.tape import Step, labelled, record
-from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, xp
+from nncli.autograd.tape import Leaf, Step, labelled, record
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch
-from nncli.errors import DivergedError
 from nncli.losses.base import Loss
-from nncli.network import Network
+from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 
@@ -21,7 +21,7 @@ class TrainingStep:
 
     Args:
         network: What is trained.
-        loss: What is made small, together with the network's prices.
+        loss: What is made small, together with the network's penalties.
         optimizer: Bound to the network's flat parameters.
         clip_norm: Largest Euclidean norm of the whole gradient; None for no limit.
         clip_value: Largest size of each of its elements; None for no limit. Elements
@@ -52,23 +52,29 @@ class TrainingStep:
         self._gathered: Gathered | None = None
 
     def run(self, batch: Batch, lr: float, number: int) -> float:
-        """Make one step; inside ``xp.errstate(all="ignore")`` it warns of nothing.
+        """Make one step.
 
         The gradients of batches that were gathered before are part of it.
 
         Returns:
-            The loss before the step, prices of weights included.
+            The loss before the step, penalties on weights included.
 
         Raises:
             DivergedError: The loss or a gradient is not finite; the parameters are
                 then still those before the step.
         """
-        if self._plain:
-            value, _ = self._differentiate(batch, number)
-            self.optimizer.step(lr)
-            return value
-        if self.optimizer.full_batch:
-            return self._minimize(batch, lr, number)
+        # What is not finite is found by looking, not by warnings.
+        with xp.errstate(all="ignore"):
+            if self._plain:
+                value, _ = self._differentiate(batch, number)
+                self.optimizer.step(lr)
+                return value
+            if self.optimizer.full_batch:
+                return self._minimize(batch, lr, number)
+            return self._adjusted(batch, lr, number)
+
+    def _adjusted(self, batch: Batch, lr: float, number: int) -> float:
+        """Make a step with gathered or clipped gradients, or with an average."""
         value, square = self._differentiate(batch, number)
         if self._gathered is not None:
             value = self._gathered.finish(self._amount(batch), value)
@@ -83,13 +89,14 @@ class TrainingStep:
         """Keep a batch's gradient for the next step, which is then that of one batch.
 
         A mean over all rows is what the step sees, whatever the sizes of its batches; a
-        loss that is a sum is summed up, with the prices of weights once a batch.
+        loss that is a sum is summed up, with the penalties on weights once a batch.
         """
         if self._gathered is None:
             self._gathered = Gathered(self.network.flat.grads)
             self._plain = False
-        value, _ = self._differentiate(batch, number)
-        self._gathered.add(self._amount(batch), value)
+        with xp.errstate(all="ignore"):
+            value, _ = self._differentiate(batch, number)
+            self._gathered.add(self._amount(batch), value)
 
     def _differentiate(self, batch: Batch, number: int) -> tuple[float, float]:
         """Compute gradients; return the loss and the sum of the gradients' squares."""
@@ -142,9 +149,10 @@ class TrainingStep:
             outputs = self.network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
                 loss = self.loss(outputs, batch.targets, batch.weights)
-            objective = self.network.with_prices(loss)
-        replay = Replay(steps, objective, self.network.flat.leaves)
-        return replay, objective.data
+            objective = self.network.with_penalties(loss)
+        leaves = self.network.flat.leaves
+        replay = Replay(steps, [objective], objective, leaves)
+        return replay, replay.values[0]
 
     def _clip(self, square: float) -> None:
         """Cut elements, then scale all by limit / (norm + 1e-6).
@@ -166,9 +174,9 @@ class TrainingStep:
         Returns:
             Σ g², for gradients that are finite but whose squares overflow.
         """
-        for step in replay.steps:
-            if not xp.isfinite(step.output.data).all():
-                raise DivergedError(_where(step, number, self.optimizer.lr))
+        for step, inputs, value in replay.trace():
+            if not xp.isfinite(value).all():
+                raise DivergedError(_where(step, inputs, number, self.optimizer.lr))
         for name, tensor in self.network.flat.tensors.items():
             if tensor.grad is not None and not xp.isfinite(tensor.grad).all():
                 raise DivergedError(
@@ -221,12 +229,11 @@ def _square(grads: Array) -> float:
 _REMEDY = "Try a smaller optimizer.lr (now {lr:g}) or training.clip_norm=1."
 
 
-def _where(step: Step, number: int, lr: float) -> str:
-    def finite(tensor: Tensor) -> bool:
-        return bool(xp.isfinite(tensor.data).all())
-
+def _where(step: Step, inputs: Sequence[Array], number: int, lr: float) -> str:
+    finite = [xp.isfinite(array).all() for array in inputs]
+    own = [isinstance(parent, Leaf) for parent in step.parents]
     cause = ""
-    if not all(finite(tensor) for tensor in step.inputs if tensor.step is None):
+    if any(mine and not good for mine, good in zip(own, finite, strict=True)):
         cause = " (its parameters are not finite)"
     remedy = _REMEDY.format(lr=lr)
     return (

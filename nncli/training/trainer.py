@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nncli.backend import xp
-from nncli.build import Experiment
+from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
-from nncli.errors import DivergedError
+from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
@@ -25,9 +24,10 @@ class Trainer:
         experiment: What to train.
         run: Where checkpoints and rows are written; None writes nothing.
         callbacks: Who hears of it.
+        progress: How far it is already; None for not at all.
+        epochs: The epoch after which it ends; None for as many as the config says.
 
     Attributes:
-        progress: How far it is.
         interrupted: Set to True from outside: stop after the step under way.
     """
 
@@ -36,15 +36,17 @@ class Trainer:
         experiment: Experiment,
         run: RunDirectory | None,
         callbacks: Sequence[Callback] = (),
+        progress: Progress | None = None,
+        epochs: int | None = None,
     ) -> None:
         self.experiment = experiment
         self.run = run
         self.callbacks = callbacks
-        self.progress = Progress()
+        self.progress = at = Progress() if progress is None else progress
         self.interrupted = False
-        config = experiment.config
-        self.epochs = config.training.epochs
-        self.total_steps = self.epochs * experiment.steps_per_epoch
+        config, steps = experiment.config, experiment.steps_per_epoch
+        self.epochs = config.training.epochs if epochs is None else epochs
+        self.total_steps = at.step + (self.epochs - at.epoch) * steps - at.batch
         train = experiment.parts["train"]
         size = experiment.batch_size
         self.batches = Batches(train.x, train.targets, size, config.seed, train.weights)
@@ -63,7 +65,7 @@ class Trainer:
         }
         self._best: Checkpoint | None = None
         # What the loop asks for at every step, looked up once.
-        self._steps_per_epoch = experiment.steps_per_epoch
+        self._steps_per_epoch = steps
         self._accumulate = config.training.accumulate
         self._on_step = [
             callback.on_step
@@ -81,10 +83,8 @@ class Trainer:
         """
         self._tell("on_start")
         try:
-            # What is not finite is found by looking, not by warnings.
-            with xp.errstate(all="ignore"):
-                while not self.done and not self.interrupted:
-                    self._epoch()
+            while not self.done and not self.interrupted:
+                self._epoch()
             self.save()
         except DivergedError:
             self._save_best()
@@ -104,7 +104,7 @@ class Trainer:
         return experiment.schedule.rate(
             experiment.optimizer.lr,
             at.step,
-            at.step / self._steps_per_epoch,
+            at.epoch + at.batch / self._steps_per_epoch,
             self.total_steps,
         )
 

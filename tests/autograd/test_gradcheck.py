@@ -10,20 +10,21 @@ import pytest
 from nncli.autograd.function import Case
 from nncli.autograd.gradcheck import check_case, check_gradients
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array
+from nncli.core.arrays import Array
 from nncli.ops.elementwise import Relu, Tanh, Unary
 
 
 class Wrong(Unary):
     """Tanh, whose derivative is wrong by a factor."""
 
-    def __init__(self, factor: float) -> None:
-        self.factor = factor
+    factor: float
+
+    saves_output = True
 
     def forward(self, x: Array, out: Array) -> None:
         """Write tanh x."""
         self.out = out
-        np.tanh(x, out)
+        np.tanh(x, out=out)
 
     def backward(self, grad: Array, dx: Array | None) -> None:
         """Write the derivative, times the factor."""
@@ -72,7 +73,7 @@ def test_gradcheck_catches_an_error_in_a_single_element(
     class OneWrong(Tanh):
         """Tanh whose derivative is wrong in one element."""
 
-        def backward(self, grad: Array, dx: Array | None) -> None:
+        def backward(self, grad: Array, dx: Array) -> None:
             super().backward(grad * spoiled, dx)
 
     (report,) = check_gradients(lambda: apply(OneWrong(), x).sum(), {"x": x})

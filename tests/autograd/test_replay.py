@@ -20,7 +20,7 @@ def test_replay_follows_new_inputs_and_parameters() -> None:
     x = Tensor(rng.normal(size=(5, 3)))
     with record() as steps:
         loss = ((x @ w).tanh() ** 2.0).mean()
-    replay = Replay(steps, loss, flat.leaves)
+    replay = Replay(steps, [loss], loss, flat.leaves)
     for seed in range(3):
         fresh = np.random.default_rng(seed)
         np.copyto(x.data, fresh.uniform(0.1, 1.0, (5, 3)))
@@ -45,7 +45,7 @@ def test_replay_zeroes_the_gradient_of_a_leaf_that_is_not_used() -> None:
     with record() as steps:
         loss = used.sum()
     flat.grads.fill(7.0)
-    replay = Replay(steps, loss, [used, unused])
+    replay = Replay(steps, [loss], loss, [used, unused])
     replay.backward()
     np.testing.assert_array_equal(flat.grads, [1, 1, 0, 0, 0])
 
@@ -57,9 +57,9 @@ def test_replay_reuses_gradient_buffers() -> None:
         for _ in range(20):
             y = y @ x
         loss = y.sum()
-    replay = Replay(steps, loss, [x])
+    replay = Replay(steps, [loss], loss, [x])
     # 20 products would need 20 gradients of 20 kB each; three are alive at a time.
-    assert replay.gradient_bytes <= 4 * x.data.nbytes
+    assert replay.bytes <= 4 * x.data.nbytes
 
 
 def test_flat_makes_parameters_views_of_one_array() -> None:
@@ -75,21 +75,21 @@ def test_flat_makes_parameters_views_of_one_array() -> None:
 
 def _peak(rows: int) -> int:
     """Return the bytes that ten replayed steps allocate at most, of a whole network."""
+    from nncli.core.randomness import Streams
     from nncli.data.batches import Batch
     from nncli.layers.activations import Relu
     from nncli.layers.dense import Dense
     from nncli.layers.dropout import Dropout
     from nncli.layers.normalization import BatchNorm
     from nncli.losses.classification import SoftmaxCrossEntropy
-    from nncli.network import Network
+    from nncli.network.network import Network
     from nncli.optimizers.adam import Adam
-    from nncli.streams import Streams
     from nncli.training.step import TrainingStep
 
     layers = [Dense(32, l2=1e-3), BatchNorm(), Relu(), Dropout(0.3), Dense(5)]
     network = Network(layers, (8,), Streams(0), np.dtype(np.float32))
     optimizer = Adam()
-    optimizer.start(network.flat)
+    optimizer = optimizer.over(network.flat)
     step = TrainingStep(network, SoftmaxCrossEntropy(), optimizer, clip_norm=1.0)
     rng = np.random.default_rng(0)
     x = Tensor(rng.normal(size=(rows, 8)).astype(np.float32))

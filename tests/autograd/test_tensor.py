@@ -7,8 +7,8 @@ import pytest
 
 from nncli.autograd.tape import no_grad, record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array
-from nncli.errors import NncliError, ShapeError
+from nncli.core.arrays import Array
+from nncli.core.errors import NncliError, ShapeError
 
 
 def leaf(*shape: int, seed: int = 0) -> Tensor:
@@ -154,7 +154,7 @@ def test_detach_shares_the_data_but_not_the_history() -> None:
 
 
 def test_operators_refuse_numbers_of_other_kinds() -> None:
-    with pytest.raises(NncliError, match="float64 and int64"):
+    with pytest.raises(NncliError, match="int64 and float64"):
         Tensor(np.array([1, 2])) * leaf(2)
 
 

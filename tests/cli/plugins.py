@@ -9,7 +9,7 @@ CUBE = '''\
 
 from nncli.autograd.function import Case, Function
 from nncli.autograd.tensor import apply
-from nncli.backend import xp
+from nncli.core.arrays import xp
 from nncli.layers.base import Layer
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from nncli import errors
 from nncli.cli import app, commands
+from nncli.core import errors
 from tests.command import Command, command_line, environment
 from tests.conftest import CONFIGS
 

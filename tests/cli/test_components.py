@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import nncli.config.schema  # noqa: F401 - imports every family
-from nncli.registry import FAMILIES
+from nncli.core.registry import FAMILIES
 from tests.cli.plugins import write_plugin
 from tests.command import Command
 

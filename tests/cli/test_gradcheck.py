@@ -137,12 +137,12 @@ def test_gradcheck_says_of_a_broken_case_why(command: Command, tmp_path: Path) -
     outcome = command("gradcheck", "--plugin", tmp_path / "picky.py")
     assert outcome.code == 3
     assert "layer picky" in outcome.err
-    assert "no row shape" in outcome.out
+    assert "none of its examples" in outcome.out
     assert "I take nothing" in outcome.out
 
 
 PICKY = '''\
-from nncli.errors import ShapeError
+from nncli.core.errors import ShapeError
 from nncli.layers.base import Layer
 
 class Picky(Layer, name="picky"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.build import build
 from nncli.cli.commands.lr_find import plot
 from nncli.config.load import load_config
+from nncli.experiment.build import build
 from nncli.training.lr_finder import Sweep, sweep_rates
 from tests.command import Command
 from tests.conftest import CONFIGS, SMALL

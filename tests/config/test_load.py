@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.load import load_config
-from nncli.errors import ConfigError
+from nncli.core.errors import ConfigError
 from nncli.layers.base import Layer
 from tests.conftest import SMALL
 
@@ -17,7 +17,7 @@ NAMELESS = SMALL.replace("name: small\n", "")
 PLUGIN = '''\
 from nncli.autograd.tensor import Tensor
 from nncli.layers.base import Layer
-from nncli.signature import PositiveFloat
+from nncli.core.signature import PositiveFloat
 
 
 class Twice(Layer, name="twice"):
@@ -27,8 +27,7 @@ class Twice(Layer, name="twice"):
         factor: What x is multiplied with.
     """
 
-    def __init__(self, factor: PositiveFloat = 2.0) -> None:
-        self.factor = factor
+    factor: PositiveFloat = 2.0
 
     def __call__(self, x: Tensor) -> Tensor:
         return x * self.factor

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.config.override import apply_overrides
 from nncli.config.read import Document, parse
-from nncli.errors import Problem, UsageError
+from nncli.core.errors import Problem, UsageError
 
 TEXT = """\
 seed: 3

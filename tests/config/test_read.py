@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nncli.config.read import MAX_BYTES, MAX_DEPTH, parse, read_config
 from nncli.config.scalar import scalar
-from nncli.errors import ConfigError, Problem, UsageError
+from nncli.core.errors import ConfigError, Problem, UsageError
 
 SCALARS: dict[str, Any] = {
     "": None,

@@ -10,11 +10,12 @@ import pytest
 from nncli.config.read import parse, read_config
 from nncli.config.schema import Config, validate
 from nncli.config.write import to_yaml
-from nncli.errors import ConfigError, Problem
+from nncli.core.errors import ConfigError, Problem
+from nncli.core.fields import fields_of
+from nncli.core.registry import spec_of
 from nncli.initializers.random import Uniform
 from nncli.layers.activations import Tanh
 from nncli.layers.dense import Dense
-from nncli.registry import spec_of
 from nncli.schedules.decay import Constant
 from tests.conftest import CONFIGS, SMALL
 
@@ -136,7 +137,7 @@ def test_misfits_wait_until_every_part_is_right() -> None:
 VALUES: list[Any] = [None, True, 3, -1.5, "text", [], [1], {}, {"type": 3}, {"a": [{}]}]
 
 
-@pytest.mark.parametrize("key", list(Config.__dataclass_fields__))
+@pytest.mark.parametrize("key", list(fields_of(Config)))
 @pytest.mark.parametrize("value", VALUES, ids=map(repr, VALUES))
 def test_any_value_of_any_key_is_taken_or_refused_at_its_key(
     key: str, value: Any

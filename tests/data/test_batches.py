@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 from nncli.data.batches import Batches
 
 ROWS = 23

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nncli.core.errors import DataError
 from nncli.data.labels import Labels
-from nncli.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.core.errors import ArgumentError, DataError
 from nncli.data.base import Table
 from nncli.data.split import Split, split_table
-from nncli.errors import ArgumentError, DataError
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:

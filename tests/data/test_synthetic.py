@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.core.errors import ArgumentError, NncliError
 from nncli.data.base import Dataset, Table
 from nncli.data.synthetic import Linear, Spiral, TwoEllipses, Xor, XorTable
-from nncli.errors import ArgumentError, NncliError
 
 
 def _load(dataset: Dataset, seed: int = 0) -> Table:

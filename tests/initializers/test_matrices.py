@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.backend import Array, Shape
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import ArgumentError, ShapeError
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Constant, Ones
 from nncli.initializers.matrices import Identity, Orthogonal

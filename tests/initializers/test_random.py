@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.backend import Array, Shape
-from nncli.errors import ArgumentError, NncliError
-from nncli.initializers.base import GAINS, Initializer, fans, gain_of
-from nncli.initializers.random import Uniform
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import ArgumentError, NncliError
+from nncli.initializers.base import GAINS, Initializer, fans_of
+from nncli.initializers.random import GlorotNormal, Uniform
 from tests.parity import without_case
 
 OUT, IN = 300, 200
@@ -131,7 +131,7 @@ def test_first_values_are_a_function_of_the_generator(drawn: Drawn) -> None:
     ],
 )
 def test_fans_count_the_kernel(shape: Shape, expected: tuple[int, int]) -> None:
-    assert fans(shape) == expected
+    assert fans_of(shape) == expected
 
 
 @pytest.mark.parity
@@ -139,7 +139,7 @@ def test_fans_count_the_kernel(shape: Shape, expected: tuple[int, int]) -> None:
 def test_fans_agree_with_torch(shape: Shape) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
     theirs = torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
-    assert fans(shape) == theirs
+    assert fans_of(shape) == theirs
 
 
 @pytest.mark.parity
@@ -175,8 +175,8 @@ def test_initializer_has_torch_s_spread(
 def test_gain_is_torch_s(activation: Any) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle of this test")
     expected = torch.nn.init.calculate_gain(activation)
-    assert gain_of(activation) == pytest.approx(expected, rel=1e-15)
-    assert gain_of(1.5) == 1.5
+    assert GlorotNormal(activation).factor == pytest.approx(expected, rel=1e-15)
+    assert GlorotNormal(1.5).factor == 1.5
 
 
 def test_uniform_refuses_a_range_that_is_none() -> None:

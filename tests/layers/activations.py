@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nncli.backend import Shape
+from nncli.core.arrays import Shape
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 nn = torch.nn

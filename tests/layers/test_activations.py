@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
 from nncli.initializers.base import Initializer
 from nncli.layers.activations_piecewise import HardTanh, PRelu, Relu6
 from nncli.layers.activations_smooth import SELU_ALPHA, SELU_SCALE
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.losses.base import Loss
-from nncli.network import Network
-from nncli.streams import Streams
+from nncli.network.network import Network
 
 FLOAT64 = np.dtype(np.float64)
 ACTIVATIONS = [

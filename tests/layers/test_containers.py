@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, Shape
-from nncli.errors import ArgumentError
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import ArgumentError
+from nncli.core.randomness import Streams
 from nncli.layers.activations import Relu, Sigmoid, Softmax, Tanh
-from nncli.layers.base import Layer, LayerError, copies
+from nncli.layers.base import Layer, LayerError
+from nncli.layers.chain import copies
 from nncli.layers.containers import Parallel, Residual, Sequential
 from nncli.layers.dense import Dense
 from nncli.layers.dropout import Dropout, GaussianNoise
 from nncli.layers.normalization import BatchNorm, LayerNorm
-from nncli.network import Network
-from nncli.streams import Streams
+from nncli.network.network import Network
 
 FLOAT64 = np.dtype("float64")
 
@@ -162,7 +163,7 @@ def test_containers_leave_alone_the_layers_they_are_given() -> None:
     block = Residual([dense, Tanh()])
     parts = (Sequential([block], repeat=2), Parallel([block, dense]))
     networks = [_network([*parts], seed=seed) for seed in (0, 1)]
-    assert not hasattr(dense, "parameters")
+    assert not dense.parameters
     assert not hasattr(block, "children")
     assert networks[0].flat.values.size == 4 * 12
     first = parts[0].arguments["layers"][0]
@@ -220,12 +221,12 @@ def test_network_knows_what_its_containers_give(layers: Any, kind: str) -> None:
     assert _network(layers).output == kind
 
 
-def test_containers_hand_training_state_and_prices_through() -> None:
+def test_containers_hand_training_state_and_penalties_through() -> None:
     noise = GaussianNoise(1.0)
     inner: list[Layer] = [Dense(3, l2=0.1), BatchNorm(), noise]
     network = _network([Sequential([Residual(inner)], repeat=2)])
     assert network.min_rows == 2
-    assert len(network.prices) == 2
+    assert len(network.penalties) == 2
     assert set(network.state) == {
         f"layers.0.repeat.{i}.layers.0.layers.1.running_{name}"
         for i in range(2)

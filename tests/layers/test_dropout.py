@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array
-from nncli.errors import ArgumentError
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError
+from nncli.core.randomness import Streams
 from nncli.layers.dropout import Dropout
-from nncli.network import Network
-from nncli.streams import Streams
+from nncli.network.network import Network
 
 ROWS, FEATURES = 400, 100
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array
-from nncli.errors import ArgumentError
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError
+from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
 from nncli.layers.dropout import AlphaDropout, GaussianNoise
-from nncli.network import Network
-from nncli.streams import Streams
+from nncli.network.network import Network
 
 ROWS, FEATURES = 500, 400
 SATURATED = -1.7580993408473766

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Shape
-from nncli.errors import ArgumentError, ShapeError
+from nncli.core.arrays import Shape
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
 from nncli.layers.shape import Permute, Reshape
-from nncli.network import Network
-from nncli.streams import Streams
+from nncli.network.network import Network
 
 
 def _network(layer: Layer, row: Shape) -> Network:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.build import Experiment, build
 from nncli.config.load import load_config
-from nncli.errors import ArgumentError, NncliError, ShapeError
-from nncli.losses.base import Loss
+from nncli.core.errors import ArgumentError, NncliError, ShapeError
+from nncli.experiment.build import build
+from nncli.experiment.experiment import Experiment
+from nncli.losses.base import Loss, Targets
 from nncli.training import evaluate
 from nncli.training.evaluate import Evaluator
 from tests.conftest import SMALL
@@ -105,7 +106,8 @@ def test_loss_of_a_part_that_is_ignored_is_0(write_config: Write) -> None:
 
 def _encode(name: str, targets: Any, classes: int, *shape: int) -> Any:
     names = tuple("abcdef"[:classes]) or None
-    return LOSSES[name]().encode(np.asarray(targets), names, shape, FLOAT64)
+    given = Targets(np.asarray(targets), names, shape, FLOAT64)
+    return LOSSES[name]().encode(given)
 
 
 def test_hinge_takes_two_classes_with_one_output() -> None:
@@ -148,7 +150,7 @@ def test_amount_is_what_the_mean_divides_by() -> None:
     assert cls(class_weights=[1.0, 2.0, 5.0, 9.0]).amount(labels) == 10
     assert cls(ignore_label=1).amount(labels) == 2
     assert cls(ignore_label=3).amount(labels) == 4
-    assert cls([1.0, 2.0, 5.0, 9.0], 2).amount(labels) == 5
+    assert cls(class_weights=[1.0, 2.0, 5.0, 9.0], ignore_label=2).amount(labels) == 5
 
 
 def test_class_weights_that_are_all_0_are_an_argument_error() -> None:

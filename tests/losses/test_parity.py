@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array, Shape
+from nncli.core.arrays import Array, Shape
 from nncli.losses.base import Loss
 from tests.ops.losses import TORCH
 from tests.parity import assert_agrees, layouts, without_case

@@ -20,7 +20,7 @@ def test_decide_takes_class_1_above_one_half_only() -> None:
 
 
 def test_accuracy_weighs_rows_not_batches() -> None:
-    metric = Accuracy()
+    metric = Accuracy().live()
     metric.reset()
     right = np.array([[0.9, 0.1]])
     metric.update(np.repeat(right, 3, axis=0), np.zeros(3, int))
@@ -29,7 +29,7 @@ def test_accuracy_weighs_rows_not_batches() -> None:
 
 
 def test_reset_forgets_all_batches() -> None:
-    metric = Accuracy()
+    metric = Accuracy().live()
     metric.reset()
     metric.update(np.array([[0.9, 0.1]]), np.array([1]))
     metric.reset()

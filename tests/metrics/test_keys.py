@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.build import build
 from nncli.config.load import load_config
-from nncli.errors import ConfigError, ShapeError
+from nncli.core.errors import ConfigError, ShapeError
+from nncli.experiment.build import build
 from nncli.metrics.classification import Accuracy, LogLoss, TopK
 from nncli.metrics.counts import F1
 from nncli.metrics.ranking import RocAuc
@@ -49,7 +49,7 @@ def test_the_same_metric_twice_is_refused(write_config: Callable[[str], Path]) -
 
 
 def test_binary_average_of_three_classes_is_refused() -> None:
-    metric = F1("binary")
+    metric = F1("binary").live()
     metric.reset()
     metric.update(np.eye(3), np.arange(3))
     with pytest.raises(ShapeError, match="two classes"):
@@ -57,7 +57,7 @@ def test_binary_average_of_three_classes_is_refused() -> None:
 
 
 def test_ranking_keeps_its_rows_when_the_buffer_is_written_over() -> None:
-    metric = RocAuc()
+    metric = RocAuc().live()
     metric.reset()
     p, targets = np.array([[0.9], [0.2]]), np.array([1, 0])
     metric.update(p, targets)
@@ -67,7 +67,7 @@ def test_ranking_keeps_its_rows_when_the_buffer_is_written_over() -> None:
 
 def test_probabilities_of_zero_cost_a_finite_loss() -> None:
     for dtype in (np.float32, np.float64):
-        metric = LogLoss()
+        metric = LogLoss().live()
         metric.reset()
         metric.update(np.array([[1.0, 0.0]], dtype), np.array([1]))
         eps = np.finfo(dtype).eps
@@ -84,6 +84,7 @@ def test_targets_without_spread_are_found_in_every_batch_size(
 ) -> None:
     # A mean of equal numbers may round away from them, which would leave a spread.
     targets = np.full((97, 1), value)
+    metric = metric.live()
     for size in (1, 3, 97):
         for error, expected in ((0.0, 1.0), (np.arange(97.0)[:, None], 0.0)):
             metric.reset()
@@ -96,8 +97,8 @@ def test_targets_without_spread_are_found_in_every_batch_size(
 def test_sequences_are_scored_step_by_step() -> None:
     rng = np.random.default_rng(0)
     p, targets = rng.dirichlet(np.ones(3), (4, 5)), rng.integers(0, 3, (4, 5))
-    for metric in (F1(), RocAuc(), LogLoss(), TopK(2), Accuracy()):
-        metric.reset()
+    for description in (F1(), RocAuc(), LogLoss(), TopK(2), Accuracy()):
+        metric = description.live()
         metric.update(p, targets)
         whole = metric.result()
         metric.reset()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 from nncli.metrics.base import Metric
 from nncli.metrics.classification import TopK
 from tests.parity import layouts, without_case
@@ -64,7 +64,7 @@ RANKED = {"roc_auc": "roc_auc_score", "average_precision": "average_precision_sc
 
 
 def _score(metric: Metric, predictions: Array, targets: Array, size: int) -> float:
-    metric.reset()
+    metric = metric.live()
     for begin in range(0, len(targets), size):
         part = slice(begin, begin + size)
         metric.update(predictions[part], targets[part])

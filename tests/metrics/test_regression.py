@@ -15,11 +15,11 @@ def test_errors_are_plain_means_over_all_elements() -> None:
     pairs = list(zip(*flat, strict=True))
     squared = sum((x - t) ** 2 for x, t in pairs) / 6
     absolute = sum(abs(x - t) for x, t in pairs) / 6
-    for metric, expected in (
+    for description, expected in (
         (MeanSquaredError(), squared),
         (MeanAbsoluteError(), absolute),
     ):
-        metric.reset()
+        metric = description.live()
         metric.update(predictions[:1], targets[:1])
         metric.update(predictions[1:], targets[1:])
         assert metric.result() == pytest.approx(expected, rel=1e-15)
@@ -30,7 +30,7 @@ def test_errors_are_plain_means_over_all_elements() -> None:
 
 def test_errors_of_float32_add_up_in_float64() -> None:
     # A sum of 2**25 ones in float32 would stop at 2**24.
-    metric = MeanSquaredError()
+    metric = MeanSquaredError().live()
     metric.reset()
     targets = np.zeros((2**20, 1), np.float32)
     for _ in range(32):

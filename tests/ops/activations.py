@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.function import Function
-from nncli.backend import Array, Shape
+from nncli.core.arrays import Array, Shape
 from nncli.layers.activations_smooth import SELU_ALPHA, SELU_SCALE
 from nncli.ops import activations, activations_smooth, gelu, softmax
 

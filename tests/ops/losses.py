@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.function import Function
-from nncli.backend import Array, Shape
+from nncli.core.arrays import Array, Shape
 from nncli.ops import losses_binary, losses_categorical, losses_regression
 from nncli.ops import losses_vector as vector
 
@@ -187,18 +187,30 @@ def _calls(
     x, t = rng.normal(0, 2, (2, *shape))
     for kind in ("mean", "sum"):
         for cls in (losses_regression.LogCosh, losses_regression.MeanAbsoluteError):
-            yield cls.type_name, partial(cls, kind), (x, t)
-        yield "huber", partial(losses_regression.Huber, 0.7, kind), (x, t)
-        yield "smooth_l1", partial(losses_regression.SmoothL1, 0.7, kind), (x, t)
-        yield "cosine", partial(vector.Cosine, kind), (x, t)
+            yield cls.type_name, partial(cls, reduction=kind), (x, t)
+        yield "huber", partial(losses_regression.Huber, 0.7, reduction=kind), (x, t)
+        yield (
+            "smooth_l1",
+            partial(losses_regression.SmoothL1, 0.7, reduction=kind),
+            (x, t),
+        )
+        yield "cosine", partial(vector.Cosine, reduction=kind), (x, t)
         counts = rng.poisson(2, shape).astype(float)
-        yield "log_poisson", partial(losses_regression.LogPoisson, kind), (x, counts)
+        yield (
+            "log_poisson",
+            partial(losses_regression.LogPoisson, reduction=kind),
+            (x, counts),
+        )
         rates = rng.uniform(1e-3, 5, shape)
-        yield "poisson", partial(losses_regression.Poisson, kind), (rates, counts)
+        yield (
+            "poisson",
+            partial(losses_regression.Poisson, reduction=kind),
+            (rates, counts),
+        )
         p, soft = rng.dirichlet(np.ones(shape[-1]), (2, *shape[:-1])) + 1e-6
-        yield "kl_divergence", partial(vector.KLDivergence, kind), (p, soft)
+        yield "kl_divergence", partial(vector.KLDivergence, reduction=kind), (p, soft)
         kl = vector.SoftmaxKLDivergence
-        yield "softmax_kl_divergence", partial(kl, kind), (x, soft)
+        yield "softmax_kl_divergence", partial(kl, reduction=kind), (x, soft)
         yield from _binary(rng, shape, kind)
         yield from _categorical(rng, shape, kind)
 
@@ -210,16 +222,16 @@ def _binary(
     hard = rng.integers(0, 2, shape).astype(float)
     for t in (hard, rng.uniform(size=shape)):
         for smoothing, weight in ((0.0, 1.0), (0.1, 1.0), (0.3, 4.0)):
-            options = (smoothing, weight, kind)
+            options = (smoothing, weight)
             cls = losses_binary.SigmoidBinaryCrossEntropy
-            yield cls.type_name, partial(cls, *options), (z, t)
+            yield cls.type_name, partial(cls, *options, reduction=kind), (z, t)
             other = losses_binary.BinaryCrossEntropy
-            yield other.type_name, partial(other, *options), (p, t)
+            yield other.type_name, partial(other, *options, reduction=kind), (p, t)
         for alpha, gamma in ((0.25, 2.0), (None, 0.0), (0.9, 0.5)):
-            focal = partial(losses_binary.SigmoidFocal, alpha, gamma, kind)
+            focal = partial(losses_binary.SigmoidFocal, alpha, gamma, reduction=kind)
             yield "sigmoid_focal", focal, (z, t)
     for margin in (1.0, 0.2):
-        yield "hinge", partial(losses_binary.Hinge, margin, kind), (z, hard)
+        yield "hinge", partial(losses_binary.Hinge, margin, reduction=kind), (z, hard)
 
 
 def _categorical(
@@ -234,26 +246,26 @@ def _categorical(
     for w, ignored in ((None, None), (weights, None), (weights, classes - 1)):
         if classes == 1 and ignored is not None:
             continue  # All rows ignored: PyTorch gives NaN.
-        rest = (kind, w, ignored)
+        rest = {"reduction": kind, "class_weights": w, "ignore_label": ignored}
         yield (
             "softmax_cross_entropy",
-            partial(ops.SoftmaxCrossEntropy, *rest),
+            partial(ops.SoftmaxCrossEntropy, **rest),
             (
                 z,
                 labels,
             ),
         )
         cce = ops.CategoricalCrossEntropy
-        yield cce.type_name, partial(cce, *rest), (p, labels)
+        yield cce.type_name, partial(cce, **rest), (p, labels)
         smoothed = ops.SmoothedSoftmaxCrossEntropy
-        yield smoothed.type_name, partial(smoothed, 0.2, *rest), (z, labels)
+        yield smoothed.type_name, partial(smoothed, 0.2, **rest), (z, labels)
         other = ops.SmoothedCategoricalCrossEntropy
-        yield other.type_name, partial(other, 0.2, *rest), (p, labels)
+        yield other.type_name, partial(other, 0.2, **rest), (p, labels)
         for gamma in (2.0, 0.0, 0.7):
             # Of one class, u = 0, where PyTorch's slope of u^0.7 is infinite.
             if classes > 1:
-                focal = partial(ops.SoftmaxFocal, gamma, *rest)
+                focal = partial(ops.SoftmaxFocal, gamma, **rest)
                 yield "softmax_focal", focal, (z, labels)
     for margin in (1.0, 3.0):
-        hinge = partial(ops.MultiClassHinge, margin, kind)
+        hinge = partial(ops.MultiClassHinge, margin, reduction=kind)
         yield "multi_class_hinge", hinge, (z, labels)

@@ -12,8 +12,8 @@ from nncli.autograd.function import FUNCTIONS, Function
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array
-from nncli.errors import ShapeError
+from nncli.core.arrays import Array
+from nncli.core.errors import ShapeError
 from nncli.ops import losses_categorical as categorical
 from nncli.ops.losses import Elementwise, Penalty
 from nncli.ops.losses_binary import SigmoidBinaryCrossEntropy, SigmoidFocal
@@ -127,7 +127,7 @@ def test_smoothing_of_0_and_class_weights_of_1_change_nothing() -> None:
     value, grad = _run(categorical.SoftmaxCrossEntropy(), z, labels)
     for same in (
         categorical.SmoothedSoftmaxCrossEntropy(0.0),
-        categorical.SoftmaxCrossEntropy("mean", [1.0] * 4),
+        categorical.SoftmaxCrossEntropy(class_weights=[1.0] * 4),
         categorical.SoftmaxFocal(0.0),
     ):
         other, parts = _run(same, z, labels)
@@ -173,7 +173,7 @@ def test_loss_replays_without_arrays_that_grow_with_the_batch(name: str) -> None
         weights = Tensor(np.ones(rows, np.float32))
         with record() as steps:
             loss = apply(LOSSES[name](), x, targets, weights)
-        replay = Replay(steps, loss, [x])
+        replay = Replay(steps, [], loss, [x])
         replay.backward()
         tracemalloc.start()
         replay.forward()
@@ -199,9 +199,9 @@ def test_loss_refuses_targets_of_another_shape_and_labels_out_of_range() -> None
     with pytest.raises(ShapeError, match="labels from 0 to 2, got labels from 0 to 3"):
         _run(make(), scores, np.array([0, 3]))
     with pytest.raises(ShapeError, match="one class weight for each of 3 classes"):
-        _run(make("mean", [1.0, 2.0]), scores, labels)
+        _run(make(class_weights=[1.0, 2.0]), scores, labels)
     with pytest.raises(ShapeError, match="ignored label from 0 to 2, got 3"):
-        _run(make("mean", None, 3), scores, labels)
+        _run(make(ignore_label=3), scores, labels)
 
 
 def test_penalty_is_the_only_op_of_losses_that_is_no_loss() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array
-from nncli.errors import ShapeError
+from nncli.core.arrays import Array
+from nncli.core.errors import ShapeError
 from nncli.ops.norm import LayerNorm, RmsNorm
 
 NORMS: list[Callable[[], Function]] = [LayerNorm, RmsNorm]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.autograd.function import FUNCTIONS, Function
+from nncli.autograd.function import FUNCTIONS, Case, Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape
+from nncli.core.arrays import Array, Shape
 from nncli.ops import elementwise, losses, matmul, norm, reduce, shape, softmax
 from tests.ops import activations
 from tests.ops import losses as loss_oracles
@@ -97,6 +98,7 @@ TORCH: dict[str, Callable[..., Any]] = {
 }
 
 WITHOUT_TORCH = {
+    "contiguous": "a copy, whose bits tests/ops/test_shape.py compares",
     "alpha_dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_noise.py "
     "holds the mask, both lines of the formula and the statistics",
     "gaussian_noise": "PyTorch has no such function; tests/layers/test_noise.py holds "
@@ -160,8 +162,8 @@ def _more_cases() -> list[tuple[str, OpCase]]:
     found: list[tuple[str, OpCase]] = []
 
     def add(name: str, make: Callable[[], Function], *inputs: Array) -> None:
-        count = FUNCTIONS.scan()[name].differentiable
-        constant = () if count is None else tuple(range(count, len(inputs)))
+        cls = FUNCTIONS.scan()[name]
+        constant = tuple(i for i in range(len(inputs)) if not cls.has_derivative(i))
         found.append((name, OpCase(make, inputs, constant)))
 
     for left, right in BROADCASTS:
@@ -223,8 +225,12 @@ def _more_cases() -> list[tuple[str, OpCase]]:
     return found
 
 
-def _given(function: Function) -> Function:
-    return function
+def _constant(case: Case) -> tuple[int, ...]:
+    return tuple(
+        i
+        for i in range(len(case.inputs))
+        if i in case.constant or not case.function.has_derivative(i)
+    )
 
 
 def _cases() -> list[tuple[str, OpCase]]:
@@ -234,7 +240,7 @@ def _cases() -> list[tuple[str, OpCase]]:
         if name not in TORCH:
             continue
         for case in cls.cases(np.random.default_rng(5)):
-            made = OpCase(partial(_given, case.function), case.inputs, case.constant)
+            made = OpCase(partial(copy, case.function), case.inputs, _constant(case))
             found.append((name, made))
     return found + _more_cases()
 

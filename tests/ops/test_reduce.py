@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.errors import ShapeError
+from nncli.core.errors import ShapeError
 
 
 @pytest.mark.parametrize("axis", [2, -3, (0, 5)])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Shape
-from nncli.errors import ShapeError
+from nncli.core.arrays import Shape
+from nncli.core.errors import ShapeError
 from nncli.ops.shape import Concat
 
 

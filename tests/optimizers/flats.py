@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nncli.autograd.flat import Flat
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array
+from nncli.core.arrays import Array
 
 
 def flat_of(*arrays: Array) -> Flat:

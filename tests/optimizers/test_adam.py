@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nncli.backend import Array
+from nncli.core.arrays import Array
 from nncli.optimizers.adam import Adam
 from tests.optimizers.flats import flat_of
 
@@ -48,8 +48,8 @@ def test_adam_is_its_algorithm(
     start, gradients = rng.normal(size=7), rng.normal(size=(STEPS, 7))
     flat = flat_of(start)
     values, grads = flat.values, flat.grads
-    optimizer = Adam(0.03, *betas, eps, weight_decay)
-    optimizer.start(flat)
+    optimizer = Adam(0.03, *betas, eps, weight_decay=weight_decay)
+    optimizer = optimizer.over(flat)
     for gradient in gradients:
         grads[:] = gradient
         optimizer.step(0.03)
@@ -68,7 +68,7 @@ def test_adam_s_first_step_is_the_rate_whatever_the_gradient(
     values, grads = flat.values, flat.grads
     grads[:] = np.array([size, -size], dtype)
     optimizer = Adam(lr=0.01)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.01)
     np.testing.assert_allclose(values, [-0.01, 0.01], rtol=2e-5)
 
@@ -76,7 +76,7 @@ def test_adam_s_first_step_is_the_rate_whatever_the_gradient(
 def test_adam_stays_where_the_gradient_was_always_zero() -> None:
     flat = flat_of(np.ones(3))
     optimizer = Adam()
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     for _ in range(3):
         optimizer.step(0.01)
     np.testing.assert_array_equal(flat.values, 1.0)
@@ -86,7 +86,7 @@ def test_adam_leaves_the_gradient_as_it_is() -> None:
     flat = flat_of(np.ones(3))
     flat.grads.fill(2.0)
     optimizer = Adam(weight_decay=0.1)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.1)
     np.testing.assert_array_equal(flat.grads, 2.0)
 
@@ -99,7 +99,7 @@ def test_adam_in_float32_stays_near_float64() -> None:
         flat = flat_of(np.zeros(50, dtype))
         values, grads = flat.values, flat.grads
         optimizer = Adam(lr=0.01)
-        optimizer.start(flat)
+        optimizer = optimizer.over(flat)
         for gradient in gradients:
             grads[:] = gradient
             optimizer.step(0.01)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.backend import Array
-from nncli.checks import variations
-from nncli.errors import ArgumentError
+from nncli.checking.variations import variations
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError
 from nncli.optimizers import base
 from nncli.optimizers.base import CHUNK, Optimizer
 from tests.optimizers.flats import flat_of
@@ -40,7 +40,7 @@ def _trained(name: str, options: dict[str, Any], size: int, dtype: str) -> Array
     )
     values, grads = flat.values, flat.grads
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     for _ in range(4):
         grads[:] = rng.normal(size=size)
         optimizer.step(0.1)
@@ -73,7 +73,7 @@ def test_start_forgets_an_earlier_run(name: str, options: dict[str, Any]) -> Non
     for _ in range(2):
         flat = flat_of(np.ones(5))
         flat.grads.fill(0.5)
-        optimizer.start(flat)
+        optimizer = optimizer.over(flat)
         for _ in range(3):
             optimizer.step(0.1)
         assert optimizer.steps == 3
@@ -86,6 +86,6 @@ def test_a_network_without_parameters_can_be_stepped(
     name: str, options: dict[str, Any]
 ) -> None:
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(flat_of())
+    optimizer = optimizer.over(flat_of())
     optimizer.step(0.1)
     assert optimizer.steps == 1

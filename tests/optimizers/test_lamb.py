@@ -54,8 +54,15 @@ def test_lamb_is_its_algorithm(
     rng = np.random.default_rng(0)
     flat = flat_of(rng.normal(size=(2, 3)), np.zeros(4), rng.normal(size=(5, 1)))
     start, gradients = flat.values.tolist(), rng.normal(size=(STEPS, 15))
-    optimizer = Lamb(0.03, beta1, beta2, eps, weight_decay, decay_bias_and_norm)
-    optimizer.start(flat)
+    optimizer = Lamb(
+        0.03,
+        beta1,
+        beta2,
+        eps,
+        weight_decay=weight_decay,
+        decay_bias_and_norm=decay_bias_and_norm,
+    )
+    optimizer = optimizer.over(flat)
     for gradient in gradients:
         flat.grads[:] = gradient
         optimizer.step(0.03)
@@ -71,7 +78,7 @@ def test_lamb_leaves_the_gradient_as_it_is() -> None:
     flat = flat_of(np.ones((3, 1)))
     flat.grads.fill(2.0)
     optimizer = Lamb(weight_decay=0.1)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.1)
     np.testing.assert_array_equal(flat.grads, 2.0)
 
@@ -80,7 +87,7 @@ def test_lamb_changes_each_parameter_by_the_same_share() -> None:
     flat = flat_of(np.full((2, 2), 100.0), np.full((3, 1), 0.01))
     flat.grads[:] = 1.0
     optimizer = Lamb()
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.1)
     big, small = flat.leaves
     np.testing.assert_allclose(big.data, 90.0)

@@ -22,8 +22,13 @@ def test_lion_is_its_algorithm(
     rng = np.random.default_rng(0)
     flat = flat_of(rng.normal(size=(2, 3)), rng.normal(size=4))
     start, gradients = flat.values.tolist(), rng.normal(size=(STEPS, 10))
-    optimizer = Lion(0.03, *betas, weight_decay, decay_bias_and_norm)
-    optimizer.start(flat)
+    optimizer = Lion(
+        0.03,
+        *betas,
+        weight_decay=weight_decay,
+        decay_bias_and_norm=decay_bias_and_norm,
+    )
+    optimizer = optimizer.over(flat)
     for gradient in gradients:
         flat.grads[:] = gradient
         optimizer.step(0.03)
@@ -42,6 +47,6 @@ def test_lion_is_its_algorithm(
 def test_lion_stays_where_the_gradient_was_always_zero() -> None:
     flat = flat_of(np.ones(3))
     optimizer = Lion()
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.1)
     np.testing.assert_array_equal(flat.values, 1.0)

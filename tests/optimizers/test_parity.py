@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
-from nncli.backend import Array
+from nncli.core.arrays import Array
+from nncli.core.fields import fields_of
+from nncli.core.randomness import Streams
 from nncli.data.batches import Batch
 from nncli.layers.activations import Relu, Tanh
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.losses.classification import SoftmaxCrossEntropy
-from nncli.network import Network
+from nncli.network.network import Network
 from nncli.optimizers.base import Optimizer
 from nncli.optimizers.sgd import Sgd
-from nncli.streams import Streams
 from nncli.training.step import TrainingStep
 from tests.optimizers.flats import flat_of
 from tests.parity import TRAINED, assert_agrees, without_case
@@ -256,7 +257,7 @@ def test_300_steps_give_torch_s_parameters(name: str, options: dict[str, Any]) -
     problem = Problem()
     optimizer = Optimizer.members()[name](**options)
     flat = problem.network.flat
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     other = _torch_optimizer(name, options, problem.parameters)
     before = flat.values.copy()
     x, labels = Tensor(problem.x), Tensor(problem.labels)
@@ -280,7 +281,7 @@ def test_gradients_of_every_size_give_torch_s_parameters(
     arrays = [tensor.data.copy() for tensor in flat.leaves]
     parameters = [torch.nn.Parameter(torch.tensor(array)) for array in arrays]
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     other = _torch_optimizer(name, options, parameters)
     for _ in range(STEPS):
         for mine, theirs in zip(flat.leaves, parameters, strict=True):
@@ -304,7 +305,7 @@ def test_300_iterations_over_all_rows_give_torch_s_parameters(
     problem = Problem(convex=True)
     optimizer = Optimizer.members()[name](**options)
     flat = problem.network.flat
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     other = _torch_optimizer(name, options, problem.parameters)
     training = TrainingStep(problem.network, problem.loss, optimizer)
     batch = problem.batch()
@@ -323,7 +324,7 @@ def test_300_training_steps_in_batches_give_torch_s_parameters(
 ) -> None:
     problem, options = Problem(activation), CALM.get(name, {"lr": 0.02})
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(problem.network.flat)
+    optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer)
     other = _torch_optimizer(name, options, problem.parameters)
     # Batches of 10, 10 and 4 rows: two sizes, so two recordings. One buffer each.
@@ -344,7 +345,7 @@ def test_300_training_steps_in_batches_give_torch_s_parameters(
 def test_a_learning_rate_that_changes_at_every_step_acts_as_in_torch(name: str) -> None:
     problem = Problem()
     optimizer = Optimizer.members()[name](**OPTIONS[name][1])
-    optimizer.start(problem.network.flat)
+    optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer)
     other = _torch_optimizer(name, OPTIONS[name][1], problem.parameters)
     batch = problem.batch()
@@ -364,7 +365,7 @@ def test_gradient_clipping_acts_as_torch_s(name: str, limit: float) -> None:
     problem = Problem()
     options = CALM.get(name, {"lr": 0.02})
     optimizer = Optimizer.members()[name](**options)
-    optimizer.start(problem.network.flat)
+    optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer, limit)
     other = _torch_optimizer(name, options, problem.parameters)
     batch = problem.batch()
@@ -385,7 +386,7 @@ def test_clipping_leaves_small_gradients_alone() -> None:
     problem, same = Problem(), Problem()
     for one, limit in ((problem, 1e6), (same, None)):
         optimizer = Sgd(lr=0.1)
-        optimizer.start(one.network.flat)
+        optimizer = optimizer.over(one.network.flat)
         training = TrainingStep(one.network, one.loss, optimizer, limit)
         for step in range(5):
             training.run(one.batch(), 0.1, step)
@@ -400,6 +401,6 @@ def test_every_optimizer_has_a_parity_case() -> None:
 
 def test_every_option_of_every_optimizer_is_varied() -> None:
     for name, every in (OPTIONS | FULL_BATCH).items():
-        known = set(Optimizer.members()[name]().arguments)
+        known = set(fields_of(Optimizer.members()[name]))
         varied = {key for options in every for key in options}
         assert varied == known, f"{name}: not varied: {known - varied}"

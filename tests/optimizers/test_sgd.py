@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nncli.errors import ArgumentError
+from nncli.core.errors import ArgumentError
 from nncli.optimizers.sgd import Sgd
 from tests.optimizers.flats import flat_of
 
@@ -51,8 +51,8 @@ def test_sgd_is_its_formula(
     start, gradients = rng.normal(size=7), rng.normal(size=(STEPS, 7))
     flat = flat_of(start)
     values, grads = flat.values, flat.grads
-    optimizer = Sgd(0.03, momentum, nesterov, weight_decay)
-    optimizer.start(flat)
+    optimizer = Sgd(0.03, momentum, nesterov, weight_decay=weight_decay)
+    optimizer = optimizer.over(flat)
     for gradient in gradients:
         grads[:] = gradient
         optimizer.step(0.03)
@@ -67,7 +67,7 @@ def test_sgd_moves_with_the_rate_of_the_step_not_its_own() -> None:
     values, grads = flat.values, flat.grads
     grads[:] = np.ones(3)
     optimizer = Sgd(lr=0.5)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.25)
     np.testing.assert_array_equal(values, 0.75)
 
@@ -77,7 +77,7 @@ def test_sgd_keeps_the_rate_out_of_the_velocity() -> None:
     values, grads = flat.values, flat.grads
     grads[:] = np.ones(1)
     optimizer = Sgd(lr=1.0, momentum=0.5)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(1.0)
     optimizer.step(0.0)
     # v = 1, then 0.5·1 + 1, whatever the rates were.
@@ -89,7 +89,7 @@ def test_sgd_leaves_the_gradient_as_it_is() -> None:
     flat = flat_of(np.ones(3))
     flat.grads.fill(2.0)
     optimizer = Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1)
-    optimizer.start(flat)
+    optimizer = optimizer.over(flat)
     optimizer.step(0.1)
     np.testing.assert_array_equal(flat.grads, 2.0)
 

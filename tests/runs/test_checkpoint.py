@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from nncli import backend
-from nncli.backend import Array
-from nncli.errors import NncliError, RunError
+from nncli.core import arrays as memory
+from nncli.core.arrays import Array
+from nncli.core.errors import NncliError, RunError
 from nncli.runs import checkpoint as module
 from nncli.runs.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 
@@ -222,6 +222,6 @@ def test_checkpoint_with_odd_arrays_is_refused_and_takes_no_memory(
 def test_checkpoint_larger_than_memory_is_not_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "_physical_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "_physical_memory", lambda: 1000)
     with pytest.raises(NncliError, match="half of this machine"):
         load_checkpoint(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.errors import RunError
+from nncli.core.errors import RunError
 from nncli.runs.directory import RunDirectory, find_checkpoint
 
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from nncli.errors import ArgumentError
+from nncli.core.errors import ArgumentError
 from nncli.schedules.base import Schedule
 from nncli.schedules.decay import Constant, Cosine, InverseTime, Step
 

@@ -125,8 +125,7 @@ def _cycles() -> list[ScheduleCase]:
 class _Longer(Schedule):
     """one_cycle over one step more: PyTorch's cannot be asked after its last one."""
 
-    def __init__(self, inner: Schedule) -> None:
-        self.inner = inner
+    inner: Schedule
 
     @property
     def type_name(self) -> str:  # type: ignore[override]
@@ -312,7 +311,7 @@ def test_plateau_agrees_with_torch(
         min_lr=min_lr,
         eps=0.0,
     )
-    ours = Plateau(factor, patience, threshold, mode, cooldown, min_lr)
+    ours = Plateau(factor, patience, threshold, mode, cooldown, min_lr).live()
     for step, value in enumerate(_values(higher)):
         rate = ours.rate(LR, step, float(step), TOTAL)
         expected = optimizer.param_groups[0]["lr"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.build import build
 from nncli.config.load import load_config
-from nncli.errors import ArgumentError, RunError
+from nncli.core.errors import ArgumentError, RunError
+from nncli.experiment.build import build
 from nncli.schedules.base import Schedule
 from nncli.schedules.cycles import CosineRestarts, Cyclic, OneCycle
 from nncli.schedules.decay import Cosine, Step
@@ -83,7 +83,7 @@ def test_schedule_refuses_arguments_that_make_no_sense(
 
 
 def test_plateau_falls_after_more_than_patience_and_rests_in_cooldown() -> None:
-    schedule = Plateau(factor=0.5, patience=1, cooldown=2)
+    schedule = Plateau(factor=0.5, patience=1, cooldown=2).live()
     seen = []
     for value in (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5):
         schedule.observe(value, higher_is_better=False)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nncli.backend import Array
-from nncli.build import Experiment, build
 from nncli.config.load import Loaded, finish
 from nncli.config.override import apply_overrides
 from nncli.config.read import parse
+from nncli.core.arrays import Array
+from nncli.experiment.build import build
+from nncli.experiment.experiment import Experiment
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
 from nncli.training.session import create_run

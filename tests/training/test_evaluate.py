@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.backend import Array
-from nncli.build import Experiment, Part
-from nncli.errors import DivergedError
+from nncli.core.arrays import Array
+from nncli.core.errors import DivergedError
+from nncli.experiment.experiment import Experiment, Part
 from nncli.training import evaluate
 from nncli.training.evaluate import Evaluator, labels_of, per_class
 from tests.training.jobs import experiment, state_of, trainer
@@ -79,12 +79,12 @@ def test_evaluator_gives_the_same_again_and_changes_nothing() -> None:
     made = trainer(*SPIRAL)
     made.fit()
     before = state_of(made)
-    noise = made.experiment.streams.dropout.bit_generator.state
+    noise = made.experiment.network.streams.noise.bit_generator.state
     evaluator = made.evaluators["train"]
     assert evaluator.run() == evaluator.run()
     for name, array in state_of(made).items():
         np.testing.assert_array_equal(array, before[name])
-    assert made.experiment.streams.dropout.bit_generator.state == noise
+    assert made.experiment.network.streams.noise.bit_generator.state == noise
 
 
 def test_evaluator_of_one_output_decides_at_one_half() -> None:

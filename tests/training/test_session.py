@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.build import build
 from nncli.config.load import load_config
-from nncli.errors import NncliError, RunError, UsageError
+from nncli.core.errors import NncliError, RunError, UsageError
+from nncli.experiment.build import build
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.session import create_run, restore_checkpoint, resume_run
@@ -343,7 +343,7 @@ def test_checkpoint_with_an_odd_generator_is_refused(
     stopped: RunDirectory, key: str, value: Any
 ) -> None:
     def change(checkpoint: Checkpoint) -> None:
-        checkpoint.meta["generators"]["dropout"]["state"][key] = value
+        checkpoint.meta["generators"]["noise"]["state"][key] = value
 
     refused(stopped, change)
 
@@ -377,7 +377,7 @@ def test_checkpoint_with_odd_arrays_is_refused_by_name(
 def test_checkpoint_of_other_data_is_refused(
     stopped: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.build._digest", lambda table: "another")
+    monkeypatch.setattr("nncli.experiment.build.digest", lambda table: "another")
     with pytest.raises(RunError, match=r"dataset xor.*Bring back the old data"):
         restore_checkpoint(stopped.last, allow_plugins=False)
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from nncli.autograd.tensor import Tensor
+from nncli.core.errors import ConfigError, DivergedError, RunError
+from nncli.core.randomness import Streams
 from nncli.data.batches import Batch
-from nncli.errors import ConfigError, DivergedError, RunError
 from nncli.layers.activations import Tanh
 from nncli.layers.dense import Dense
 from nncli.losses.regression import MeanSquaredError
-from nncli.network import Network
+from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.runs.checkpoint import load_checkpoint
-from nncli.streams import Streams
 from nncli.training.session import resume_run
 from nncli.training.state import capture, restore
 from nncli.training.step import TrainingStep
@@ -58,7 +58,7 @@ class Job:
         self.network = Network(layers, (3,), Streams(1), np.dtype(np.float64))
         self.flat = self.network.flat
         self.optimizer = Optimizer.members()[name](**options)
-        self.optimizer.start(self.flat)
+        self.optimizer = self.optimizer.over(self.flat)
 
     def batch(self, begin: int = 0, end: int = 12) -> Batch:
         x, y = self.x[begin:end], self.y[begin:end]

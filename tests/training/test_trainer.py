@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.errors import DivergedError
+from nncli.core.errors import DivergedError
 from nncli.metrics.base import Metric
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.training.callbacks import Callback, Row

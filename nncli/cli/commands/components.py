@@ -9,11 +9,11 @@ import typer
 
 from nncli.cli.console import Json, out, say, say_json, table
 from nncli.cli.plugins import Plugins, run_plugins
-from nncli.errors import UsageError
+from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from nncli.registry import Component
-    from nncli.signature import Argument
+    from nncli.core.registry import Component
+    from nncli.core.signature import Argument
 
 EPILOG = """\b
 Examples:
@@ -34,7 +34,7 @@ def components(
     """List what YAML can name, with signatures and help."""
     # The schema imports every family.
     import nncli.config.schema  # noqa: F401
-    from nncli.registry import FAMILIES
+    from nncli.core.registry import FAMILIES
 
     run_plugins(plugin)
     families: dict[str, Any] = dict(sorted(FAMILIES.items()))
@@ -55,7 +55,7 @@ def components(
 def _named(
     name: str, found: list[type[Component]], families: list[str]
 ) -> list[type[Component]]:
-    from nncli.words import nearest
+    from nncli.core.text import nearest
 
     chosen = [cls for cls in found if cls.type_name == name]
     if not chosen:
@@ -65,8 +65,8 @@ def _named(
 
 
 def _facts(cls: type[Component]) -> dict[str, Any]:
-    from nncli.registry import spec_of
-    from nncli.signature import signature_of
+    from nncli.core.registry import spec_of
+    from nncli.core.signature import signature_of
 
     arguments = []
     for argument in signature_of(cls).arguments.values():
@@ -77,7 +77,7 @@ def _facts(cls: type[Component]) -> dict[str, Any]:
             "help": argument.help,
         }
         if not argument.required:
-            facts["default"] = spec_of(argument.default)
+            facts["default"] = spec_of(argument.made())
         arguments.append(facts)
     return {
         "family": cls.kind,
@@ -105,7 +105,7 @@ def _list(found: list[type[Component]]) -> None:
 
 def _call(cls: type[Component]) -> str:
     """Write the signature with required arguments bare."""
-    from nncli.signature import signature_of
+    from nncli.core.signature import signature_of
 
     arguments = signature_of(cls).arguments.values()
     required = ", ".join(a.name for a in arguments if a.required)
@@ -113,7 +113,7 @@ def _call(cls: type[Component]) -> str:
 
 
 def _explain(cls: type[Component]) -> None:
-    from nncli.signature import signature_of
+    from nncli.core.signature import signature_of
 
     doc = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
     say(f"{cls.kind} {cls.type_name}\n\n{doc}\n")
@@ -133,11 +133,11 @@ def _explain(cls: type[Component]) -> None:
 
 
 def _default(argument: Argument) -> str:
-    from nncli.registry import spec_of
+    from nncli.core.registry import spec_of
 
     if argument.required:
         return "(required)"
-    value = spec_of(argument.default)
+    value = spec_of(argument.made())
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -44,8 +44,8 @@ def validate(
     json: Json = False,
 ) -> None:
     """Find everything that is wrong with a config, data included."""
-    from nncli.build import build
     from nncli.config.load import load_config
+    from nncli.experiment.build import build
 
     changes = list(overrides or [])
     experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
@@ -73,7 +73,7 @@ def show(
     """Print a config with every default filled in."""
     from nncli.config.load import load_config
     from nncli.config.write import to_yaml
-    from nncli.registry import spec_of
+    from nncli.core.registry import spec_of
 
     changes = list(overrides or [])
     loaded = load_config(config, changes, allow_plugins=allow_plugins)

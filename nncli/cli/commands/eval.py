@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nncli.cli.console import AllowPlugins, Json, number, out, say, say_json, table
-from nncli.errors import UsageError
+from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nncli.build import Experiment, Part
+    from nncli.experiment.experiment import Experiment, Part
 
 EPILOG = """\b
 Examples:

@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.console import AllowPlugins, Json, Overrides, out, say, say_json, table
+from nncli.cli.console import (
+    AllowPlugins,
+    Json,
+    Overrides,
+    out,
+    progress,
+    say,
+    say_json,
+    table,
+)
 from nncli.cli.plugins import Plugins, run_plugins
-from nncli.errors import CheckFailed
+from nncli.core.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from nncli.autograd.gradcheck import GradientReport
-    from nncli.checks import Check
+    from nncli.checking.everything import Check
 
 MAX_SHOWN = 8
 
 EPILOG = """\b
 Examples:
   nncli gradcheck                       every op, layer and loss there is
+  nncli gradcheck layer_norm            what has this name
   nncli gradcheck configs/digits.yaml   this network, with real rows
   nncli gradcheck --plugin my_layers.py everything, and what the file adds
 """
 
 
 def gradcheck(
-    config: Annotated[
-        Path | None,
+    what: Annotated[
+        str | None,
         typer.Argument(
-            metavar="CONFIG",
-            help="Check this network; without it, everything.",
+            metavar="CONFIG|NAME",
+            help="Check the network of a config, or what has a name; without it, "
+            "everything.",
             show_default=False,
         ),
     ] = None,
@@ -45,27 +57,22 @@ def gradcheck(
 
     Ends with exit code 3 if one is wrong.
     """
-    from nncli.checks import check_everything, check_experiment
-
     run_plugins(plugin)
-    checks: Iterable[Check]
-    if config is None:
-        checks = check_everything()
+    if what is None or _is_name(what):
+        if overrides:
+            raise UsageError(
+                f"gradcheck: {overrides[0]} changes a config, but none is named."
+            )
+        found = list(_registered(what))
     else:
-        from nncli.build import build
-        from nncli.config.load import load_config
-
-        changes = [*(overrides or []), "precision=float64"]
-        loaded = load_config(config, changes, allow_plugins=allow_plugins)
-        checks = check_experiment(build(loaded))
-    found = list(checks)
+        found = list(_network(Path(what), list(overrides or []), allow_plugins))
     failed = sorted({f"{c.family} {c.name}" for c in found if not c.passed})
     if json:
         say_json(
             {
                 "passed": not failed,
                 "failed": failed,
-                "checks": [dataclasses.asdict(c) | {"passed": c.passed} for c in found],
+                "checks": [_facts(check) for check in found],
             }
         )
     else:
@@ -74,8 +81,54 @@ def gradcheck(
         raise CheckFailed(f"wrong derivatives: {', '.join(failed)}.")
 
 
+def _is_name(what: str) -> bool:
+    """Whether it is meant as a component's name rather than as a file's."""
+    return what.isidentifier() and not Path(what).exists()
+
+
+def _registered(name: str | None) -> Iterator[Check]:
+    """Check what has a name, or everything."""
+    import nncli.config.schema  # noqa: F401 - imports every family
+    from nncli.checking.everything import subjects
+    from nncli.core.text import nearest
+
+    chosen = [s for s in subjects() if name in (None, s.name)]
+    if not chosen:
+        names = sorted({subject.name for subject in subjects()})
+        raise UsageError(
+            f"gradcheck: expected a config file, or the name of an op, a layer or a "
+            f"loss, got {name!r}. {nearest(str(name), names)}"
+        )
+    with progress("gradcheck", len(chosen)) as step:
+        for subject in chosen:
+            step(f"{subject.family} {subject.name}")
+            yield from subject.checks()
+
+
+def _network(path: Path, changes: list[str], allow_plugins: bool) -> Iterator[Check]:
+    from nncli.checking.experiment import check_experiment
+    from nncli.config.load import load_config
+    from nncli.experiment.build import build
+
+    changes = [*changes, "precision=float64"]
+    experiment = build(load_config(path, changes, allow_plugins=allow_plugins))
+    with progress("gradcheck", len(experiment.network.nested) + 1) as step:
+        for check in check_experiment(experiment):
+            yield check
+            step(check.name)
+
+
+def _facts(check: Check) -> dict[str, Any]:
+    facts = dataclasses.asdict(check) | {"passed": check.passed}
+    for report in facts["reports"]:
+        for key in ("analytic", "numeric", "error"):
+            if not math.isfinite(report[key]):
+                report[key] = None
+    return facts
+
+
 def _show(checks: list[Check]) -> None:
-    """Print one line a component: its worst tensor over all cases."""
+    """Print one line a component, its worst tensor over all cases; failures last."""
     from rich.text import Text
 
     from nncli.autograd.gradcheck import TOLERANCE
@@ -126,7 +179,13 @@ def _explain(check: Check) -> list[str]:
         return [check.failure]
     lines = []
     for report in check.reports:
-        if not report.checked:
+        if report.unwritten:
+            lines.append(
+                f"{report.name}: backward wrote nothing into {report.unwritten} of its "
+                "gradient's elements: write with out= or dx[...] =, into the array "
+                "that is given"
+            )
+        elif not report.checked:
             lines.append(f"{report.name}: expected derivatives, found only kinks")
         elif not report.passed:
             lines.append(

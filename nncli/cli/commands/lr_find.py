@@ -17,7 +17,7 @@ from nncli.cli.console import (
     say,
     say_json,
 )
-from nncli.errors import UsageError
+from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nncli.training.lr_finder import Sweep
@@ -48,8 +48,8 @@ def lr_find(
         raise UsageError(
             f"lr-find: expected 0 < --low < --high, got {low:g} and {high:g}."
         )
-    from nncli.build import build
     from nncli.config.load import load_config
+    from nncli.experiment.build import build
     from nncli.training.lr_finder import sweep_rates
 
     changes = list(overrides or [])

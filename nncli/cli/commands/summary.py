@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.cli.console import AllowPlugins, ConfigFile, Json, Overrides, say_json
+from nncli.cli.console import AllowPlugins, ConfigFile, Json, Overrides, say, say_json
 
 EPILOG = """\b
 Examples:
@@ -18,14 +18,14 @@ def summary(
     json: Json = False,
 ) -> None:
     """Show a network's layers, shapes, parameters, work and memory."""
-    from nncli.build import build
-    from nncli.cli.summary import show_summary, summary_json
     from nncli.config.load import load_config
+    from nncli.experiment.build import build
+    from nncli.training.cost import summary_facts, summary_text
 
     changes = list(overrides or [])
     experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
-    facts = summary_json(experiment)
+    facts = summary_facts(experiment)
     if json:
         say_json(facts)
     else:
-        show_summary(facts)
+        say(summary_text(facts))

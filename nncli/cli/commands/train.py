@@ -22,10 +22,10 @@ from nncli.cli.console import (
     say,
     say_json,
 )
-from nncli.errors import DivergedError, InterruptedRun, UsageError
+from nncli.core.errors import DivergedError, InterruptedRun, UsageError
 
 if TYPE_CHECKING:
-    from nncli.build import Experiment
+    from nncli.experiment.experiment import Experiment
     from nncli.runs.directory import RunDirectory
     from nncli.training.state import Progress
     from nncli.training.trainer import Trainer
@@ -81,8 +81,8 @@ def train(
         raise UsageError(
             "train: expected a CONFIG, for example: nncli train configs/spiral.yaml"
         )
-    from nncli.build import build
     from nncli.config.load import load_config
+    from nncli.experiment.build import build
 
     if name is not None:
         changes.append(f"name={name!r}")
@@ -119,19 +119,17 @@ def _resume(path: Path, changes: list[str], allow_plugins: bool, json: bool) -> 
 
 
 def _dry_run(experiment: Experiment, json: bool) -> None:
-    from nncli.backend import xp
-    from nncli.cli.summary import show_summary, summary_json
+    from nncli.training.cost import summary_facts, summary_text
     from nncli.training.trainer import Trainer
 
-    facts = summary_json(experiment)
+    facts = summary_facts(experiment)
     trainer = Trainer(experiment, None)
     batch = next(trainer.batches.epoch(0))
-    with xp.errstate(all="ignore"):
-        trainer.step.run(batch, trainer.lr, 1)
+    trainer.step.run(batch, trainer.lr, 1)
     if json:
         say_json(facts)
         return
-    show_summary(facts)
+    say(summary_text(facts))
     say("One step went well. Nothing was written.")
 
 
@@ -141,8 +139,7 @@ def _train(
     from nncli.cli.views import LogWriter, make_view
     from nncli.training.trainer import Trainer
 
-    trainer = Trainer(experiment, run, [make_view(), LogWriter()])
-    trainer.progress = progress
+    trainer = Trainer(experiment, run, [make_view(), LogWriter()], progress)
     (note if json else say)(f"run {run.path}")
     # A summary tells that a training came to its end.
     run.summary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from nncli.streams import Purpose, Streams, stream
+from nncli.core.randomness import Purpose, Streams, stream
 
 PURPOSES: tuple[Purpose, ...] = typing.get_args(Purpose)
 
@@ -15,7 +15,7 @@ FIRST: dict[str, int] = {
     "split": 12492077108140196533,
     "initialization": 15463373330740448354,
     "shuffling": 6722610277276733253,
-    "dropout": 12045217992628855840,
+    "noise": 12045217992628855840,
     "augmentation": 4838454377821401865,
     "check": 2128253685141683958,
 }
@@ -47,6 +47,6 @@ def test_stream_of_a_purpose_never_changes(purpose: Purpose) -> None:
 def test_streams_of_a_network_do_not_share_numbers() -> None:
     streams = Streams(0)
     initialization = streams.initialization.bit_generator.random_raw(4)
-    dropout = streams.dropout.bit_generator.random_raw(4)
+    noise = streams.noise.bit_generator.random_raw(4)
     assert list(initialization) == numbers("initialization")
-    assert list(dropout) == numbers("dropout")
+    assert list(noise) == numbers("noise")

@@ -1,4 +1,4 @@
-"""The array library, the dtypes a run may use, and the guard before big arrays."""
+"""Arrays: the library, dtypes, memory orders, and the guard before big ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as xp
 from numpy.typing import NDArray
 
-from nncli.errors import NncliError
+from nncli.core.errors import NncliError
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -19,7 +19,44 @@ DTYPES: dict[str, xp.dtype[Any]] = {
     "float64": xp.dtype(xp.float64),
 }
 
-__all__ = ["DTYPES", "Array", "Shape", "check_memory", "xp"]
+LINE = 64
+"""Bytes of a cache line."""
+
+__all__ = [
+    "DTYPES",
+    "Array",
+    "Longest",
+    "Shape",
+    "aligned_zeros",
+    "batch_innermost",
+    "check_memory",
+    "xp",
+]
+
+
+class Longest(int):
+    """The size of an axis of rows that may be shorter: their largest length."""
+
+    def __repr__(self) -> str:
+        return f"<={int(self)}"
+
+    __str__ = __repr__
+
+
+def batch_innermost(shape: Shape, dtype: xp.dtype[Any]) -> Array:
+    """Return an array whose first axis, the batch, runs along memory.
+
+    Its logical shape is what is asked for: (N, C, H, W) lies as (C, H, W, N).
+    """
+    return xp.moveaxis(xp.empty((*shape[1:], shape[0]), dtype), -1, 0)
+
+
+def aligned_zeros(size: int, dtype: Any) -> Array:
+    """Return zeros that begin at a cache line: vector loads then never cross one."""
+    width = xp.dtype(dtype).itemsize
+    room = xp.zeros(size + LINE // width, dtype)
+    first = -room.ctypes.data % LINE // width
+    return room[first : first + size]
 
 
 def _physical_memory() -> int:

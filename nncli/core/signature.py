@@ -1,4 +1,4 @@
-"""A constructor's signature as the schema of what YAML may say about it."""
+"""A class's typed fields as the schema of what YAML may say about it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import dataclasses
 import inspect
 import re
 import textwrap
-import typing
-from abc import ABCMeta
 from collections.abc import Collection, Mapping
 from functools import cache
 from numbers import Number
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from nncli.errors import ArgumentError, Path
-from nncli.words import describe, nearest, show
+from nncli.core.errors import ArgumentError, NncliError, Path
+from nncli.core.fields import Field, FieldsMeta, bind, fields_of, label_of
+from nncli.core.text import describe, nearest, show
+
+T = TypeVar("T")
 
 Positive = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(0)]
@@ -25,22 +26,16 @@ NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]
 
-REQUIRED: Any = inspect.Parameter.empty
-
 
 @dataclasses.dataclass(frozen=True)
-class Argument:
-    """One constructor argument: name, type with bounds, default and help."""
+class Argument(Field):
+    """One argument of a description, with its help.
 
-    name: str
-    annotation: Any
-    default: Any
-    help: str
+    Attributes:
+        help: What the class's docstring says of it.
+    """
 
-    @property
-    def required(self) -> bool:
-        """Whether the argument has no default."""
-        return self.default is REQUIRED
+    help: str = ""
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that this argument accepts."""
@@ -92,25 +87,15 @@ class Fault:
 
 
 class Signature:
-    """The arguments of one class, in order, read from its constructor."""
+    """The arguments of one description, those by position first."""
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        self.arguments: dict[str, Argument] = {}
-        # The constructor itself: calling the class goes through the metaclass.
-        constructor = getattr(cls, "__init__")  # noqa: B009
-        if constructor is object.__init__:
-            return
-        hints = typing.get_type_hints(constructor, include_extras=True)
         texts = argument_help(cls)
-        defaults = _dataclass_defaults(cls)
-        parameters = inspect.signature(constructor).parameters
-        for name, parameter in list(parameters.items())[1:]:
-            default = defaults.get(name, parameter.default)
-            annotation = hints.get(name, Any)
-            self.arguments[name] = Argument(
-                name, annotation, default, texts.get(name, "")
-            )
+        self.arguments = {
+            name: Argument(**vars(field), help=texts.get(name, ""))
+            for name, field in fields_of(cls).items()
+        }
 
     def faults(
         self, given: Mapping[str, Any], skip: Collection[str] = ()
@@ -145,7 +130,7 @@ class Signature:
     def defaults(self) -> dict[str, Any]:
         """Return the default of every argument that has one."""
         return {
-            name: argument.default
+            name: argument.made()
             for name, argument in self.arguments.items()
             if not argument.required
         }
@@ -163,30 +148,22 @@ def signature_of(cls: type) -> Signature:
     return Signature(cls)
 
 
-def _dataclass_defaults(cls: type) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(cls):
-        return {}
-    return {
-        field.name: field.default_factory()
-        for field in dataclasses.fields(cls)
-        if field.default_factory is not dataclasses.MISSING
-    }
-
-
 def argument_help(cls: type) -> dict[str, str]:
-    """Read the ``Args:`` (or ``Attributes:``) section of a class docstring."""
-    doc = inspect.cleandoc(cls.__doc__ or "")
-    match = re.search(
-        r"^(?:Args|Attributes):\n((?:[ ]{4}.*\n?|\n)+)", doc, re.MULTILINE
-    )
-    if not match:
-        return {}
-    entries = re.split(r"^(?=\S)", textwrap.dedent(match[1]), flags=re.MULTILINE)
-    texts = {}
-    for entry in entries:
-        name, colon, text = entry.partition(":")
-        if colon:
-            texts[name.strip()] = " ".join(text.split())
+    """Read the ``Args:`` (or ``Attributes:``) sections of a class and its bases."""
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        doc = inspect.cleandoc(vars(base).get("__doc__") or "")
+        match = re.search(
+            r"^(?:Args|Attributes):\n((?:[ ]{4}.*\n?|\n)+)", doc, re.MULTILINE
+        )
+        if match:
+            entries = re.split(
+                r"^(?=\S)", textwrap.dedent(match[1]), flags=re.MULTILINE
+            )
+            for entry in entries:
+                name, colon, text = entry.partition(":")
+                if colon:
+                    texts[name.strip()] = " ".join(text.split())
     return texts
 
 
@@ -194,7 +171,7 @@ def argument_help(cls: type) -> dict[str, str]:
 def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, TypeAdapter
 
-    if isinstance(annotation, type) and issubclass(annotation, Checked):
+    if isinstance(annotation, type) and issubclass(annotation, Description):
         return TypeAdapter(annotation)
     return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
@@ -205,25 +182,20 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     return schema
 
 
-class CheckedMeta(ABCMeta):
-    """Checks a constructor's arguments against its signature and remembers them."""
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+class DescriptionMeta(FieldsMeta):
+    """Checks what a description is made of, all of it at once."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make an instance, or raise ArgumentError with everything that is wrong."""
         signature = signature_of(cls)
-        given = dict(zip(signature.arguments, args, strict=False)) | kwargs
-        given = {key: _plain(value) for key, value in given.items()}
-        name = getattr(cls, "type_name", "") or cls.__name__
-        if len(args) > len(signature.arguments):
-            raise ArgumentError(f"{name}: got more arguments than it has.")
+        given = {key: _plain(part) for key, part in bind(cls, args, kwargs).items()}
         faults = signature.faults(given)
         if faults:
+            name = label_of(cls)
             raise ArgumentError("\n".join(_located(name, fault) for fault in faults))
-        instance = super().__call__(**given)
-        arguments = signature.defaults() | given
-        ordered = {key: arguments[key] for key in signature.arguments}
-        object.__setattr__(instance, "arguments", ordered)
-        return instance
+        values = signature.defaults() | given
+        return cls.make({name: values[name] for name in signature.arguments})
 
 
 def _plain(value: Any) -> Any:
@@ -238,15 +210,61 @@ def _located(name: str, fault: Fault) -> str:
     return f"{where}: {fault.message}"
 
 
-class Checked(metaclass=CheckedMeta):
-    """Base of everything that a config can describe.
+class Description(metaclass=DescriptionMeta):
+    """Base of everything that a config can describe: typed arguments, nothing else.
 
-    Attributes:
-        arguments: What the constructor was given, with every default filled in.
+    A description is never changed and never bound to anything, so that it can be
+    shared, compared, printed and written back as YAML. What is alive (a layer's
+    parameters, an optimizer's state) is made on a copy: ``live_copy``.
     """
 
-    kind: str = ""
-    arguments: dict[str, Any]
+    kind: ClassVar[str] = ""
+    _live: ClassVar[bool] = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it was made of, with every default filled in."""
+        held = vars(self)
+        return {name: held[name] for name in fields_of(type(self))}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in fields_of(type(self)):
+            raise NncliError(
+                f"{label_of(type(self))}: {name} is fixed once it is made. Make "
+                f"another: {type(self).__name__}({name}=...)."
+            )
+        if not self._live:
+            names = list(fields_of(type(self)))
+            hint = nearest(name, names) if names else "It has no arguments."
+            raise NncliError(
+                f"{label_of(type(self))}: unknown argument {name!r}. {hint}"
+            )
+        object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.arguments == other.arguments
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{name}={value!r}"
+            for name, value in self.arguments.items()
+            if name not in (defaults := signature_of(type(self)).defaults())
+            or value != defaults[name]
+        ]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def live(self) -> Self:
+        """Return a live copy, which may remember things."""
+        return live_copy(self)
+
+    def changed(self, **arguments: Any) -> Self:
+        """Return another description with some arguments changed."""
+        return type(self)(**(self.arguments | arguments))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
@@ -259,15 +277,31 @@ class Checked(metaclass=CheckedMeta):
         return {"x-kind": cls.kind, "x-class": cls.__name__}
 
 
+def live_copy(value: T) -> T:
+    """Return a copy of a description, and of all those inside it, that may be bound.
+
+    Lists and tuples of descriptions are copied as well; other values are returned as
+    they are.
+    """
+    if isinstance(value, Description):
+        arguments = {name: live_copy(part) for name, part in value.arguments.items()}
+        copy: T = type(value).make(arguments)
+        vars(copy)["_live"] = True
+        return copy
+    if isinstance(value, list | tuple):
+        return type(value)(live_copy(part) for part in value)
+    return value
+
+
 SECTIONS: dict[str, type[Section]] = {}
 """Every section by the name of its class, filled as the sections are declared."""
 
 
-class Section(Checked):
+class Section(Description):
     """A mapping in the config that has no ``type``: training, split, ..."""
 
-    def __init_subclass__(cls, *, kind: str = "", **kwargs: Any) -> None:
+    kind = "mapping"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if kind:
-            cls.kind = kind
-            SECTIONS[cls.__name__] = cls
+        SECTIONS[cls.__name__] = cls

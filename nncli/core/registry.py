@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-from nncli.errors import NncliError
-from nncli.signature import Checked
-from nncli.words import nearest
+from nncli.core.errors import NncliError
+from nncli.core.signature import Description
+from nncli.core.text import nearest
 
 
 class Registry:
@@ -84,7 +84,7 @@ def _origin(cls: type) -> str:
     return f"{file}:{cls.__qualname__}"
 
 
-class Component(Checked):
+class Component(Description):
     """Something that YAML can name.
 
     A family's base class is declared with ``family=``, a member with ``name=``::
@@ -125,8 +125,34 @@ def spec_of(value: Any) -> Any:
     if isinstance(value, Component):
         arguments = {key: spec_of(part) for key, part in value.arguments.items()}
         return {"type": value.type_name, **arguments} if arguments else value.type_name
-    if isinstance(value, Checked):
+    if isinstance(value, Description):
         return {key: spec_of(part) for key, part in value.arguments.items()}
     if isinstance(value, list | tuple):
         return [spec_of(part) for part in value]
     return value
+
+
+def namespace(
+    family: str, package: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a family's package.
+
+    Its members are attributes of the package (``nn.layers.Dense``), found by scanning
+    when they are first asked for.
+
+    Args:
+        family: The family's name.
+        package: The package.
+    """
+
+    def members() -> dict[str, type]:
+        importlib.import_module(f"{package}.base")
+        found = FAMILIES[family].members().values()
+        return {cls.__name__: cls for cls in found}
+
+    def get(name: str) -> Any:
+        if name[:1].isupper() and name in (known := members()):
+            return known[name]
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return get, lambda: sorted(members())

@@ -1,4 +1,4 @@
-"""A constructor's signature as the schema of what YAML may say about it."""
+"""A class's typed fields as the schema of what YAML may say about it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Le, Lt, MinLen
 
-from nncli.errors import ArgumentError
-from nncli.signature import (
-    Checked,
+from nncli.core.errors import ArgumentError
+from nncli.core.signature import (
     Count,
+    Description,
     Fraction,
     NonNegative,
     Positive,
@@ -21,16 +21,16 @@ from nncli.signature import (
     schema_of,
     signature_of,
 )
-from nncli.words import describe, nearest, show, with_article
+from nncli.core.text import describe, nearest, show, with_article
 
 
-class Ink(Checked):
+class Ink(Description):
     """What a pen is filled with."""
 
     kind = "ink"
 
 
-class Pen(Checked):
+class Pen(Description):
     """A pen.
 
     Something more about it.
@@ -45,16 +45,14 @@ class Pen(Checked):
 
     kind = "pen"
 
-    def __init__(
-        self,
-        width: Positive,
-        colour: str = "black",
-        tips: list[float] | None = None,
-        ink: Ink | None = None,
-    ) -> None:
-        if colour == "invisible":
+    width: Positive
+    colour: str = "black"
+    tips: list[float] | None = None
+    ink: Ink | None = None
+
+    def __post_init__(self) -> None:
+        if self.colour == "invisible":
             raise ArgumentError("expected a colour that can be seen.")
-        self.width = width
 
 
 def test_signature_lists_arguments_in_order_with_help() -> None:
@@ -169,10 +167,10 @@ def test_wrong_value_has_one_fault_at_its_place(
 
 
 def test_value_that_fails_every_alternative_has_one_fault() -> None:
-    class Brush(Checked):
+    class Brush(Description):
         """A brush."""
 
-        def __init__(self, size: Positive | Literal["full"]) -> None: ...
+        size: Positive | Literal["full"]
 
     (fault,) = signature_of(Brush).faults({"size": 0})
     assert fault.message == "expected an integer >= 1 or 'full', got 0."
@@ -208,7 +206,7 @@ def test_constructor_reports_everything_that_is_wrong_at_once() -> None:
 
 
 def test_constructor_refuses_too_many_arguments() -> None:
-    with pytest.raises(ArgumentError, match="more arguments than it has"):
+    with pytest.raises(ArgumentError, match="at most 4 arguments by position"):
         Pen(1, "black", None, None, 5)  # type: ignore[call-arg]
 
 

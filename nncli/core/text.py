@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 
@@ -95,3 +95,22 @@ def _bounds(schema: Mapping[str, Any]) -> str:
         if key in schema
     ]
     return f" {' and '.join(bounds)}" if bounds else ""
+
+
+def table(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
+    """Write rows, the first of them the head, as columns of text.
+
+    Args:
+        rows: Cells.
+        numbers: Indices of columns that are aligned at the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if i in numbers else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+    return "\n".join(lines)

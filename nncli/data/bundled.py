@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nncli.core.errors import DataError
 from nncli.data.base import Dataset, Table
-from nncli.errors import DataError
 
 _PACKAGE = Path(__file__).parents[1]
 

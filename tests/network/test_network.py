@@ -11,21 +11,24 @@ import pytest
 
 from nncli.autograd.tape import record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.backend import Array, Shape
-from nncli.build import build
-from nncli.checks import check_experiment, check_layer, variations
-from nncli.cli.summary import show_summary, summary_json
+from nncli.checking.everything import check_layer
+from nncli.checking.experiment import check_experiment
+from nncli.checking.variations import variations
 from nncli.config.load import load_config
-from nncli.errors import ConfigError
+from nncli.core.arrays import Array, Shape
+from nncli.core.errors import ConfigError
+from nncli.core.randomness import Streams
+from nncli.experiment.build import build
 from nncli.layers.activations import Tanh
-from nncli.layers.base import Layer, LayerError, copies, run
+from nncli.layers.base import InputSpec, Layer, LayerError
+from nncli.layers.chain import add_children, copies, run
 from nncli.layers.containers import Parallel, Residual, Sequential
 from nncli.layers.dense import Dense
 from nncli.layers.normalization import BatchNorm
 from nncli.layers.shape import Flatten
-from nncli.network import Network
+from nncli.network.network import Network
 from nncli.ops.elementwise import Unary
-from nncli.streams import Streams
+from nncli.training.cost import summary_facts, summary_text
 from tests.conftest import SMALL
 
 Write = Callable[[str], Path]
@@ -207,11 +210,9 @@ def test_single_rows_are_told_at_the_nested_layer(write_config: Write) -> None:
     assert "layers[1].layers[0].layers[0]: batch_norm needs" in str(told.value)
 
 
-def test_summary_counts_everything_once(
-    write_config: Write, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_summary_counts_everything_once(write_config: Write) -> None:
     experiment = build(load_config(write_config(_nested()), []))
-    facts = summary_json(experiment)
+    facts = summary_facts(experiment)
     own = [layer["parameters"] for layer in facts["layers"]]
     assert own == [12, 0, 0, 0, 20, 0, 0, 20, 10]
     assert sum(own) == facts["parameters"] == experiment.network.flat.values.size
@@ -230,12 +231,10 @@ def test_summary_counts_everything_once(
             [],
         )
     )
-    assert dense == [layer["flops"] for layer in summary_json(plain)["layers"]]
+    assert dense == [layer["flops"] for layer in summary_facts(plain)["layers"]]
     assert facts["flops"] == sum(layer["flops"] for layer in facts["layers"])
-    show_summary(facts)
     lines = [
-        line.partition("(N")[0].rstrip()
-        for line in capsys.readouterr().out.splitlines()
+        line.partition("(N")[0].rstrip() for line in summary_text(facts).splitlines()
     ]
     assert lines[3:9] == [
         "layers[0] dense",
@@ -281,13 +280,12 @@ def test_gradcheck_names_a_container_whose_own_part_is_wrong() -> None:
                 layers: The layers of f.
             """
 
-            def __init__(self, layers: list[Layer]) -> None:
-                self.layers = layers
+            layers: list[Layer]
 
             def build(self, input_shape: Shape, rng: Streams) -> Shape:
-                return self.add_children(
-                    "layers", copies(self.layers), input_shape, rng
-                )
+                return add_children(
+                    self, "layers", copies(self.layers), InputSpec(input_shape)
+                ).shape
 
             def __call__(self, x: Tensor) -> Tensor:
                 return apply(Doubled(), run(list(self.children.values()), x))

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 Purpose = Literal[
-    "data", "split", "initialization", "shuffling", "dropout", "augmentation", "check"
+    "data", "split", "initialization", "shuffling", "noise", "augmentation", "check"
 ]
 
 # The position is part of the stream: append, never reorder.
@@ -16,7 +16,7 @@ _PURPOSES: tuple[Purpose, ...] = (
     "split",
     "initialization",
     "shuffling",
-    "dropout",
+    "noise",
     "augmentation",
     "check",
 )
@@ -42,13 +42,10 @@ class Streams:
 
     Attributes:
         initialization: For first values of weights.
-        dropout: For everything that draws while the network runs; its state is part
-            of a checkpoint.
-        parameters: How many elements all weights made from it have, so that too many
-            are refused before they are all there.
+        noise: For everything that draws while the network runs, such as dropout; its
+            state is part of a checkpoint.
     """
 
     def __init__(self, seed: int) -> None:
         self.initialization = stream(seed, "initialization")
-        self.dropout = stream(seed, "dropout")
-        self.parameters = 0
+        self.noise = stream(seed, "noise")

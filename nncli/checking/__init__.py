@@ -1,0 +1,1 @@
+"""Checking: the derivative of everything that is registered, or of one config."""

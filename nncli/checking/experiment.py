@@ -1,0 +1,74 @@
+"""The derivatives of one network, on real rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nncli.autograd.gradcheck import check_gradients
+from nncli.autograd.tape import no_grad
+from nncli.autograd.tensor import Tensor
+from nncli.checking.everything import SEED, Check, layer_reports
+from nncli.checking.variations import show_shape
+from nncli.core.randomness import stream
+from nncli.experiment.experiment import Experiment
+from nncli.layers.chain import watch
+from nncli.network.trial import trial
+
+TOGETHER = 50
+"""Elements of a parameter that are compared where layers inside were checked before."""
+
+
+def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
+    """Check each layer of a network alone, then all together with the loss.
+
+    A wrong derivative in one layer spoils the gradients of all layers before it, and
+    of those around it; the checks alone, the inner layers first, name the culprit.
+
+    Args:
+        experiment: Built in float64.
+        rows: How many rows of the training part are used.
+    """
+    network = experiment.network
+    part = experiment.parts["train"]
+    # Spread over the part, so that all classes of a sorted set are there.
+    index = np.unique(np.linspace(0, len(part) - 1, rows).astype(int))
+    x, targets = Tensor(part.x[index]), Tensor(part.targets[index])
+    with trial(network, training=True):
+        yield from _check_network(experiment, x, targets)
+
+
+def _check_network(
+    experiment: Experiment, x: Tensor, targets: Tensor
+) -> Iterator[Check]:
+    network = experiment.network
+    rng = stream(SEED, "check")
+    # Off the first values: with biases of zero, an input of zero sits on ReLU's kink.
+    network.flat.values += rng.uniform(-0.1, 0.1, network.flat.values.size)
+    with no_grad(), watch() as calls:
+        network(x)
+    penalties, network.penalties = network.penalties, []
+    spoiled: set[int] = set()
+    for call in calls:
+        inside = {id(layer) for _, layer in call.layer.walk("")}
+        if inside & spoiled:
+            # Nothing can be said of a layer around one that is wrong.
+            continue
+        numbers = call.x.dtype.kind == "f"
+        lone = Tensor(call.x.data.copy(), requires_grad=numbers)
+        # What is inside a layer was checked before: here it is how it is put together.
+        most = TOGETHER if call.layer.children else 4 * TOGETHER
+        reports = layer_reports(network, call.layer, lone, rng, most)
+        check = Check("layer", call.layer.label, show_shape(lone.shape), tuple(reports))
+        if not check.passed:
+            spoiled.add(id(call.layer))
+        yield check
+    network.penalties = penalties
+
+    def objective() -> Tensor:
+        return network.with_penalties(experiment.loss(network(x), targets))
+
+    generators = [network.streams.noise]
+    reports = check_gradients(objective, network.flat.tensors, generators, TOGETHER)
+    yield Check("network", "all layers and loss", show_shape(x.shape), tuple(reports))

@@ -1,0 +1,102 @@
+"""Build: a typed config to data, network, loss and optimizer that fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nncli.config.load import Loaded
+from nncli.config.schema import Config, Training
+from nncli.core.arrays import DTYPES, Shape
+from nncli.core.errors import ConfigError, Problem
+from nncli.core.randomness import Streams, stream
+from nncli.experiment.crosschecks import check_full_batch, check_table
+from nncli.experiment.experiment import Experiment
+from nncli.experiment.fit import digest, split_parts, take
+from nncli.layers.base import InputSpec, Layer, LayerError
+from nncli.losses.base import Loss
+from nncli.network.network import Network
+from nncli.optimizers.average import WeightAverage
+
+
+def build(loaded: Loaded) -> Experiment:
+    """Make everything that a config describes, data included.
+
+    Raises:
+        ConfigError: Parts of the config do not fit each other or the data.
+        DataError: The data cannot be read.
+    """
+    config = loaded.config
+    try:
+        if config.dataset is None:
+            text = "expected a dataset to load rows from, got nothing (null)."
+            raise ConfigError([Problem(("dataset",), text)])
+        table = config.dataset.load(stream(config.seed, "data"))
+        check_table(table, config)
+        tables = split_parts(table, config)
+        experiment = assemble(config, table.x.shape[1:], table.classes)
+        take(experiment, tables)
+    except ConfigError as error:
+        raise loaded.document.error(error.problems) from None
+    experiment.data_sha256 = digest(table)
+    return experiment
+
+
+def assemble(
+    config: Config,
+    inputs: Shape | InputSpec | Mapping[str, InputSpec],
+    classes: tuple[str, ...] | None,
+) -> Experiment:
+    """Make what a config describes for rows of a kind, without the rows.
+
+    All that lives (parameters, what an optimizer or a schedule remembers) is on copies:
+    the config may be assembled any number of times.
+
+    Raises:
+        ConfigError: The layers do not fit each other.
+    """
+    layers, loss, fused = _fuse(config)
+    streams, dtype = Streams(config.seed), DTYPES[config.precision]
+    try:
+        network = Network(layers, inputs, streams, dtype)
+    except LayerError as error:
+        problem = Problem(("layers", *error.path), f"{error.name}: {error}")
+        raise ConfigError([problem]) from None
+    check_full_batch(config, network)
+    average = config.training.average
+    return Experiment(
+        config=config,
+        classes=classes,
+        transforms=[transform.live() for transform in config.transforms],
+        network=network,
+        loss=loss,
+        optimizer=config.optimizer.over(network.flat),
+        schedule=config.schedule.live(),
+        metrics=[metric.live() for metric in config.metrics],
+        fused=fused,
+        average=WeightAverage(network.flat, average.decay) if average else None,
+    )
+
+
+def train_as(experiment: Experiment, training: Training) -> None:
+    """Let a built experiment be trained in another way from here on.
+
+    Raises:
+        ConfigError: Its optimizer cannot train in that way.
+    """
+    config = experiment.config.changed(training=training)
+    check_full_batch(config, experiment.network)
+    average = training.average
+    if average != experiment.config.training.average:
+        flat = experiment.network.flat
+        experiment.average = WeightAverage(flat, average.decay) if average else None
+    experiment.config = config
+
+
+def _fuse(config: Config) -> tuple[Sequence[Layer], Loss, str]:
+    """Leave a last activation to the loss, where the pair has a safer common form."""
+    last, loss = config.layers[-1], config.loss
+    if loss.fusion and last.type_name == loss.fusion[0] and len(config.layers) > 1:
+        cls = Loss.registry.find(loss.fusion[1])
+        if cls is not None:
+            return config.layers[:-1], cls(**loss.arguments), last.type_name
+    return config.layers, loss, ""

@@ -1,0 +1,130 @@
+"""Cross-checks: what does not fit between parts that are right alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.autograd.tape import no_grad
+from nncli.config.schema import Config
+from nncli.core.errors import (
+    ArgumentError,
+    ConfigError,
+    DataError,
+    Path,
+    Problem,
+    ShapeError,
+)
+from nncli.data.base import Table
+from nncli.experiment.experiment import Experiment
+from nncli.losses.base import Targets
+from nncli.network.network import Network
+from nncli.network.trial import trial
+
+
+def check_full_batch(config: Config, network: Network) -> None:
+    """Refuse an optimizer that compares losses where these are not comparable.
+
+    Raises:
+        ConfigError: Batches, clipping or noise make them so.
+    """
+    if not config.optimizer.full_batch:
+        return
+    name, training = config.optimizer.type_name, config.training
+    noisy = _drawing_layer(network)
+    text = ""
+    if training.batch_size != "full":
+        text = f"full, got {training.batch_size}. Set training.batch_size=full."
+    elif training.clip_norm or training.clip_value:
+        text = (
+            "full, and gradients as they are. Remove training.clip_norm and clip_value."
+        )
+    elif noisy:
+        text = f"full, and no random numbers; {noisy} draws some. Remove that layer."
+    if text:
+        text = f"{name} compares the loss at several points: expected batch_size {text}"
+        raise ConfigError([Problem(("optimizer",), text)])
+
+
+def _drawing_layer(network: Network) -> str:
+    """Return the label of the first layer that draws numbers in training, or ""."""
+    generator = network.streams.noise.bit_generator
+    before = generator.state
+    with trial(network, training=True), no_grad():
+        network(network.zeros(max(2, network.min_rows)))
+        drew = generator.state != before
+    if not drew:
+        return ""
+    noise = network.streams.noise
+    holding = [
+        layer.label
+        for layer in network.nested.values()
+        if any(part is noise for part in vars(layer).values())
+    ]
+    return holding[0] if holding else "a layer"
+
+
+def check_table(table: Table, config: Config) -> None:
+    """Refuse rows that no network can be trained on.
+
+    Raises:
+        DataError: There are none, or some are not finite.
+    """
+    name = config.dataset.type_name if config.dataset else ""
+    if not len(table):
+        raise DataError(f"dataset {name}: expected at least one row, got none.")
+    if not np.isfinite(table.x).all() or not np.isfinite(table.y).all():
+        raise DataError(
+            f"dataset {name}: expected finite numbers, got NaN or infinity."
+        )
+
+
+def misfits(experiment: Experiment, table: Table) -> list[Problem]:
+    """Find what does not fit between data, network, loss and metrics."""
+    config, network, loss = experiment.config, experiment.network, experiment.loss
+    problems = []
+    refusal = loss.refuses(network.output)
+    if refusal:
+        problems.append(Problem(("loss",), refusal))
+    else:
+        targets = Targets(table.y, table.classes, network.shapes[-1], network.dtype)
+        try:
+            loss.encode(targets)
+        except ShapeError as error:
+            problems.append(Problem(_last_sized(network), str(error)))
+        except ArgumentError as error:
+            problems.append(Problem(("loss",), str(error)))
+    task = "regression" if table.classes is None else "classification"
+    kind = "numbers" if table.classes is None else "classes"
+    for i, metric in enumerate(config.metrics):
+        if metric.task != task:
+            where = f" of dataset {config.dataset.type_name}" if config.dataset else ""
+            text = (
+                f"{metric.type_name} scores {metric.task}; the targets{where} are "
+                f"{kind}."
+            )
+            problems.append(Problem(("metrics", i), text))
+    return problems
+
+
+def _last_sized(network: Network) -> Path:
+    """Return the path of the last layer that decides the size of the output."""
+    for layer in reversed(network.nested.values()):
+        if "units" in layer.arguments:
+            return ("layers", *layer.source, "units")
+    return ("layers", *network.layers[-1].source)
+
+
+def lonely_row(experiment: Experiment) -> Problem | None:
+    """Find a training batch too small for a layer that needs several rows."""
+    rows = len(experiment.parts["train"])
+    smallest = rows % experiment.batch_size or experiment.batch_size
+    for layer in experiment.network.nested.values():
+        if smallest < layer.min_rows:
+            text = (
+                f"{layer.type_name} needs at least {layer.min_rows} rows in every "
+                f"batch; batches of {experiment.batch_size} leave a last one with "
+                f"{smallest} of the {rows} training rows. Choose another "
+                "training.batch_size."
+            )
+            return Problem(("layers", *layer.source), text)
+    return None

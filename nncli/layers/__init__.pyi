@@ -1,0 +1,36 @@
+# Written by scripts/stubs.py: do not edit.
+
+from nncli.layers.activations import LeakyRelu as LeakyRelu
+from nncli.layers.activations import LogSoftmax as LogSoftmax
+from nncli.layers.activations import Relu as Relu
+from nncli.layers.activations import Sigmoid as Sigmoid
+from nncli.layers.activations import Softmax as Softmax
+from nncli.layers.activations import Tanh as Tanh
+from nncli.layers.activations_piecewise import HardSigmoid as HardSigmoid
+from nncli.layers.activations_piecewise import HardSwish as HardSwish
+from nncli.layers.activations_piecewise import HardTanh as HardTanh
+from nncli.layers.activations_piecewise import PRelu as PRelu
+from nncli.layers.activations_piecewise import Relu6 as Relu6
+from nncli.layers.activations_smooth import Celu as Celu
+from nncli.layers.activations_smooth import Elu as Elu
+from nncli.layers.activations_smooth import Gelu as Gelu
+from nncli.layers.activations_smooth import GeluTanh as GeluTanh
+from nncli.layers.activations_smooth import Mish as Mish
+from nncli.layers.activations_smooth import Selu as Selu
+from nncli.layers.activations_smooth import Silu as Silu
+from nncli.layers.activations_smooth import Softplus as Softplus
+from nncli.layers.activations_smooth import Softsign as Softsign
+from nncli.layers.containers import Input as Input
+from nncli.layers.containers import Parallel as Parallel
+from nncli.layers.containers import Residual as Residual
+from nncli.layers.containers import Sequential as Sequential
+from nncli.layers.dense import Dense as Dense
+from nncli.layers.dropout import AlphaDropout as AlphaDropout
+from nncli.layers.dropout import Dropout as Dropout
+from nncli.layers.dropout import GaussianNoise as GaussianNoise
+from nncli.layers.normalization import BatchNorm as BatchNorm
+from nncli.layers.normalization import LayerNorm as LayerNorm
+from nncli.layers.normalization import RmsNorm as RmsNorm
+from nncli.layers.shape import Flatten as Flatten
+from nncli.layers.shape import Permute as Permute
+from nncli.layers.shape import Reshape as Reshape

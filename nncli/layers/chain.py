@@ -1,0 +1,192 @@
+"""Chain: layers one behind the other, built, run and watched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nncli.autograd.tape import labelled
+from nncli.autograd.tensor import Tensor
+from nncli.core.errors import ArgumentError, NncliError, ShapeError
+from nncli.initializers.base import Initializer
+from nncli.layers.base import (
+    BuildContext,
+    InputSpec,
+    Layer,
+    LayerError,
+    OutputKind,
+)
+
+
+class _State(threading.local):
+    """What runs in the current thread."""
+
+    def __init__(self) -> None:
+        self.watching: list[list[Call]] = []
+        self.inputs: list[Mapping[str, Tensor]] = []
+
+
+_state = _State()
+
+
+def copies(layers: Sequence[Layer], repeat: int = 1) -> list[Layer]:
+    """Return live copies of layers that are another one's arguments.
+
+    Args:
+        layers: What to copy.
+        repeat: How many times, one run of copies behind the other.
+    """
+    return [layer.live() for _ in range(repeat) for layer in layers]
+
+
+def add_children(
+    parent: Layer, name: str, layers: Sequence[Layer], spec: InputSpec, repeat: int = 1
+) -> InputSpec:
+    """Connect layers one behind the other inside another one.
+
+    Several calls with one name add up: each branch of a fork is a call.
+
+    Args:
+        parent: The layer around them, which is being built.
+        name: The argument that they came from.
+        layers: Live layers: ``copies`` of the argument.
+        spec: What rows before the first of them hold.
+        repeat: How many copies of the argument ``layers`` holds, one behind the
+            other. More than one are told apart as ``repeat.0``, ``repeat.1``...
+
+    Returns:
+        What rows after the last of them hold.
+    """
+    length = len(layers) // repeat
+    earlier = sum(key.startswith(f"{name}.") for key in parent.children)
+    for i, layer in enumerate(layers):
+        index = earlier + i % length
+        layer.source = (*parent.source, name, index)
+        prefix = f"repeat.{i // length}." if repeat > 1 else ""
+        parent.children[f"{prefix}{name}.{index}"] = layer
+    return chain(layers, spec, parent.context, parent.default_init)[-1]
+
+
+def chain(
+    layers: Sequence[Layer],
+    spec: InputSpec,
+    context: BuildContext,
+    default_init: Initializer,
+) -> list[InputSpec]:
+    """Connect layers, each behind the one before it.
+
+    Args:
+        layers: What to connect, in order; each knows its ``source``.
+        spec: What rows before the first layer hold.
+        context: What all layers of the network share.
+        default_init: Initializer for what stands before a layer without an opinion.
+
+    Returns:
+        What rows before the first layer and after each one hold.
+
+    Raises:
+        LayerError: A layer does not fit behind the one before it.
+    """
+    specs = [spec]
+    for i, layer in enumerate(layers):
+        init = _init_for(layers[i + 1 :], default_init)
+        with blaming(layer):
+            specs.append(layer.connect(specs[-1], context, init))
+    return specs
+
+
+@contextmanager
+def blaming(layer: Layer) -> Iterator[None]:
+    """Give errors about shapes the place of the innermost layer that they are about."""
+    try:
+        yield
+    except LayerError:
+        raise
+    except (ShapeError, ArgumentError) as error:
+        raise LayerError(layer.source, layer.type_name, str(error)) from None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer: its input and its output."""
+
+    layer: Layer
+    x: Tensor
+    y: Tensor
+
+
+def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
+    """Call layers one behind the other; their steps carry their labels.
+
+    Raises:
+        LayerError: A layer cannot take what it is given.
+    """
+    for layer in layers:
+        with labelled(layer.label), blaming(layer):
+            y = layer(x)
+        if _state.watching:
+            _state.watching[-1].append(Call(layer, x, y))
+        x = y
+    return x
+
+
+@contextmanager
+def watch() -> Iterator[list[Call]]:
+    """Collect every call that ``run`` makes in the block, in the order they ended.
+
+    The layers inside a layer so come before it. Other threads are not watched.
+    """
+    calls: list[Call] = []
+    _state.watching.append(calls)
+    try:
+        yield calls
+    finally:
+        _state.watching.pop()
+
+
+@contextmanager
+def giving(inputs: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let ``input`` layers that run in the block find their tensors by name."""
+    _state.inputs.append(inputs)
+    try:
+        yield
+    finally:
+        _state.inputs.pop()
+
+
+def given(name: str) -> Tensor:
+    """Return the input of the network under way that has a name."""
+    inputs = _state.inputs[-1] if _state.inputs else {}
+    if name not in inputs:
+        known = ", ".join(inputs) or "none"
+        raise NncliError(f"input {name}: expected it among the inputs ({known}).")
+    return inputs[name]
+
+
+def kind_of(layers: Sequence[Layer]) -> OutputKind | None:
+    """Return what the values after the last layer are, None if none decides it."""
+    for layer in reversed(layers):
+        kind = layer.output_kind()
+        if kind is not None:
+            return kind
+    return None
+
+
+def opinion_of(layers: Sequence[Layer]) -> str | None:
+    """Return the initializer that suits the first layer with an opinion."""
+    opinions = (layer.wants_init() for layer in layers)
+    return next((name for name in opinions if name is not None), None)
+
+
+def _init_for(following: Sequence[Layer], default: Initializer) -> Initializer:
+    """Return the initializer that suits the next layer with an opinion."""
+    name = opinion_of(following)
+    if name is None:
+        return default
+    cls = Initializer.registry.find(name)
+    if cls is None:
+        raise ArgumentError(Initializer.registry.unknown(name))
+    initializer: Initializer = cls()
+    return initializer

@@ -1,0 +1,1 @@
+"""Network: layers over one flat array of parameters."""

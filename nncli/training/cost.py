@@ -1,0 +1,156 @@
+"""Cost: operations and memory of a network's layers and of a training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nncli.autograd.replay import Replay
+from nncli.autograd.tape import Step, no_grad, record
+from nncli.autograd.tensor import Tensor
+from nncli.core.arrays import Array, xp
+from nncli.core.text import table
+from nncli.data.batches import Batch
+from nncli.experiment.experiment import Experiment
+from nncli.network.network import Network
+from nncli.network.trial import trial
+from nncli.training.step import TrainingStep
+
+
+def layer_facts(network: Network) -> list[dict[str, Any]]:
+    """Return each layer's label, depth, output shape, parameters and operations.
+
+    A layer's parameters and operations are its own; those of layers inside it stand in
+    their own entries, right below it and one deeper.
+    """
+    flops = _flops_by_label(network)
+    return [
+        {
+            "layer": layer.label,
+            "depth": sum(path.startswith(f"{other}.") for other in network.nested),
+            "output_shape": list(layer.output_shape),
+            "parameters": sum(t.size for t in layer.parameters.values()),
+            "flops": flops.get(layer.label, 0),
+        }
+        for path, layer in network.nested.items()
+    ]
+
+
+def summary_facts(experiment: Experiment) -> dict[str, Any]:
+    """Return layers, shapes, parameters, operations and memory of a training."""
+    network = experiment.network
+    layers = layer_facts(network)
+    return {
+        "name": experiment.config.name,
+        "input_shape": list(network.shapes[0]),
+        "layers": layers,
+        "fused": experiment.fused or None,
+        "loss": experiment.loss.type_name,
+        "parameters": network.flat.values.size,
+        "flops": sum(layer["flops"] for layer in layers),
+        "batch_size": experiment.batch_size,
+        "steps_per_epoch": experiment.steps_per_epoch,
+        "rows": {name: len(part) for name, part in experiment.parts.items()},
+        "memory_bytes": _memory(experiment),
+    }
+
+
+def layer_table(
+    input_shape: list[int], layers: list[dict[str, Any]], fused: str | None
+) -> str:
+    """Write what ``layer_facts`` returned as a table."""
+    rows = [("layer", "output", "parameters", "flops")]
+    rows.append(("input", _shape(input_shape), "", ""))
+    around: list[str] = []
+    for layer in layers:
+        del around[layer["depth"] :]
+        place, _, title = layer["layer"].partition(" ")
+        short = place.removeprefix(around[-1]).lstrip(".") if around else place
+        around.append(place)
+        name = f"{'  ' * layer['depth']}{short} {title}"
+        counts = f"{layer['parameters']:,}", f"{layer['flops']:,}"
+        rows.append((name, _shape(layer["output_shape"]), *counts))
+    if fused:
+        rows.append((f"{fused} (fused into the loss)", "", "", ""))
+    return table(rows, numbers=(1, 2, 3))
+
+
+def summary_text(facts: dict[str, Any]) -> str:
+    """Write what ``summary_facts`` returned for people."""
+    parts = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
+    memory = facts["memory_bytes"]
+    return "\n".join(
+        (
+            layer_table(facts["input_shape"], facts["layers"], facts["fused"]),
+            "",
+            f"loss          {facts['loss']}",
+            f"parameters    {facts['parameters']:,}",
+            f"flops         {facts['flops']:,} a row, forward",
+            f"rows          {parts}",
+            f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
+            f"{facts['batch_size']:,}",
+            f"memory        {_bytes(sum(memory.values()))} in training: parameters "
+            f"{_bytes(memory['parameters'])}, gradients {_bytes(memory['gradients'])},",
+            f"              optimizer {_bytes(memory['optimizer'])}, a step's values "
+            f"and workspaces {_bytes(memory['activations'])}",
+        )
+    )
+
+
+def _flops_by_label(network: Network) -> dict[str, int]:
+    """Count one row's forward operations of each layer, as the ops themselves do."""
+    with trial(network, training=False), no_grad(), record() as steps:
+        network(network.zeros(1))
+    totals: dict[str, int] = {}
+    for step in steps:
+        totals[step.label] = totals.get(step.label, 0) + step.flops()
+    return totals
+
+
+def _memory(experiment: Experiment) -> dict[str, int]:
+    """Return the bytes of what a training holds, measured on a recorded step."""
+    network, optimizer = experiment.network, experiment.optimizer
+    rows = experiment.batch_size
+    part = experiment.parts["train"]
+    batch = Batch(Tensor(part.x[:rows]), Tensor(part.targets[:rows]), rows)
+    with trial(network, training=True):
+        replay, _ = TrainingStep(network, experiment.loss, optimizer).record(batch)
+    return {
+        "parameters": network.flat.values.nbytes,
+        "gradients": network.flat.grads.nbytes,
+        "optimizer": sum(array.nbytes for array in optimizer.state.values()),
+        "activations": _step_bytes(replay),
+    }
+
+
+def _step_bytes(replay: Replay) -> int:
+    """Add up the buffers of a recorded step, each memory block once."""
+    blocks: dict[int, int] = {}
+    given: set[int] = set()
+    for step in replay.steps:
+        for array in [replay.arrays[step], *vars(step.function).values()]:
+            if isinstance(array, xp.ndarray):
+                owner = _owner(array)
+                blocks[id(owner)] = owner.nbytes
+        given |= {id(_owner(s)) for s in step.sources if not isinstance(s, Step)}
+    return sum(size for block, size in blocks.items() if block not in given)
+
+
+def _owner(array: Array) -> Array:
+    """Return the array whose memory another one is a view of."""
+    while isinstance(array.base, xp.ndarray):
+        array = array.base
+    return array
+
+
+def _shape(shape: list[int]) -> str:
+    return "(" + ", ".join(["N", *map(str, shape)]) + ")"
+
+
+def _bytes(size: int) -> str:
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        # As it is printed: 1,000 has a fourth digit.
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= 1024
+    return f"{amount:.3g} GiB"

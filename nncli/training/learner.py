@@ -1,0 +1,289 @@
+"""Learner: the network of a config, trained on rows that a program hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nncli.autograd.flat import Flat
+from nncli.autograd.tensor import Tensor, apply
+from nncli.config.schema import Config, Training, component_from
+from nncli.core.arrays import DTYPES, Array, Shape, xp
+from nncli.core.errors import ArgumentError, NncliError
+from nncli.core.randomness import stream
+from nncli.data.base import Table
+from nncli.data.batches import Batch
+from nncli.data.labels import Labels
+from nncli.data.rows import finite, paired, shaped, weighted
+from nncli.data.split import Split, split_table
+from nncli.experiment.build import assemble, train_as
+from nncli.experiment.experiment import Experiment
+from nncli.experiment.fit import take
+from nncli.experiment.predict import predictions
+from nncli.layers.base import Layer
+from nncli.network.network import Network
+from nncli.training.callbacks import Callback, History
+from nncli.training.evaluate import Evaluator
+from nncli.training.state import Progress
+from nncli.training.step import TrainingStep
+from nncli.training.trainer import Trainer
+
+# What single steps tell a schedule that wants to know the length of the training.
+ENDLESS = 2**62
+
+
+class Learner:
+    """Builds the network of a config when it sees rows, trains it, and uses it.
+
+    Attributes:
+        config: What it is made of, and how it is trained.
+    """
+
+    def __init__(self, config: Config, *, compiled: bool = True) -> None:
+        self._hold(config, compiled=compiled)
+
+    def _hold(self, config: Config, *, compiled: bool = True) -> None:
+        self.config = config
+        self._compiled = compiled
+        self._experiment: Experiment | None = None
+        self._step: TrainingStep | None = None
+        self._progress = Progress()
+        self._labels: Labels | None = None
+        self._buffers: dict[tuple[int, bool], Batch] = {}
+
+    def build(self, input_shape: Shape) -> Self:
+        """Make the parameters for rows of a shape; ``fit`` does it by itself.
+
+        Raises:
+            ConfigError: The layers do not fit each other.
+            NncliError: The network is built already.
+        """
+        self._check_unbuilt("build")
+        self._experiment = assemble(self.config, tuple(input_shape), None)
+        return self
+
+    def __call__(self, x: Tensor | ArrayLike) -> Tensor:
+        """Return the outputs of the last layer for a batch, for loops of your own."""
+        dtype = DTYPES[self.config.precision]
+        tensor = x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype))
+        if self._experiment is None:
+            self.build(tensor.shape[1:])
+        y = self.network(tensor)
+        fused = Layer.registry.find(self._built.fused)
+        return apply(fused.op(), y) if fused is not None else y
+
+    @property
+    def network(self) -> Network:
+        """The built network.
+
+        Raises:
+            NncliError: The model is not built.
+        """
+        return self._built.network
+
+    @property
+    def flat(self) -> Flat:
+        """All parameters in one array, all gradients in another."""
+        return self.network.flat
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The trained tensors."""
+        return self.network.flat.leaves
+
+    def train(self, training: bool = True) -> Self:
+        """Let dropout and norms act as in training, for loops of your own."""
+        self.network.set_training(training)
+        return self
+
+    def fit(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_split: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[Callback] = (),
+        **training: Any,
+    ) -> History:
+        """Train; called again, it goes on from where it is.
+
+        Epochs, the order of their batches, the optimizer's memory and the schedule go
+        on, so that three calls with ``epochs=1`` make the steps of one with
+        ``epochs=3``, to the bit. Only a schedule that asks for the length of the
+        training sees the end of each call. Early stopping begins anew.
+
+        Args:
+            x: (N, ...) inputs; None for the dataset of ``from_config``, which then
+                trains as its config says.
+            y: (N,) classes (integers, texts), or (N, ...) numbers.
+            validation_data: Inputs and targets to evaluate on.
+            validation_split: Share of the rows to evaluate on instead.
+            sample_weight: (N,) how much each row counts in the loss.
+            callbacks: Who hears of it.
+            training: What ``training`` takes in a config: ``epochs`` (1 by default),
+                ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
+                ``clip_norm``, ``early_stopping={"patience": 10}`` and the others.
+
+        Returns:
+            The evaluations.
+
+        Raises:
+            ArgumentError: A setting is wrong, or is the config's to say.
+            ConfigError: The rows do not fit the network or the loss.
+            DataError: The rows are not what they should be.
+            DivergedError: A loss or gradient is not finite.
+        """
+        self._check_compiled()
+        if x is not None:
+            made = component_from(Training, {"epochs": 1, **training})
+            table = weighted(self._table(x, y), sample_weight)
+            parts = self._parts(table, validation_data, validation_split)
+            experiment = self._take(parts, made)
+        elif (
+            training or validation_data or validation_split or sample_weight is not None
+        ):
+            raise ArgumentError(
+                "fit: without rows the config says how to train. Give overrides to "
+                "from_config, for example training.epochs=3."
+            )
+        else:
+            experiment = self._experiment  # type: ignore[assignment]
+            if experiment is None or not experiment.parts:
+                raise ArgumentError("fit: expected inputs x and targets y, got none.")
+        history, at = History(), self._progress
+        at.go_on()
+        epochs = at.epoch + experiment.config.training.epochs
+        Trainer(experiment, None, [history, *callbacks], at, epochs).fit()
+        return history
+
+    def train_on_batch(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Make one step on one batch and return its loss before the step.
+
+        The step is recorded once for each size of batch and then replayed. A schedule
+        that depends on the length of the training sees one without an end.
+
+        Raises:
+            DivergedError: The loss or a gradient is not finite.
+        """
+        self._check_compiled()
+        table = weighted(self._table(x, y), sample_weight)
+        if self._experiment is None:
+            self._experiment = assemble(self.config, table.x.shape[1:], table.classes)
+        experiment, at = self._built, self._progress
+        if self._step is None:
+            self._step = TrainingStep(
+                experiment.network, experiment.loss, experiment.optimizer
+            )
+        part = experiment.prepare(table)
+        key = len(part), part.weights is not None
+        if key not in self._buffers:
+            self._buffers[key] = Batch.like(
+                part.x, part.targets, part.weights, len(part)
+            )
+        batch = self._buffers[key]
+        batch.fill(part.x, part.targets, part.weights)
+        lr = experiment.optimizer.lr
+        rate = experiment.schedule.rate(lr, at.step, at.epoch, ENDLESS)
+        at.step += 1
+        return self._step.run(batch, rate, at.step)
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float | None]:
+        """Return the loss and every metric on some rows."""
+        part = self._built.prepare(self._table(x, y))
+        return Evaluator(self._built, part).run()
+
+    def predict_proba(self, x: ArrayLike) -> Array:
+        """Return (N, K) probabilities of the classes, in the order of ``classes``.
+
+        Raises:
+            NncliError: The targets are numbers.
+        """
+        if self._built.classes is None:
+            raise NncliError("predict_proba: expected classes as targets, got numbers.")
+        values = self._predictions(x)
+        if values.shape[-1] == 1 and len(self._built.classes) == 2:
+            return xp.concatenate([1 - values, values], axis=-1)
+        return values
+
+    def predict(self, x: ArrayLike) -> Array:
+        """Return the class of each row, as in the y of ``fit``, or the numbers.
+
+        Raises:
+            ShapeError: The inputs are no rows as the network takes them.
+        """
+        if self._built.classes is None:
+            return self._predictions(x)
+        chosen: Array = self.predict_proba(x).argmax(axis=-1)
+        return Labels(np.asarray(self.classes)).decode(chosen)
+
+    def _predictions(self, x: ArrayLike) -> Array:
+        inputs = finite(np.asarray(x), "inputs")
+        return predictions(self._built, shaped(inputs, self.network.shapes[0]))
+
+    @property
+    def classes(self) -> Array | None:
+        """The classes in the order of ``predict_proba``; None for numbers."""
+        if self._labels is not None:
+            return self._labels.values
+        names = self._built.classes
+        return None if names is None else np.asarray(names)
+
+    @property
+    def _built(self) -> Experiment:
+        if self._experiment is None:
+            raise NncliError("model: expected a built model. Call fit or build first.")
+        return self._experiment
+
+    def _check_unbuilt(self, what: str) -> None:
+        if self._experiment is not None:
+            raise NncliError(f"{what}: expected a model that is not built yet.")
+
+    def _check_compiled(self) -> None:
+        if not self._compiled:
+            raise NncliError("model: expected how to train. Call compile first.")
+
+    def _take(self, tables: dict[str, Table], training: Training) -> Experiment:
+        train = tables["train"]
+        first = self._experiment is None
+        if first:
+            self.config = self.config.changed(training=training)
+            self._experiment = assemble(self.config, train.x.shape[1:], train.classes)
+        experiment = self._built
+        experiment.classes = train.classes
+        train_as(experiment, training)
+        unfitted = any(not transform.state for transform in experiment.transforms)
+        take(experiment, tables, fit=first or unfitted)
+        return experiment
+
+    def _parts(
+        self,
+        table: Table,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        share: float,
+    ) -> dict[str, Table]:
+        if validation is not None:
+            return {"train": table, "validation": self._table(*validation)}
+        rng = stream(self.config.seed, "split")
+        return split_table(table, Split(validation=share), rng)
+
+    def _table(self, x: ArrayLike, y: ArrayLike | None) -> Table:
+        """Check rows; name the classes where the loss wants classes."""
+        if y is None:
+            raise ArgumentError("fit: expected targets y, got none.")
+        inputs, targets = paired(x, y)
+        if self._experiment is not None:
+            shaped(inputs, self.network.shapes[0])
+        if not self.config.loss.names_classes(targets):
+            return Table(inputs, finite(targets, "targets"), None)
+        if self._labels is None:
+            # The first rows decide the classes, or the checkpoint did.
+            known = self._experiment.classes if self._experiment else None
+            self._labels = Labels(np.asarray(known)) if known else Labels.of(targets)
+        return Table(inputs, self._labels.encode(targets), self._labels.names)
