@@ -8,7 +8,7 @@ from typing import Any
 # What editors and type checkers know stands in __init__.pyi, which scripts/stubs.py
 # writes.
 
-_HOMES = {
+HOMES = {
     "Callback": "nncli.training.callbacks",
     "Flat": "nncli.autograd.flat",
     "History": "nncli.training.callbacks",
@@ -17,7 +17,7 @@ _HOMES = {
     "no_grad": "nncli.autograd.tape",
 }
 
-_NAMESPACES = (
+NAMESPACES = (
     "initializers",
     "layers",
     "losses",
@@ -27,19 +27,19 @@ _NAMESPACES = (
 )
 """Packages whose members are attributes of them: ``nn.losses.Huber``."""
 
-_FLAT = ("layers", "optimizers")
+FLAT = ("layers", "optimizers")
 """Those whose members are attributes of this package as well: ``nn.Dense``."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _NAMESPACES:
+    if name in HOMES:
+        return getattr(import_module(HOMES[name]), name)
+    if name in NAMESPACES:
         return import_module(f"nncli.{name}")
     if name == "__version__":
         return import_module("importlib.metadata").version("nncli")
     if name[:1].isupper():
-        for namespace in _FLAT:
+        for namespace in FLAT:
             found = getattr(import_module(f"nncli.{namespace}"), name, None)
             if found is not None:
                 return found
@@ -47,5 +47,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    members = [n for part in _FLAT for n in dir(import_module(f"nncli.{part}"))]
-    return sorted([*_HOMES, *_NAMESPACES, "__version__", *members])
+    members = [n for part in FLAT for n in dir(import_module(f"nncli.{part}"))]
+    return sorted([*HOMES, *NAMESPACES, "__version__", *members])

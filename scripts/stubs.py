@@ -11,18 +11,17 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import nncli
-from nncli import _FLAT, _HOMES, _NAMESPACES
-
-ROOT = Path(nncli.__file__).parent
+NNCLI: Any = import_module("nncli")
+ROOT = Path(NNCLI.__file__).parent
 HEAD = "# Written by scripts/stubs.py: do not edit.\n\n"
 
 
 def stubs() -> dict[Path, str]:
     """Return the text of every stub."""
     members: dict[str, list[str]] = {}
-    for namespace in _NAMESPACES:
+    for namespace in NNCLI.NAMESPACES:
         package = import_module(f"nncli.{namespace}")
         classes = [getattr(package, name) for name in dir(package)]
         members[namespace] = [
@@ -30,9 +29,9 @@ def stubs() -> dict[Path, str]:
             for cls in classes
             if cls.__module__.startswith("nncli.")
         ]
-    own = [f"from {home} import {name} as {name}" for name, home in _HOMES.items()]
-    spaces = [f"from nncli import {name} as {name}" for name in _NAMESPACES]
-    flat = [line for namespace in _FLAT for line in members[namespace]]
+    own = [f"from {home} import {name} as {name}" for name, home in NNCLI.HOMES.items()]
+    spaces = [f"from nncli import {name} as {name}" for name in NNCLI.NAMESPACES]
+    flat = [line for namespace in NNCLI.FLAT for line in members[namespace]]
     top = [*spaces, *sorted(own + flat), "", "__version__: str"]
     texts = {ROOT / "__init__.pyi": _text(top)}
     for namespace, lines in members.items():
