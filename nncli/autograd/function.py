@@ -50,12 +50,13 @@ class Function(metaclass=FieldsMeta):
             row-major order first. ``any``: any strides will do.
         broadcasts: ``backward`` writes gradients in the output's shape, and the
             engine sums them down to each input's shape.
-        differentiable: Which inputs have a derivative; the last entry counts for all
-            inputs after it. Others are constants, such as labels.
+        differentiable: Which inputs have a derivative: all or none, or an entry for
+            each, of which the last one counts for all inputs after it. Those without
+            are constants, such as labels.
         elementwise: ``backward`` may write its first input's gradient over the
             output's: it reads no element of ``grad`` after writing one that overlaps.
-        saves_inputs: ``backward`` reads an input, or a view of one, again. (What is
-            neither read nor kept can be forgotten early.)
+        saves_inputs: Which inputs ``backward`` reads again, or views of them, said as
+            ``differentiable`` is. (What is not read again can be forgotten early.)
         saves_output: ``backward`` reads the output, or a view of it, again.
         keeps_lengths: The first two axes of the output are those of the first input
             with lengths, so that these are the output's as well.
@@ -70,9 +71,9 @@ class Function(metaclass=FieldsMeta):
 
     layout: ClassVar[Literal["rows", "any"]] = "rows"
     broadcasts: ClassVar[bool] = False
-    differentiable: ClassVar[tuple[bool, ...]] = (True,)
+    differentiable: ClassVar[bool | tuple[bool, ...]] = True
     elementwise: ClassVar[bool] = False
-    saves_inputs: ClassVar[bool] = True
+    saves_inputs: ClassVar[bool | tuple[bool, ...]] = True
     saves_output: ClassVar[bool] = True
     keeps_lengths: ClassVar[bool] = False
     type_name: ClassVar[str] = ""
@@ -116,8 +117,12 @@ class Function(metaclass=FieldsMeta):
     @classmethod
     def has_derivative(cls, index: int) -> bool:
         """Whether the input with an index has a derivative."""
-        mask = cls.differentiable
-        return mask[min(index, len(mask) - 1)]
+        return _entry(cls.differentiable, index)
+
+    @classmethod
+    def saves_input(cls, index: int) -> bool:
+        """Whether ``backward`` reads the input with an index again."""
+        return _entry(cls.saves_inputs, index)
 
     def flops(self, *arrays: Sized) -> int:
         """Count floating-point operations of one forward pass, ``(*inputs, out)``."""
@@ -127,6 +132,10 @@ class Function(metaclass=FieldsMeta):
     @abstractmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Yield calls that ``nncli gradcheck`` proves and the contract test runs."""
+
+
+def _entry(mask: bool | tuple[bool, ...], index: int) -> bool:
+    return mask if isinstance(mask, bool) else mask[min(index, len(mask) - 1)]
 
 
 @dataclass(frozen=True)

@@ -397,20 +397,22 @@ def _remember(
     out: Array,
 ) -> Step:
     """Make a step; when recording, mark the values that ``backward`` reads again."""
-    watched: tuple[tuple[Tensor, int], ...] = ()
-    if function.differentiated and function.saves_inputs:
-        watched = tuple((t, t.version) for t in inputs if t.step is None)
+    differentiated = function.differentiated
+    saved = [
+        tensor
+        for index, tensor in enumerate(inputs)
+        if differentiated and function.saves_input(index)
+    ]
+    watched = tuple((tensor, tensor.version) for tensor in saved if tensor.step is None)
     step = Step(function, parents or (None,) * len(inputs), Form.of(out), watched)
     recorded = tape()
     if recorded is not None:
         recorded.append(step)
         step.sources = tuple(t.data if t.step is None else t.step for t in inputs)
         if is_grad_enabled():
-            differentiated = function.differentiated
-            if function.is_view or (differentiated and function.saves_inputs):
-                for tensor in inputs:
-                    if tensor.step is not None:
-                        tensor.step.value = tensor.data
+            for tensor in inputs if function.is_view else saved:
+                if tensor.step is not None:
+                    tensor.step.value = tensor.data
             if function.is_view or (differentiated and function.saves_output):
                 step.value = out
     return step

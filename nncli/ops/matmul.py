@@ -89,6 +89,7 @@ class Linear(Function, name="linear"):
     The weight has PyTorch's orientation: one row an output unit.
     """
 
+    saves_inputs = (True, True, False)
     saves_output = False
     keeps_lengths = True
 

@@ -28,7 +28,7 @@ class ByRow(Function):
 
     eps: float
 
-    saves_inputs = False
+    saves_inputs = (False, True, False)
     saves_output = False
     keeps_lengths = True
 
@@ -194,7 +194,7 @@ class BatchNorm(Function, name="batch_norm"):
     eps: float = 1e-5
 
     layout = "any"
-    saves_inputs = False
+    saves_inputs = (False, True, False)
     saves_output = False
 
     def allocate(self, x: Array, gamma: Array, beta: Array) -> Array:
