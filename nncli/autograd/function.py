@@ -39,6 +39,8 @@ class Function(metaclass=FieldsMeta):
       that the layer reads, and every ``forward`` overwrites it once.
     - ``backward`` may be called twice, and gives the same twice: it spoils nothing
       that ``forward`` left. It overwrites its gradients; the engine adds them up.
+    - An input that is not writeable never changes: what depends on it alone may be
+      computed in ``allocate``, for all calls.
     - Arrays may lie in memory in any order, if ``layout`` is ``any``; a gradient lies
       as its value does. Write ``out[...] =`` or ``out=``; what is written to a copy
       (``out.reshape(...)`` may be one) is lost.
@@ -54,7 +56,7 @@ class Function(metaclass=FieldsMeta):
             each, of which the last one counts for all inputs after it. Those without
             are constants, such as labels.
         elementwise: ``backward`` may write its first input's gradient over the
-            output's: it reads no element of ``grad`` after writing one that overlaps.
+            output's, and does so last: it reads no element of ``grad`` afterwards.
         saves_inputs: Which inputs ``backward`` reads again, or views of them, said as
             ``differentiable`` is. (What is not read again can be forgotten early.)
         saves_output: ``backward`` reads the output, or a view of it, again.

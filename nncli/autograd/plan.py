@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import iadd
 
 from nncli.autograd.buffers import Form, Pool
 from nncli.autograd.tape import Hook, Leaf, Step
@@ -61,14 +62,18 @@ class _Plan:
             return
         grad, raw = self.grads.pop(step)
         self.calls.extend(partial(_hooked, hook, grad) for hook in step.hooks)
-        if self._hand_on(step, grad, raw):
+        if self._pass_view(step, grad, raw):
             return
         targets: list[Array | None] = []
         sums: Calls = []
         borrowed: list[Array] = []
-        for parent in step.parents:
+        handed_on = self._hand_on(step, grad, raw)
+        for index, parent in enumerate(step.parents):
             if parent is None:
                 targets.append(None)
+                continue
+            if handed_on and index == 0:
+                targets.append(grad)
                 continue
             total, fresh = self._total(parent)
             # The op writes in its output's shape where it broadcasts.
@@ -82,7 +87,7 @@ class _Plan:
             sums.extend(_gather(part, total, fresh))
         self.calls.append(partial(step.function.backward, grad, *targets))
         self.calls.extend(sums)
-        if raw is not None:
+        if raw is not None and not handed_on:
             borrowed.append(raw)
         for buffer in borrowed:
             self.pool.give_back(buffer)
@@ -95,22 +100,35 @@ class _Plan:
                 self.calls.append(partial(_deliver, leaf, grad, self.accumulate))
 
     def _hand_on(self, step: Step, grad: Array, raw: Array | None) -> bool:
-        """Let the input's gradient take over the buffer of the output's."""
-        if len(step.parents) != 1 or self.pool.poison:
+        """Let the first input's gradient take over the buffer of the output's."""
+        parent = step.parents[0]
+        if (
+            not step.function.elementwise
+            or not isinstance(parent, Step)
+            or parent in self.grads
+            or parent in step.parents[1:]
+            or parent.form is not step.form
+            or self.pool.poison
+        ):
             return False
-        function, parent = step.function, step.parents[0]
-        if not isinstance(parent, Step) or parent in self.grads:
+        self.grads[parent] = grad, raw
+        return True
+
+    def _pass_view(self, step: Step, grad: Array, raw: Array | None) -> bool:
+        """Let the gradient of a view, seen as what it views, be the input's."""
+        parent = step.parents[0]
+        if (
+            not step.function.is_view
+            or not isinstance(parent, Step)
+            or parent in self.grads
+            or self.pool.poison
+        ):
             return False
-        if function.elementwise and parent.form is step.form:
-            self.grads[parent] = grad, raw
-            self.calls.append(partial(function.backward, grad, grad))
-            return True
-        if function.is_view:
-            view = function.gradient_view(grad)
-            if view is not None and Form.of(view) is parent.form:
-                self.grads[parent] = view, raw
-                return True
-        return False
+        view = step.function.gradient_view(grad)
+        if view is None or Form.of(view) is not parent.form:
+            return False
+        self.grads[parent] = view, raw
+        return True
 
     def _total(self, parent: Step | Leaf) -> tuple[Array, bool]:
         """Return where a gradient adds up, and whether it is still empty."""
@@ -145,7 +163,7 @@ def _deliver(leaf: Leaf, grad: Array, accumulate: bool) -> None:
 def _gather(part: Array, total: Array, fresh: bool) -> Calls:
     """Plan to sum ``part`` over the axes that were broadcast, into ``total``."""
     if part.shape == total.shape:
-        return [partial(xp.add, total, part, out=total)]
+        return [partial(iadd, total, part)]
     extra = part.ndim - total.ndim
     axes = tuple(range(extra)) + tuple(
         axis + extra
@@ -158,5 +176,5 @@ def _gather(part: Array, total: Array, fresh: bool) -> Calls:
     summed = xp.empty_like(kept)
     return [
         partial(xp.add.reduce, part, axis=axes, out=summed, keepdims=True),
-        partial(xp.add, kept, summed, out=kept),
+        partial(iadd, kept, summed),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from nncli.config.read import Document
 from nncli.core.errors import ArgumentError, Path, Problem
-from nncli.core.registry import Component
+from nncli.core.registry import Component, spec_of
 from nncli.core.signature import (
     Description,
     Fraction,
@@ -131,6 +132,12 @@ class Config(Section):
     schedule: Schedule = field(default_factory=Constant)
     metrics: list[Metric] = field(default_factory=list)
     plugins: list[str] = field(default_factory=list)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The config as plain values, every default filled in; not to be changed."""
+        spec: dict[str, Any] = spec_of(self)
+        return spec
 
 
 @dataclass

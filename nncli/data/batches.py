@@ -105,8 +105,8 @@ class Batches:
             # Features first in memory, as dense layers keep their outputs: the first
             # product is then a third faster.
             x = xp.asfortranarray(self.x) if self.x.ndim == 2 else self.x
-            weights = None if self.weights is None else Tensor(self.weights)
-            batch = Batch(Tensor(x), Tensor(self.targets), len(x), weights)
+            weights = None if self.weights is None else _constant(self.weights)
+            batch = Batch(_constant(x), _constant(self.targets), len(x), weights)
             self._buffers[batch.rows] = batch
         return self._buffers[len(self.x)]
 
@@ -114,6 +114,13 @@ class Batches:
         if rows not in self._buffers:
             self._buffers[rows] = Batch.like(self.x, self.targets, self.weights, rows)
         return self._buffers[rows]
+
+
+def _constant(array: Array) -> Tensor:
+    """Return a tensor that nobody writes to, so that ops may count on that."""
+    view = array.view()
+    view.flags.writeable = False
+    return Tensor(view)
 
 
 def _room(array: Array, rows: int) -> Tensor:

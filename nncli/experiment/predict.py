@@ -6,7 +6,7 @@ import numpy as np
 
 from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
-from nncli.core.arrays import DTYPES, Array, xp
+from nncli.core.arrays import DTYPES, Array
 from nncli.experiment.experiment import Experiment
 
 ROWS = 1024
@@ -33,5 +33,4 @@ def predictions(experiment: Experiment, x: Array) -> Array:
             network(Tensor(inputs[start : start + ROWS])).data
             for start in range(0, max(1, len(inputs)), ROWS)
         ]
-    with xp.errstate(all="ignore"):
-        return experiment.loss.predictions(np.concatenate(parts))
+        return experiment.loss.predictions(Tensor(np.concatenate(parts))).data

@@ -117,7 +117,7 @@ class Loss(Component, family="loss", kw_only=True):
         """
         return len(targets)
 
-    def predictions(self, outputs: Array) -> Array:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Turn outputs into what metrics score: probabilities, or the values."""
         return outputs
 

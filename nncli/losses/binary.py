@@ -22,11 +22,11 @@ class Binary(Loss):
         """Return numbers from 0 to 1 in the outputs' shape."""
         return zeros_to_ones(targets, self.type_name)
 
-    def predictions(self, outputs: Array) -> Array:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Return probabilities."""
         if self.takes == "probability":
             return outputs
-        return apply(Sigmoid(), Tensor(outputs)).data
+        return apply(Sigmoid(), outputs)
 
 
 class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):

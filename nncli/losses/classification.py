@@ -52,11 +52,11 @@ class Categorical(Loss):
     def amount(self, targets: Array) -> float:
         return targets.size
 
-    def predictions(self, outputs: Array) -> Array:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Return probabilities."""
         if self.takes == "distribution":
             return outputs
-        return apply(Softmax(), Tensor(outputs)).data
+        return apply(Softmax(), outputs)
 
 
 class Weighted(Categorical, kw_only=True):

@@ -56,6 +56,6 @@ class SoftmaxKLDivergence(Distributions, name="softmax_kl_divergence"):
     op = losses_vector.SoftmaxKLDivergence
     takes = "logits"
 
-    def predictions(self, outputs: Array) -> Array:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Return probabilities."""
-        return apply(Softmax(), Tensor(outputs)).data
+        return apply(Softmax(), outputs)

@@ -6,7 +6,8 @@ with K outputs as one-hot rows.
 
 from __future__ import annotations
 
-from nncli.core.arrays import Array, xp
+from nncli.autograd.tensor import Tensor
+from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.core.signature import PositiveFloat
 from nncli.losses.base import Loss, Targets
@@ -114,8 +115,6 @@ class LogPoisson(Counts, name="log_poisson"):
 
     op = losses_regression.LogPoisson
 
-    def predictions(self, outputs: Array) -> Array:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Return the rates."""
-        with xp.errstate(over="ignore"):
-            rates: Array = xp.exp(outputs)
-        return rates
+        return outputs.exp()

@@ -48,7 +48,7 @@ class Elementwise(Function, kw_only=True):
             )
         check_weights(self.type_name, outputs.shape[:1], weights)
         size = math.prod(outputs.shape[:-1]) if self.of_vectors else outputs.size
-        self.count = size if self.reduction == "mean" else 1
+        self.count = counted(size) if self.reduction == "mean" else 1
         self.rooms = self.forms(Form.of(outputs))
         return xp.empty((), outputs.dtype)
 
@@ -76,7 +76,7 @@ class Elementwise(Function, kw_only=True):
         values = self.values(outputs, targets, *scratches(*self.rooms))
         if self.weights is not None:
             xp.multiply(values, by_row(self.weights, values.ndim), out=values)
-        rest[-1][()] = divided(xp.add.reduce(values, axis=None).item(), self.count)
+        rest[-1][()] = xp.add.reduce(values, axis=None).item() / self.count
 
     def backward(
         self, grad: Array, doutputs: Array | None, *_constants: Array | None
@@ -84,7 +84,7 @@ class Elementwise(Function, kw_only=True):
         """Write dL/dy·w·dl/dx / n."""
         if doutputs is None:
             return
-        scale = divided(grad.item(), self.count)
+        scale = grad.item() / self.count
         rooms = scratches(*self.rooms)
         self.slopes(self.outputs, self.targets, scale, doutputs, *rooms)
         if self.weights is not None:
@@ -95,9 +95,9 @@ class Elementwise(Function, kw_only=True):
         return 3 * arrays[0].size
 
 
-def divided(total: float, count: float) -> float:
-    """Return total / count; NaN for nothing, as the mean of no elements in PyTorch."""
-    return total / count if count else math.nan
+def counted(size: int) -> float:
+    """Return what a mean divides by: NaN for no elements, of which PyTorch's is NaN."""
+    return size or math.nan
 
 
 def check_weights(name: str, rows: Shape, weights: tuple[Array, ...]) -> None:
@@ -141,6 +141,8 @@ class Penalty(Function, name="penalty"):
     l2: float = 0.0
 
     layout = "any"
+    elementwise = True
+    saves_inputs = (False, True)
     saves_output = False
 
     def allocate(self, x: Array, weight: Array) -> Array:
@@ -161,18 +163,17 @@ class Penalty(Function, name="penalty"):
         out[()] = x.item() + penalty
 
     def backward(self, grad: Array, dx: Array | None, dweight: Array | None) -> None:
-        """Hand the gradient on, and write that of the penalty."""
-        if dx is not None:
+        """Write the gradient of the penalty, and hand the loss's on."""
+        if dweight is not None:
+            scale = grad.item()
+            xp.multiply(self.weight, 2 * self.l2 * scale, out=dweight)
+            if self.l1:
+                sign = scratch(self.form)
+                xp.sign(self.weight, out=sign)
+                xp.multiply(sign, self.l1 * scale, out=sign)
+                xp.add(dweight, sign, out=dweight)
+        if dx is not None and dx is not grad:
             xp.copyto(dx, grad)
-        if dweight is None:
-            return
-        scale = grad.item()
-        xp.multiply(self.weight, 2 * self.l2 * scale, out=dweight)
-        if self.l1:
-            sign = scratch(self.form)
-            xp.sign(self.weight, out=sign)
-            xp.multiply(sign, self.l1 * scale, out=sign)
-            xp.add(dweight, sign, out=dweight)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

@@ -114,7 +114,9 @@ class SmoothedSoftmaxCrossEntropy(Smoothed, name="smoothed_softmax_cross_entropy
 
     def values(self, z: Array, labels: Array, work: Array) -> Array:
         """Write l, with −ln p_k = ln Σ e^(z − m) − (z_k − m)."""
-        self.exponentials(z, labels, work)
+        self.shift(z, labels, work)
+        self.weighted_sum(self.shares, work, self.spare)
+        self.exponentiate(work)
         xp.subtract(self.row, self.picked, out=self.picked)
         xp.multiply(self.picked, self.label_weight, out=self.picked)
         xp.multiply(self.picked, self.sharp, out=self.picked)
@@ -122,16 +124,12 @@ class SmoothedSoftmaxCrossEntropy(Smoothed, name="smoothed_softmax_cross_entropy
         xp.add(self.row, self.picked, out=self.row)
         return xp.subtract(self.row, self.spare, out=self.row)
 
-    def note(self, shifted: Array) -> None:
-        """Write ε/K·Σ_k w_k·(z_k − m) to ``spare``."""
-        self.weighted_sum(self.shares, shifted, self.spare)
-
     def slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write the slope of both shares."""
         xp.multiply(self.label_weight, self.sharp, out=self.picked)
         xp.add(self.picked, self.shares.sum(), out=self.row)
         xp.divide(self.row, self.total, out=self.row)
-        xp.multiply(work, self.along(self.row), out=out)
+        xp.multiply(work, self.wide_row, out=out)
         xp.subtract(out, self.by_class, out=out)
         self.subtract_at_labels(self.picked)
         xp.multiply(out, self.along(scale), out=out)

@@ -12,7 +12,7 @@ from nncli.autograd.buffers import form, scratch
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import LINE, Array, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.losses import Reduction, by_row, check_weights, divided
+from nncli.ops.losses import Reduction, by_row, check_weights, counted
 from nncli.ops.softmax import SHORT
 
 
@@ -41,6 +41,9 @@ class Categorical(Function, kw_only=True):
         axis: The axis of the classes in the matrix.
         direct: The scores lie in memory as such a matrix.
         row, total, picked, spare: (rows,) numbers.
+        constant: The labels never change.
+        wide_row: ``row`` as it broadcasts over the matrix.
+        flat: All elements of the matrix that ``values`` or ``slopes`` writes.
     """
 
     reduction: Reduction = "mean"
@@ -56,13 +59,16 @@ class Categorical(Function, kw_only=True):
         self._check(scores, labels)
         check_weights(self.type_name, labels.shape[:1], weights)
         classes, rows, dtype = scores.shape[-1], labels.size, scores.dtype
-        self.count: float = rows if self.reduction == "mean" else 1
+        self.count = counted(rows) if self.reduction == "mean" else 1
         self._choose_order(scores, rows)
-        self.kept = self.form.empty() if self.differentiated else None
+        self.kept = self._room(self.form.empty()) if self.differentiated else None
         self.ones = xp.ones(classes, dtype)
         self.index = xp.empty(rows, int)
         self.row, self.total, self.picked, self.spare = xp.empty((4, rows), dtype)
+        self.wide_row = self.along(self.row)
         self._weigh_classes(classes, bool(weights), dtype)
+        self.constant = not labels.flags.writeable
+        self._locate(labels)
         return xp.empty((), dtype)
 
     def _choose_order(self, scores: Array, rows: int) -> None:
@@ -70,10 +76,11 @@ class Categorical(Function, kw_only=True):
         classes_first = scores.ndim == 2 and scores.T.flags.c_contiguous
         self.axis = 0 if classes_first or classes <= SHORT else 1
         # Turned on the way, columns of a power of two would fall on few cache lines.
-        gap = 0 if classes_first else LINE // scores.itemsize
+        self.gaps = self.axis == 0 and not classes_first
         self.direct = classes_first or (
             self.axis == 1 and self._turned(scores).flags.c_contiguous
         )
+        gap = LINE // scores.itemsize if self.gaps else 0
         self.stride = rows + gap if self.axis == 0 else classes
         lines = classes if self.axis == 0 else rows
         self.form = form((lines, self.stride), scores.dtype)
@@ -82,6 +89,11 @@ class Categorical(Function, kw_only=True):
         step = 1 if self.axis == 0 else self.stride
         self.row_index = xp.arange(0, rows * step, step)
         self.label_step: Array = xp.asarray(self.stride if self.axis == 0 else 1)
+
+    def _locate(self, labels: Array) -> None:
+        """Write where each row's label stands in ``flat``."""
+        xp.multiply(labels.reshape(-1), self.label_step, out=self.index)
+        xp.add(self.index, self.row_index, out=self.index)
 
     def _weigh_classes(
         self, classes: int, weights: bool, dtype: np.dtype[np.generic]
@@ -147,11 +159,11 @@ class Categorical(Function, kw_only=True):
     def forward(self, scores: Array, labels: Array, *rest: Array) -> None:
         if self.weighed:
             self._weigh(labels, rest[:-1])
-        work = self._room(scratch(self.form) if self.kept is None else self.kept)
+        work, self.flat = self.kept or self._room(scratch(self.form))
         values = self.values(self._turned(scores), labels, work)
         if self.weighed:
             xp.multiply(values, self.factor, out=values)
-        rest[-1][()] = divided(xp.add.reduce(values).item(), self.count)
+        rest[-1][()] = xp.add.reduce(values).item() / self.count
 
     def backward(
         self, grad: Array, dscores: Array | None, *_constants: Array | None
@@ -159,13 +171,13 @@ class Categorical(Function, kw_only=True):
         """Write dL/dy·f·dl/dz / n."""
         if dscores is None or self.kept is None:
             return
-        scale = divided(grad.item(), self.count)
+        scale = grad.item() / self.count
         wide: float | Array = scale
         if self.weighed:
             wide = xp.multiply(self.factor, scale, out=self.scale)
-        work, target = self._room(self.kept), self._turned(dscores)
-        out = self._room(target if self.direct else scratch(self.form))
-        self.slopes(work, wide, out)
+        target = self._turned(dscores)
+        out, self.flat = self._room(target if self.direct else scratch(self.form))
+        self.slopes(self.kept[0], wide, out)
         if not self.direct:
             xp.copyto(target, out)
 
@@ -174,10 +186,10 @@ class Categorical(Function, kw_only=True):
         rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
         return rows.T if self.axis == 0 else rows
 
-    def _room(self, whole: Array) -> Array:
-        """Leave out the gaps at the ends of lines; ``flat`` has all elements."""
-        self.flat = whole.reshape(-1)
-        return whole[:, : self.rows] if self.axis == 0 else whole
+    def _room(self, whole: Array) -> tuple[Array, Array]:
+        """Return an array without the gaps at the ends of its lines, and flat."""
+        matrix = whole[:, : self.rows] if self.axis == 0 else whole
+        return matrix, whole.reshape(-1)
 
     def _weigh(self, labels: Array, weights: Sequence[Array]) -> None:
         """Write every row's factor, and count n."""
@@ -201,51 +213,48 @@ class Categorical(Function, kw_only=True):
         """Write Σ_k weights_k·matrix_k of each row."""
         if self.axis == 1:
             xp.dot(matrix, weights, out=out)
-        elif self.stride == self.rows:
-            xp.dot(weights, matrix, out=out)
         else:
-            # dot would copy a matrix with gaps.
-            xp.matmul(weights, matrix, out=out)
+            # dot would copy a matrix with gaps, and is quicker with others.
+            (xp.matmul if self.gaps else xp.dot)(weights, matrix, out=out)
 
-    def exponentials(self, z: Array, labels: Array, work: Array) -> None:
-        """Write e^(z − m) with m_i = max z_i, which overflows nowhere, to ``work``.
+    def shift(self, z: Array, labels: Array, work: Array) -> None:
+        """Write z − m with m_i = max z_i to ``work``; leave the label's in ``picked``.
 
-        Leaves its sum in ``total``, the sum's logarithm in ``row``, and z − m of the
-        label in ``picked``. ``note`` is called with z − m.
+        Exponentials of these overflow nowhere.
         """
         if not self.direct:
             xp.copyto(work, z)
             z = work
         xp.maximum.reduce(z, axis=self.axis, out=self.row)
-        xp.subtract(z, self.along(self.row), out=work)
+        xp.subtract(z, self.wide_row, out=work)
         self.pick(labels)
-        self.note(work)
+
+    def exponentiate(self, work: Array) -> None:
+        """Write e^(z − m), its sum to ``total`` and the sum's logarithm to ``row``."""
         xp.exp(work, out=work)
         self.weighted_sum(self.ones, work, self.total)
         xp.log(self.total, out=self.row)
 
-    def note(self, shifted: Array) -> None:
-        """Look at z − m."""
-
     def surprise(self, z: Array, labels: Array, work: Array) -> Array:
         """Return s_i = −ln softmax(z_i)[t_i].
 
-        With m_i = max z_i, s_i = ln Σ_k e^(z_ik − m_i) − (z_i[t_i] − m_i). Leaves the
-        exponentials in ``work``.
+        s_i = ln Σ_k e^(z_ik − m_i) − (z_i[t_i] − m_i). Leaves the exponentials in
+        ``work``.
         """
-        self.exponentials(z, labels, work)
+        self.shift(z, labels, work)
+        self.exponentiate(work)
         return xp.subtract(self.row, self.picked, out=self.row)
 
     def surprise_slopes(self, work: Array, scale: float | Array, out: Array) -> None:
         """Write scale·ds/dz with ds_i/dz_ik = softmax(z_i)_k − [k = t_i]."""
         xp.divide(scale, self.total, out=self.row)
-        xp.multiply(work, self.along(self.row), out=out)
+        xp.multiply(work, self.wide_row, out=out)
         self.subtract_at_labels(scale)
 
     def pick(self, labels: Array) -> None:
         """Write each row's element at its label to ``picked``."""
-        xp.multiply(labels.reshape(-1), self.label_step, out=self.index)
-        xp.add(self.index, self.row_index, out=self.index)
+        if not self.constant:
+            self._locate(labels)
         # Labels were checked; "clip" spares the copy that "raise" makes.
         self.flat.take(self.index, None, self.picked, "clip")
 
@@ -253,7 +262,7 @@ class Categorical(Function, kw_only=True):
         """Do matrix[label, row] -= amount, without the temporaries that this makes."""
         self.flat.take(self.index, None, self.spare, "clip")
         xp.subtract(self.spare, amount, out=self.spare)
-        self.flat.put(self.index, self.spare, "clip")
+        self.flat[self.index] = self.spare
 
     def flops(self, *arrays: Sized) -> int:
         """Count about five operations a score."""

@@ -11,6 +11,9 @@ from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
 
+FEW = 8
+"""So few features that copying them takes less than a pass over the output."""
+
 
 class Matmul(Function, name="matmul"):
     """y = a b, the matrix product over the last two axes, leading axes broadcast.
@@ -39,7 +42,7 @@ class Matmul(Function, name="matmul"):
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
         self.a, self.b = a, b
-        xp.matmul(a, b, out=out)
+        product_over(a.shape[-1])(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
         if da is not None:
@@ -65,13 +68,21 @@ class Matmul(Function, name="matmul"):
             yield Case(cls(), (rng.normal(size=left), rng.normal(size=right)))
 
 
+def product_over(terms: int) -> np.ufunc:
+    """Return what writes matrix products whose sums have so many terms."""
+    # NumPy hands a product of a column and a row to no BLAS, but to a loop of its own
+    # that takes five times as long as the same by broadcasting.
+    return xp.multiply if terms == 1 else xp.matmul
+
+
 def _product(left: Array, right: Array, lead: Shape, out: Array) -> None:
     """Write the product, summed over the leading axes that ``out`` does not have."""
+    product = product_over(left.shape[-1])
     if out.shape[:-2] == lead:
-        xp.matmul(left, right, out=out)
+        product(left, right, out=out)
         return
     work = scratch(form((*lead, *out.shape[-2:]), out.dtype))
-    xp.matmul(left, right, out=work)
+    product(left, right, out=work)
     extra = work.ndim - out.ndim
     kept = out[(None,) * extra]
     axes = tuple(
@@ -105,9 +116,14 @@ class Linear(Function, name="linear"):
                 f"linear: expected a bias of shape {weight.shape[:1]}, got "
                 f"{bias[0].shape}."
             )
-        units = weight.shape[0]
+        units, features = weight.shape
+        rows = x.size // max(features, 1)
         if bias and self.differentiated:
-            self.ones = xp.ones(x.size // max(x.shape[-1], 1), x.dtype)
+            self.ones = xp.ones(rows, x.dtype)
+        self.over_features = product_over(features)
+        self.over_units, self.over_rows = product_over(units), product_over(rows)
+        joins = bias and x.ndim == 2 and features < FEW and units * rows >= 2**12
+        self.joined = Joined(x, units) if joins else None
         if x.ndim == 2:
             # With features first, everything that follows along the batch (adding the
             # bias, the maximum over classes) runs along contiguous memory.
@@ -116,10 +132,15 @@ class Linear(Function, name="linear"):
 
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write x Wᵀ + b: called as (x, weight, bias, out) or (x, weight, out)."""
-        self.x, self.weight = x, weight
         out = rest[-1]
+        if x.ndim != 2:
+            x, out = _rows(x), _rows(out)
+        self.x, self.weight = x, weight
+        if self.joined is not None:
+            self.joined(x, weight, rest[0], out)
+            return
         # The transposed product: its output is row-major where out is features first.
-        xp.matmul(weight, _rows(x).T, out=_rows(out).T)
+        self.over_features(weight, x.T, out=out.T)
         if len(rest) == 2:
             xp.add(out, rest[0], out=out)
 
@@ -130,14 +151,15 @@ class Linear(Function, name="linear"):
         dweight: Array | None,
         dbias: Array | None = None,
     ) -> None:
-        rows = _rows(grad)
+        if grad.ndim != 2:
+            grad, dx = _rows(grad), None if dx is None else _rows(dx)
         if dx is not None:
-            xp.matmul(rows, self.weight, out=_rows(dx))
+            self.over_units(grad, self.weight, out=dx)
         if dweight is not None:
-            xp.matmul(rows.T, _rows(self.x), out=dweight)
+            self.over_rows(grad.T, self.x, out=dweight)
         if dbias is not None:
             # A product with ones is several times faster than a sum along axis 0.
-            xp.dot(rows.T, self.ones, out=dbias)
+            xp.dot(grad.T, self.ones, out=dbias)
 
     def flops(self, *arrays: Sized) -> int:
         """Count the product's 2·N·F·U and the bias's N·U."""
@@ -147,12 +169,40 @@ class Linear(Function, name="linear"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """One row, several, sequences; with and without bias."""
-        for shape in ((1, 3), (5, 3), (2, 4, 3), (3,)):
-            x, w, b = (rng.normal(size=s) for s in (shape, (2, 3), (2,)))
+        for shape, units in (((1, 3), 2), ((5, 3), 1), ((2, 4, 3), 2), ((3,), 2)):
+            x, w, b = (rng.normal(size=s) for s in (shape, (units, 3), (units,)))
             yield Case(cls(), (x, w, b))
             yield Case(cls(), (x, w))
 
 
+class Joined:
+    """x Wᵀ + b as one product (x 1)(W b)ᵀ, which spares a pass over the output.
+
+    For few features, where copying x and W takes less than that.
+
+    Args:
+        x: (N, F) the input.
+        units: U, the rows of W.
+    """
+
+    def __init__(self, x: Array, units: int) -> None:
+        rows, features = x.shape
+        inputs = xp.ones((features + 1, rows), x.dtype)
+        weights = xp.empty((units, features + 1), x.dtype)
+        self.inputs, self.x = inputs, inputs[:-1].T
+        self.weights, self.weight, self.bias = weights, weights[:, :-1], weights[:, -1]
+        self.constant = not x.flags.writeable
+        xp.copyto(self.x, x)
+
+    def __call__(self, x: Array, weight: Array, bias: Array, out: Array) -> None:
+        """Write x Wᵀ + b."""
+        if not self.constant:
+            xp.copyto(self.x, x)
+        xp.copyto(self.weight, weight)
+        xp.copyto(self.bias, bias)
+        xp.matmul(self.weights, self.inputs, out=out.T)
+
+
 def _rows(array: Array) -> Array:
     """Return a view with all leading axes as one; layout promises that it is one."""
-    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+    return array.reshape(-1, array.shape[-1])

@@ -103,7 +103,8 @@ class Optimizer(Component, family="optimizer"):
         if not self._bound:
             self._check_bound("step")
         lr = self.lr if lr is None else lr
-        self.steps += 1
+        # Past the guard of Description, which takes as long as a pass over the weights.
+        vars(self)["steps"] += 1
         self.flat.version += 1
         self.prepare(lr)
         for decays, arrays in self._chunks:

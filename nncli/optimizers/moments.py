@@ -44,16 +44,16 @@ class Moments(DecayingOptimizer):
 
     def remember(self, g: Array, first: Array, second: Array, work: Array) -> None:
         """Take a chunk of the gradient into both sums."""
-        xp.multiply(first, self._keep1, out=first)
-        xp.add(first, g, out=first)
-        xp.multiply(second, self._keep2, out=second)
+        first *= self._keep1
+        first += g
+        second *= self._keep2
         xp.multiply(g, g, out=work)
-        xp.add(second, work, out=second)
+        second += work
 
     def descend(self, values: Array, first: Array, second: Array, work: Array) -> None:
         """P ← p − size·S₁ / (√S₂ + eps), with the step's size and eps."""
         xp.sqrt(second, out=work)
-        xp.add(work, self._eps, out=work)
+        work += self._eps
         xp.divide(first, work, out=work)
-        xp.multiply(work, self._size, out=work)
-        xp.subtract(values, work, out=values)
+        work *= self._size
+        values -= work

@@ -59,14 +59,13 @@ class Evaluator:
         total = amounts = 0.0
         with xp.errstate(all="ignore"), self.experiment.in_use():
             for batch in self.batches.epoch(0):
-                replay, outputs, loss = self._forward(batch)
+                replay, predictions, loss = self._forward(batch)
                 if not xp.isfinite(loss):
                     raise DivergedError(_origin(replay))
                 amount = self.loss.amount(batch.targets.data) if mean else 1.0
                 total += loss.item() * amount
                 amounts += amount
-                if self.metrics or self.confusion is not None:
-                    self._score(self.loss.predictions(outputs), batch)
+                self._score(predictions, batch)
         # All rows ignored: nothing was added up, and nothing to divide by.
         value = total / (amounts or 1.0) if mean else total
         return {"loss": value, **_scores(self.metrics)}
@@ -81,10 +80,11 @@ class Evaluator:
             outputs = self.network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
                 loss = self.loss(outputs, batch.targets, batch.weights)
-        replay = Replay(steps, [outputs, loss])
+                predictions = self.loss.predictions(outputs)
+        replay = Replay(steps, [predictions, loss])
         self._plans[batch.rows] = replay, replay.values[0], replay.values[1]
         # The recording itself was the first run, over buffers of its own.
-        return replay, outputs.data, loss.data
+        return replay, predictions.data, loss.data
 
     def _score(self, predictions: Array, batch: Batch) -> None:
         targets = batch.targets.data

@@ -10,7 +10,6 @@ from nncli.config.load import Loaded, load_values
 from nncli.config.read import Document
 from nncli.config.write import to_yaml
 from nncli.core.errors import ConfigError, RunError, UsageError
-from nncli.core.registry import spec_of
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
 from nncli.runs.atomic import write_bytes, write_json
@@ -54,7 +53,7 @@ def _write_configs(
     if document.text and not document.overrides and "name" in _keys(document):
         given = "\n".join(document.text) + "\n"
     write_bytes(run.config, given.encode())
-    write_bytes(run.resolved, to_yaml(spec_of(experiment.config)).encode())
+    write_bytes(run.resolved, to_yaml(experiment.config.spec).encode())
 
 
 def _keys(document: Document) -> set[Any]:
@@ -134,7 +133,7 @@ def resume_run(
     if overrides:
         # The checkpoint first: it alone decides what a resumed run does.
         save_checkpoint(run.last, capture(restored.experiment, restored.progress))
-        resolved = to_yaml(spec_of(restored.experiment.config)).encode()
+        resolved = to_yaml(restored.experiment.config.spec).encode()
         write_bytes(run.config, resolved)
         write_bytes(run.resolved, resolved)
     return restored

@@ -11,7 +11,6 @@ import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.core.errors import RunError
-from nncli.core.registry import spec_of
 from nncli.core.signature import Count
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint
@@ -69,7 +68,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         for name, array in transform.state.items():
             arrays[f"transforms.{i}.{name}"] = array
     meta = {
-        "config": spec_of(experiment.config),
+        "config": experiment.config.spec,
         "classes": experiment.classes,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Leaf, Step, labelled, record
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, quiet_context, xp
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch
 from nncli.losses.base import Loss
@@ -48,6 +48,8 @@ class TrainingStep:
         self._plain = not (
             clip_norm or clip_value or average is not None or optimizer.full_batch
         )
+        # What is not finite is found by looking, not by warnings.
+        self._quiet = quiet_context()
         self._plans: dict[Batch, tuple[Replay, Array]] = {}
         self._gathered: Gathered | None = None
 
@@ -63,18 +65,15 @@ class TrainingStep:
             DivergedError: The loss or a gradient is not finite; the parameters are
                 then still those before the step.
         """
-        # What is not finite is found by looking, not by warnings.
-        with xp.errstate(all="ignore"):
-            if self._plain:
-                value, _ = self._differentiate(batch, number)
-                self.optimizer.step(lr)
-                return value
-            if self.optimizer.full_batch:
-                return self._minimize(batch, lr, number)
-            return self._adjusted(batch, lr, number)
+        return self._quiet.run(self._run, batch, lr, number)
 
-    def _adjusted(self, batch: Batch, lr: float, number: int) -> float:
-        """Make a step with gathered or clipped gradients, or with an average."""
+    def _run(self, batch: Batch, lr: float, number: int) -> float:
+        if self._plain:
+            value, _ = self._differentiate(batch, number)
+            self.optimizer.step(lr)
+            return value
+        if self.optimizer.full_batch:
+            return self._minimize(batch, lr, number)
         value, square = self._differentiate(batch, number)
         if self._gathered is not None:
             value = self._gathered.finish(self._amount(batch), value)
@@ -94,9 +93,8 @@ class TrainingStep:
         if self._gathered is None:
             self._gathered = Gathered(self.network.flat.grads)
             self._plain = False
-        with xp.errstate(all="ignore"):
-            value, _ = self._differentiate(batch, number)
-            self._gathered.add(self._amount(batch), value)
+        value, _ = self._quiet.run(self._differentiate, batch, number)
+        self._gathered.add(self._amount(batch), value)
 
     def _differentiate(self, batch: Batch, number: int) -> tuple[float, float]:
         """Compute gradients; return the loss and the sum of the gradients' squares."""

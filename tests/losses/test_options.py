@@ -118,7 +118,7 @@ def test_hinge_takes_two_classes_with_one_output() -> None:
 
 
 def test_hinge_decides_at_a_score_of_0() -> None:
-    p = LOSSES["hinge"]().predictions(np.array([[-0.1], [0.0], [0.1]]))
+    p = LOSSES["hinge"]().predictions(Tensor(np.array([[-0.1], [0.0], [0.1]]))).data
     assert (p > 0.5).ravel().tolist() == [False, False, True]
 
 
@@ -140,7 +140,8 @@ def test_poisson_refuses_negative_counts_and_predicts_rates() -> None:
         with pytest.raises(ArgumentError, match="expects counts"):
             _encode(name, [-1.0, 3.0], 0, 1)
     x = np.array([[0.0, np.log(2.0), 1e4]])
-    assert LOSSES["log_poisson"]().predictions(x).tolist() == [[1.0, 2.0, np.inf]]
+    rates = LOSSES["log_poisson"]().predictions(Tensor(x)).data
+    assert rates.tolist() == [[1.0, 2.0, np.inf]]
 
 
 def test_amount_is_what_the_mean_divides_by() -> None:

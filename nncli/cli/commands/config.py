@@ -73,11 +73,10 @@ def show(
     """Print a config with every default filled in."""
     from nncli.config.load import load_config
     from nncli.config.write import to_yaml
-    from nncli.core.registry import spec_of
 
     changes = list(overrides or [])
     loaded = load_config(config, changes, allow_plugins=allow_plugins)
-    value = spec_of(loaded.config)
+    value = loaded.config.spec
     if json:
         say_json(value)
     else:
