@@ -62,7 +62,8 @@ class Flat(Home):
             NncliError: Some of them, but not all, are in another Flat.
         """
         given = list(tensors)
-        home = next((t.home for t in given if isinstance(t.home, Flat)), None)
+        homes = [getattr(tensor, "home", None) for tensor in given]
+        home = next((each for each in homes if isinstance(each, Flat)), None)
         if home is not None and set(map(id, given)) == set(
             map(id, home.tensors.values())
         ):

@@ -62,17 +62,6 @@ def test_replay_reuses_gradient_buffers() -> None:
     assert replay.bytes <= 4 * x.data.nbytes
 
 
-def test_flat_makes_parameters_views_of_one_array() -> None:
-    a = Tensor(np.arange(4.0).reshape(2, 2), requires_grad=True)
-    b = Tensor(np.arange(3.0), requires_grad=True)
-    flat = Flat({"a": a, "b": b})
-    np.testing.assert_array_equal(flat.values, [0, 1, 2, 3, 0, 1, 2])
-    flat.values += 1
-    np.testing.assert_array_equal(a.data, [[1, 2], [3, 4]])
-    (a.sum() + (b * 2).sum()).backward()
-    np.testing.assert_array_equal(flat.grads, [1, 1, 1, 1, 2, 2, 2])
-
-
 def _peak(rows: int) -> int:
     """Return the bytes that ten replayed steps allocate at most, of a whole network."""
     from nncli.core.randomness import Streams
