@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from nncli.autograd.tape import tape
 from nncli.autograd.value import Value, array_of
 from nncli.core.arrays import Array, xp
-from nncli.core.errors import NncliError, ShapeError
+from nncli.core.errors import IndexShapeError, NncliError, ShapeError
 
 if TYPE_CHECKING:
     from nncli.autograd.tensor import Tensor
@@ -250,8 +250,13 @@ Operand = Value | ArrayLike
 
 def _without_mask(part: Any) -> Any:
     """Return a mask as an array: how much it picks is known now, and in no replay."""
-    if not isinstance(part, Value) or part.dtype.kind != "b":
+    if not isinstance(part, Value) or part.dtype.kind in "iu":
         return part
+    if part.dtype.kind == "f":
+        raise IndexShapeError(
+            f"getitem: expected integers or booleans as an index, got {part.dtype} (as "
+            "lists of numbers become). Use nn.Tensor(np.array([0, 1]))."
+        )
     if tape() is not None:
         raise NncliError(
             "getitem: expected no mask while a step is recorded, since a replay would "

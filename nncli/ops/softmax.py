@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,7 +28,7 @@ class Scores(Function):
     def allocate(self, x: Array) -> Array:
         """Make the output, in the order of ``x``."""
         classes = x.shape[-1]
-        rows = x.size // max(classes, 1)
+        rows = self.rows = math.prod(x.shape[:-1])
         self.axis = 0 if classes <= SHORT else 1
         shape = (classes, rows) if self.axis == 0 else (rows, classes)
         single = (1, rows) if self.axis == 0 else (rows, 1)
@@ -36,7 +37,8 @@ class Scores(Function):
 
     def turned(self, array: Array) -> Array:
         """Return a view of (..., K) as a matrix with the K scores along ``axis``."""
-        rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+        last = array.shape[-1]
+        rows = array if array.ndim == 2 else array.reshape(self.rows, last)
         return rows.T if self.axis == 0 else rows
 
     def below_maximum(self, x: Array, row: Array, out: Array) -> None:
