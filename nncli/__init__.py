@@ -9,6 +9,13 @@ from typing import Any
 # writes.
 
 HOMES = {
+    **dict.fromkeys(
+        (
+            *("arange", "eye", "full", "ones", "rand", "randn", "zeros"),
+            *("concatenate", "einsum", "maximum", "minimum", "outer", "stack", "where"),
+        ),
+        "nncli.autograd.functions",
+    ),
     "Callback": "nncli.training.callbacks",
     "Flat": "nncli.autograd.flat",
     "History": "nncli.training.callbacks",

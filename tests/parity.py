@@ -16,23 +16,37 @@ TRAINED = 1e-9
 """How far parameters may be from PyTorch's after 200 optimizer steps in float64."""
 
 
-def distance(ours: Array, theirs: Any) -> float:
-    """Return max |a − b| / max(1, |b|); infinite where an element is not a number."""
+def distance(ours: Array, theirs: Any, *, special: bool = False) -> float:
+    """Return max |a − b| / max(1, |b|); infinite where an element is not a number.
+
+    With ``special``, infinities are 0 from themselves, and what is no number from what
+    is none either.
+    """
     expected = np.asarray(theirs)
     assert ours.shape == expected.shape, f"{ours.shape} instead of {expected.shape}"
     if not ours.size:
         return 0.0
-    error = np.abs(ours - expected) / np.maximum(1.0, np.abs(expected))
+    ours, expected = ours.astype(np.float64), expected.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(ours - expected) / np.maximum(1.0, np.abs(expected))
+    if special:
+        same = (ours == expected) | (np.isnan(ours) & np.isnan(expected))
+        error = np.where(same, 0.0, error)
     return float(np.nan_to_num(error, nan=np.inf).max())
 
 
 def assert_agrees(
-    ours: Array | None, theirs: Any, what: str, tolerance: float = GRADIENTS
+    ours: Array | None,
+    theirs: Any,
+    what: str,
+    tolerance: float = GRADIENTS,
+    *,
+    special: bool = False,
 ) -> None:
     """Fail, naming ``what``, where two arrays differ by more than ``tolerance``."""
     assert ours is not None, f"{what}: nothing was computed"
     assert theirs is not None, f"{what}: the oracle computed nothing"
-    error = distance(ours, theirs)
+    error = distance(ours, theirs, special=special)
     assert error <= tolerance, f"{what}: {error:.3g} apart, more than {tolerance:g}"
 
 
@@ -41,7 +55,7 @@ def layouts(array: Array) -> Iterator[tuple[str, Array]]:
 
     Row-major, column-major, every other element of a larger array, and backwards.
     """
-    yield "C", np.ascontiguousarray(array)
+    yield "C", np.array(array, order="C")
     if array.ndim < 1:
         return
     yield "F", np.asfortranarray(array)

@@ -236,6 +236,12 @@ def test_op_keeps_nothing_for_a_derivative_that_is_not_wanted(
 
 LARGE = 2**17
 
+ALLOCATES = {
+    "argsort": "NumPy sorts into a new array",
+    "einsum": "NumPy lays operands out for BLAS",
+}
+"""Ops that cannot do without an array that grows with the batch, and why."""
+
 
 def enlarged(case: Case) -> list[Array] | None:
     """Return the inputs with rows repeated, if the op takes them."""
@@ -257,6 +263,8 @@ def enlarged(case: Case) -> list[Array] | None:
 def test_op_allocates_nothing_that_grows_in_a_replayed_step(
     cls: type[Function],
 ) -> None:
+    if cls.type_name in ALLOCATES:
+        pytest.skip(ALLOCATES[cls.type_name])
     for case in cases_of(cls):
         inputs = enlarged(case)
         if inputs is None:

@@ -52,6 +52,8 @@ class Function(metaclass=FieldsMeta):
             row-major order first. ``any``: any strides will do.
         broadcasts: ``backward`` writes gradients in the output's shape, and the
             engine sums them down to each input's shape.
+        real: It is defined over real numbers: operators make float32 of integers and
+            booleans first.
         differentiable: Which inputs have a derivative: all or none, or an entry for
             each, of which the last one counts for all inputs after it. Those without
             are constants, such as labels.
@@ -73,6 +75,7 @@ class Function(metaclass=FieldsMeta):
 
     layout: ClassVar[Literal["rows", "any"]] = "rows"
     broadcasts: ClassVar[bool] = False
+    real: ClassVar[bool] = False
     differentiable: ClassVar[bool | tuple[bool, ...]] = True
     elementwise: ClassVar[bool] = False
     saves_inputs: ClassVar[bool | tuple[bool, ...]] = True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from contextvars import Context, copy_context
 from typing import Any
 
 import numpy as xp
 from numpy.typing import NDArray
 
-from nncli.core.errors import NncliError
+from nncli.core.errors import NncliError, ShapeError
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -29,6 +30,7 @@ __all__ = [
     "Longest",
     "Shape",
     "aligned_zeros",
+    "axes_of",
     "batch_innermost",
     "check_memory",
     "quiet_context",
@@ -59,6 +61,25 @@ def aligned_zeros(size: int, dtype: Any) -> Array:
     room = xp.zeros(size + LINE // width, dtype)
     first = -room.ctypes.data % LINE // width
     return room[first : first + size]
+
+
+def axes_of(axis: int | Sequence[int] | None, ndim: int, name: str) -> Shape:
+    """Return the axes that an argument names, counted from 0 and in order.
+
+    Raises:
+        ShapeError: There is no such axis, or one is named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    chosen = axis if isinstance(axis, tuple | list) else (axis,)
+    if any(not -ndim <= i < ndim for i in chosen):
+        raise ShapeError(
+            f"{name}: expected axes of an array with {ndim} axes, got {axis}."
+        )
+    axes = sorted(i % ndim for i in chosen)
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"{name}: expected different axes, got {axis}.")
+    return tuple(axes)
 
 
 def _physical_memory() -> int:

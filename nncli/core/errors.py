@@ -5,6 +5,7 @@ NncliError                 1   failed at run time
 │   └── ConfigError        2   the YAML file has problems, each with its place
 ├── ArgumentError          2   a constructor was given a wrong argument
 ├── ShapeError             2   the shapes of two neighbours do not fit
+│   └── IndexShapeError    2   an index is out of range
 ├── DataError              1   a data file cannot be read as what it claims to be
 ├── RunError               1   a run directory or a checkpoint cannot be used
 ├── CheckFailed            3   a check (gradcheck) found something wrong
@@ -70,6 +71,10 @@ class ShapeError(NncliError, ValueError):
     """An array's shape does not fit the operation it is given to."""
 
     exit_code: ClassVar[int] = 2
+
+
+class IndexShapeError(ShapeError, IndexError):
+    """An index is out of range: an IndexError, so that loops over a tensor end."""
 
 
 class DataError(NncliError):

@@ -1,42 +1,58 @@
-"""Arithmetic and activations that act on each element alone, with broadcasting."""
+"""Bases of ops that act on each element alone, and activations from ReLU to tanh.
+
+Arithmetic stands in arithmetic.py, powers and logarithms in powers.py, what chooses
+between values in choose.py, what compares them in compare.py.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
 from nncli.autograd.buffers import Form, form, scratch, zeros
 from nncli.autograd.function import Case, Function
 from nncli.core.arrays import Array, Shape, xp
-from nncli.core.errors import ShapeError
+from nncli.core.errors import NncliError, ShapeError
 
 
 class Binary(Function):
-    """Base of y = f(a, b) with NumPy's broadcasting."""
+    """Base of y = f(a, b), or of more inputs, with NumPy's broadcasting.
+
+    Class attributes:
+        booleans: Whether the inputs may all be booleans.
+
+    Attributes:
+        form: That of the output, to ask for scratch.
+    """
+
+    booleans: ClassVar[bool] = True
 
     layout = "any"
     broadcasts = True
-    saves_inputs = False
+    saves_inputs: ClassVar[bool | tuple[bool, ...]] = False
     saves_output = False
     keeps_lengths = True
 
-    def allocate(self, a: Array, b: Array) -> Array:
-        """Make the output in the shape that both inputs broadcast to."""
-        return self.output(a, b, xp.result_type(a, b))
+    def allocate(self, *inputs: Array) -> Array:
+        """Make the output in the shape that all inputs broadcast to."""
+        if not self.booleans:
+            refuse_booleans(self.type_name, *inputs)
+        return self.output(xp.result_type(*inputs), *inputs)
 
-    def output(self, a: Array, b: Array, dtype: np.dtype[np.generic]) -> Array:
-        """Return an array that lies in memory as the larger input does."""
+    def output(self, dtype: np.dtype[np.generic], *inputs: Array) -> Array:
+        """Return an array that lies in memory as the first input of its shape does."""
         try:
-            shape = xp.broadcast_shapes(a.shape, b.shape)
+            shape = xp.broadcast_shapes(*(array.shape for array in inputs))
         except ValueError:
+            shapes = " and ".join(str(array.shape) for array in inputs)
             raise ShapeError(
-                f"{self.type_name}: expected shapes that broadcast, got {a.shape} "
-                f"and {b.shape}."
+                f"{self.type_name}: expected shapes that broadcast, got {shapes}."
             ) from None
-        like = a if a.shape == shape else b
-        order = Form.of(like).order if like.shape == shape else None
-        self.form = form(shape, dtype, order)
+        like = next((array for array in inputs if array.shape == shape), None)
+        self.form = form(shape, dtype, None if like is None else Form.of(like).order)
         return self.form.empty()
 
     @classmethod
@@ -53,67 +69,6 @@ class Binary(Function):
             yield Case(cls(), (xp.asarray(a), xp.asarray(b)))
 
 
-class Add(Binary, name="add"):
-    """y = a + b; dL/da = dL/dy, dL/db = dL/dy."""
-
-    def forward(self, a: Array, b: Array, out: Array) -> None:
-        xp.add(a, b, out=out)
-
-    def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.copyto(da, grad)
-        if db is not None:
-            xp.copyto(db, grad)
-
-
-class Subtract(Binary, name="subtract"):
-    """y = a − b; dL/da = dL/dy, dL/db = −dL/dy."""
-
-    def forward(self, a: Array, b: Array, out: Array) -> None:
-        xp.subtract(a, b, out=out)
-
-    def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.copyto(da, grad)
-        if db is not None:
-            xp.negative(grad, out=db)
-
-
-class Multiply(Binary, name="multiply"):
-    """y = a·b; dL/da = dL/dy · b, dL/db = dL/dy · a."""
-
-    saves_inputs = True
-
-    def forward(self, a: Array, b: Array, out: Array) -> None:
-        self.a, self.b = a, b
-        xp.multiply(a, b, out=out)
-
-    def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.multiply(grad, self.b, out=da)
-        if db is not None:
-            xp.multiply(grad, self.a, out=db)
-
-
-class Divide(Binary, name="divide"):
-    """y = a / b; dL/da = dL/dy / b, dL/db = −dL/dy · y / b."""
-
-    saves_inputs = True
-    saves_output = True
-
-    def forward(self, a: Array, b: Array, out: Array) -> None:
-        self.b, self.out = b, out
-        xp.divide(a, b, out=out)
-
-    def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.divide(grad, self.b, out=da)
-        if db is not None:
-            xp.multiply(grad, self.out, out=db)
-            xp.divide(db, self.b, out=db)
-            xp.negative(db, out=db)
-
-
 class Unary(Function):
     """Base of y = f(x), element by element.
 
@@ -122,6 +77,7 @@ class Unary(Function):
     """
 
     layout = "any"
+    real = True
     elementwise = True
     saves_inputs = False
     saves_output = False
@@ -139,87 +95,54 @@ class Unary(Function):
             yield Case(cls(), (rng.normal(0, 2, shape),))
 
 
-class Positive(Unary):
-    """Base of functions that are defined for x > 0 only."""
+class Curve(Unary):
+    """Base of y = f(x) that NumPy has; dL/dx = dL/dy · f′(x).
 
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Positive numbers."""
-        for shape in ((5,), (2, 3)):
-            yield Case(cls(), (rng.uniform(0.5, 3.0, shape),))
+    A member says what f is and writes f′: from x, or, with ``saves_output`` in place
+    of ``saves_inputs``, from y.
 
-
-class Negative(Unary, name="negative"):
-    """y = −x; dL/dx = −dL/dy."""
-
-    def forward(self, x: Array, out: Array) -> None:
-        xp.negative(x, out=out)
-
-    def backward(self, grad: Array, dx: Array) -> None:
-        xp.negative(grad, out=dx)
-
-
-class Exp(Unary, name="exp"):
-    """y = e^x; dL/dx = dL/dy · y."""
-
-    saves_output = True
-
-    def forward(self, x: Array, out: Array) -> None:
-        self.out = out
-        xp.exp(x, out=out)
-
-    def backward(self, grad: Array, dx: Array) -> None:
-        xp.multiply(grad, self.out, out=dx)
-
-
-class Log(Positive, name="log"):
-    """y = ln x; dL/dx = dL/dy / x."""
-
-    saves_inputs = True
-
-    def forward(self, x: Array, out: Array) -> None:
-        self.x = x
-        xp.log(x, out=out)
-
-    def backward(self, grad: Array, dx: Array) -> None:
-        xp.divide(grad, self.x, out=dx)
-
-
-class Power(Positive, name="power"):
-    """y = x^p with a fixed exponent p; dL/dx = dL/dy · p · x^(p−1).
-
-    Args:
-        exponent: The exponent p.
+    Class attributes:
+        f: NumPy's function.
     """
 
-    exponent: float = 2.0
-
+    f: ClassVar[np.ufunc]
     saves_inputs = True
 
     def forward(self, x: Array, out: Array) -> None:
-        self.x = x
-        xp.power(x, self.exponent, out=out)
+        self.known = x if self.saves_inputs else out
+        self.f(x, out=out)
 
     def backward(self, grad: Array, dx: Array) -> None:
-        if self.exponent == 0:
-            # The rule below would ask for 0·x^−1, which is no number at x = 0.
-            xp.multiply(grad, 0, out=dx)
-            return
         slope = scratch(self.form)
-        xp.power(self.x, self.exponent - 1, out=slope)
-        xp.multiply(slope, self.exponent, out=slope)
+        self.slope(self.known, slope)
         xp.multiply(grad, slope, out=dx)
 
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Whole, negative and broken exponents."""
-        for exponent in (2.0, 3.0, -1.0, 0.5):
-            yield Case(cls(exponent), (rng.uniform(0.5, 2.0, (2, 3)),))
+    @abstractmethod
+    def slope(self, known: Array, out: Array) -> None:
+        """Write f′, given x or y."""
+
+
+class WithoutDerivative(Function):
+    """Base of what has no gradient: a yes or no, a place, a whole number."""
+
+    differentiable = False
+
+    def backward(self, grad: Array, *input_grads: Array | None) -> None:
+        """Never called."""
+
+
+def refuse_booleans(name: str, *arrays: Array) -> None:
+    """Refuse to compute with booleans what NumPy and PyTorch refuse as well."""
+    if all(array.dtype.kind == "b" for array in arrays):
+        raise NncliError(
+            f"{name}: expected numbers, got booleans. Convert them: t.astype('int64')."
+        )
 
 
 class Relu(Unary, name="relu"):
     """y = max(x, 0); dL/dx = dL/dy where x > 0, else 0 (0 at x = 0, as PyTorch)."""
 
+    real = False
     saves_output = True
 
     def allocate(self, x: Array) -> Array:

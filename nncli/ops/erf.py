@@ -1,11 +1,13 @@
-"""erf, the error function, which NumPy does not have."""
+"""erf, the error function, which NumPy does not have: the op, and its computation."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from nncli.autograd.buffers import Form, form
+from nncli.autograd.buffers import Form, form, scratch, scratches
 from nncli.core.arrays import Array, xp
+from nncli.ops.elementwise import Unary
 
 # Cody 1969, tables II and III (n = 4 and n = 8); highest power first.
 _NEAR_TOP = (
@@ -119,3 +121,24 @@ def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> None:
         xp.add(out, coefficient, out=out)
         xp.multiply(out, x, out=out)
     xp.add(out, last, out=out)
+
+
+class Erf(Unary, name="erf"):
+    """y = 2/√π · ∫₀ˣ e^(−t²) dt; dL/dx = dL/dy · 2/√π · e^(−x²)."""
+
+    saves_inputs = True
+
+    def forward(self, x: Array, out: Array) -> None:
+        self.x = x
+        xp.copyto(out, x)
+        # A view: the form of a buffer has no gaps.
+        row = out.ravel(order="K")
+        erf(row, scratches(*erf_forms(self.form)), row)
+
+    def backward(self, grad: Array, dx: Array) -> None:
+        slope = scratch(self.form)
+        xp.multiply(self.x, self.x, out=slope)
+        xp.negative(slope, out=slope)
+        xp.exp(slope, out=slope)
+        xp.multiply(slope, 2 / math.sqrt(math.pi), out=slope)
+        xp.multiply(grad, slope, out=dx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,35 +21,60 @@ class Matmul(Function, name="matmul"):
 
     a (..., n, m), b (..., m, p) → y (..., n, p);
     dL/da = dL/dy bᵀ, dL/db = aᵀ dL/dy, summed over the axes that were broadcast.
+    A vector a (m,) counts as a row (1, m), a vector b (m,) as a column (m, 1); y then
+    lacks that axis. As in NumPy and PyTorch.
     """
 
     layout = "any"
     saves_output = False
 
     def allocate(self, a: Array, b: Array) -> Array:
+        shapes = a.shape, b.shape
+        self.row = a.ndim == 1
+        self.column = b.ndim == 1
         try:
-            if min(a.ndim, b.ndim) < 2:
+            if not a.ndim or not b.ndim:
                 raise ValueError
+            a, b = self._matrices(a, b)
             lead = xp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             if a.shape[-1] != b.shape[-2]:
                 raise ValueError
         except ValueError:
             raise ShapeError(
                 "matmul: expected shapes (..., n, m) and (..., m, p), got "
-                f"{a.shape} and {b.shape}."
+                f"{shapes[0]} and {shapes[1]}."
             ) from None
         self.lead = lead
-        return xp.empty((*lead, a.shape[-2], b.shape[-1]), xp.result_type(a, b))
+        rows = () if self.row else (a.shape[-2],)
+        columns = () if self.column else (b.shape[-1],)
+        return xp.empty((*lead, *rows, *columns), xp.result_type(a, b))
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
-        self.a, self.b = a, b
-        product_over(a.shape[-1])(a, b, out=out)
+        self.a, self.b = self._matrices(a, b)
+        product = product_over(self.a.shape[-1])
+        product(self.a, self.b, out=self._matrix(out))
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
+        grad = self._matrix(grad)
+        da, db = self._matrices(da, db)
         if da is not None:
             _product(grad, self.b.swapaxes(-1, -2), self.lead, da)
         if db is not None:
             _product(self.a.swapaxes(-1, -2), grad, self.lead, db)
+
+    def _matrices(self, a: Any, b: Any) -> tuple[Any, Any]:
+        """Return views with two axes at least: rows and columns instead of vectors."""
+        if self.row and a is not None:
+            a = a[None, :]
+        if self.column and b is not None:
+            b = b[:, None]
+        return a, b
+
+    def _matrix(self, y: Array) -> Array:
+        """Return a view of an output with the axes that it lacks."""
+        if self.column:
+            y = y[..., None]
+        return y[..., None, :] if self.row else y
 
     def flops(self, *arrays: Sized) -> int:
         """Count a multiplication and an addition for each term: 2·n·m·p."""
@@ -56,13 +82,16 @@ class Matmul(Function, name="matmul"):
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Single, batched and broadcast products."""
-        shapes = [
+        """Single, batched and broadcast products; vectors on either side."""
+        shapes: list[tuple[Shape, Shape]] = [
             ((3, 4), (4, 2)),
             ((1, 4), (4, 1)),
             ((2, 3, 4), (2, 4, 2)),
             ((2, 3, 4), (4, 2)),
             ((2, 1, 3, 4), (5, 4, 2)),
+            ((4,), (4,)),
+            ((4,), (2, 4, 3)),
+            ((2, 3, 4), (4,)),
         ]
         for left, right in shapes:
             yield Case(cls(), (rng.normal(size=left), rng.normal(size=right)))

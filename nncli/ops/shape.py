@@ -1,12 +1,16 @@
-"""The same elements in another arrangement: reshape, transpose, parts, side by side."""
+"""The same elements in another arrangement: reshape, transpose, expand, pad, concat.
+
+What picks elements out stands in index.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
+from nncli.autograd.buffers import Form, form
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
@@ -16,7 +20,7 @@ class Rearrangement(Function):
     """Base of ops that compute nothing."""
 
     layout = "any"
-    saves_inputs = False
+    saves_inputs: ClassVar[bool | tuple[bool, ...]] = False
     saves_output = False
 
     def flops(self, *arrays: Sized) -> int:
@@ -130,39 +134,77 @@ class Transpose(Rearrangement, name="transpose"):
             yield Case(cls(axes), (rng.normal(size=(2, 3, 4)),))
 
 
-class GetItem(Rearrangement, name="getitem"):
-    """y = x[index]; dL/dx adds each gradient to the element that was read.
+class Expand(Rearrangement, name="expand"):
+    """y = x in a larger shape, repeated along axes of length 1; dL/dx = Σ dL/dy.
 
     Args:
-        index: What NumPy takes between brackets.
+        shape: The new shape.
     """
 
-    index: Any
+    shape: Shape
+
+    broadcasts = True
+    is_view = True
 
     def allocate(self, x: Array) -> Array:
-        """Make an array for the chosen elements."""
+        """Return a view, which is not to be written to."""
         try:
-            return xp.array(x[self.index], copy=True)
-        except IndexError as error:
-            raise IndexShapeError(f"getitem: {error} (shape {x.shape}).") from None
+            return xp.broadcast_to(x, self.shape)
+        except ValueError:
+            raise ShapeError(
+                f"expand: expected a shape that {x.shape} broadcasts to, got "
+                f"{self.shape}."
+            ) from None
 
     def forward(self, x: Array, out: Array) -> None:
-        xp.copyto(out, x[self.index])
+        """Do nothing: the output looks at the memory of the input."""
 
     def backward(self, grad: Array, dx: Array) -> None:
-        """Add up, since an index may name an element twice."""
-        dx.fill(0)
-        np.add.at(dx, self.index, grad)
+        """Hand the gradient on; the engine sums it."""
+        xp.copyto(dx, grad)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """An integer, slices, and a list that names a row twice."""
-        for index in (1, (slice(None), slice(0, 4, 2)), ([0, 2, 0],)):
-            yield Case(cls(index), (rng.normal(size=(3, 4)),))
+        """New axes, longer ones, and neither."""
+        for old, new in (((3,), (2, 3)), ((2, 1), (4, 2, 3)), ((), (2,)), ((2,), (2,))):
+            yield Case(cls(new), (xp.asarray(rng.normal(size=old)),))
 
 
-class IndexShapeError(ShapeError, IndexError):
-    """An index is out of range: an IndexError, so that loops over a tensor end."""
+class Pad(Rearrangement, name="pad"):
+    """y = x with a constant around it; dL/dx = dL/dy inside.
+
+    Args:
+        widths: For each axis, how many elements come before and after.
+        value: The constant.
+    """
+
+    widths: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+    def allocate(self, x: Array) -> Array:
+        if len(self.widths) != x.ndim or any(min(pair) < 0 for pair in self.widths):
+            raise ShapeError(
+                f"pad: expected (before, after) >= 0 for each axis of {x.shape}, got "
+                f"{self.widths}."
+            )
+        sides = tuple(zip(x.shape, self.widths, strict=True))
+        self.inside = tuple(slice(before, before + n) for n, (before, _) in sides)
+        shape = tuple(before + n + after for n, (before, after) in sides)
+        return form(shape, x.dtype, Form.of(x).order).empty()
+
+    def forward(self, x: Array, out: Array) -> None:
+        out.fill(self.value)
+        xp.copyto(out[self.inside], x)
+
+    def backward(self, grad: Array, dx: Array) -> None:
+        xp.copyto(dx, grad[self.inside])
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Both sides, one side, neither; another constant than 0."""
+        yield Case(cls(((1, 2),)), (rng.normal(size=3),))
+        yield Case(cls(((0, 1), (2, 0)), -1.5), (rng.normal(size=(2, 3)),))
+        yield Case(cls(((0, 0), (0, 0))), (rng.normal(size=(2, 3)),))
 
 
 class Concat(Rearrangement, name="concat"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,7 +28,7 @@ class Scores(Function):
     def allocate(self, x: Array) -> Array:
         """Make the output, in the order of ``x``."""
         classes = x.shape[-1]
-        rows = x.size // max(classes, 1)
+        rows = self.rows = math.prod(x.shape[:-1])
         self.axis = 0 if classes <= SHORT else 1
         shape = (classes, rows) if self.axis == 0 else (rows, classes)
         single = (1, rows) if self.axis == 0 else (rows, 1)
@@ -36,14 +37,19 @@ class Scores(Function):
 
     def turned(self, array: Array) -> Array:
         """Return a view of (..., K) as a matrix with the K scores along ``axis``."""
-        rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+        last = array.shape[-1]
+        rows = array if array.ndim == 2 else array.reshape(self.rows, last)
         return rows.T if self.axis == 0 else rows
 
     def below_maximum(self, x: Array, row: Array, out: Array) -> None:
         """Write each row's maximum to ``row``, and x minus it: 0 at most."""
         xp.copyto(out, self.turned(x))
-        xp.maximum.reduce(out, axis=self.axis, out=row, keepdims=True)
+        self.maximum(out, row)
         xp.subtract(out, row, out=out)
+
+    def maximum(self, x: Array, out: Array) -> None:
+        """Write the maximum of each row; −∞ where there is nothing."""
+        xp.maximum.reduce(x, axis=self.axis, out=out, keepdims=True, initial=-xp.inf)
 
     def sums(self, x: Array, out: Array) -> None:
         """Write the sum of each row."""
@@ -124,19 +130,24 @@ class LogSumExp(Scores, name="logsumexp"):
     """y = ln Σ_j e^(x_j) along the last axis: a smooth maximum.
 
     x (..., K) → y (...); dL/dx_k = dL/dy·e^(x_k − y), which is softmax. Uses
-    y = m + ln Σ_j e^(x_j − m) with m the maximum.
+    y = m + ln Σ_j e^(x_j − m) with m the maximum, or 0 where that is ±∞.
     """
 
     def allocate(self, x: Array) -> Array:
         """Make the output and room for softmax."""
         super().allocate(x)
+        self.mask = form(self.forms[1].shape, bool)
         self.softmax = self.forms[0].empty()
         return xp.empty(x.shape[:-1], x.dtype)
 
     def forward(self, x: Array, out: Array) -> None:
         """Write m + ln Σ e^(x − m), and keep the exponentials, divided by their sum."""
-        row, total = scratches(self.forms[1], self.forms[1])
-        self.below_maximum(x, row, self.softmax)
+        row, total, infinite = scratches(self.forms[1], self.forms[1], self.mask)
+        xp.copyto(self.softmax, self.turned(x))
+        self.maximum(self.softmax, row)
+        xp.isinf(row, out=infinite)
+        xp.copyto(row, 0, where=infinite)
+        xp.subtract(self.softmax, row, out=self.softmax)
         xp.exp(self.softmax, out=self.softmax)
         self.sums(self.softmax, total)
         xp.divide(self.softmax, total, out=self.softmax)
