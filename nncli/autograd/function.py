@@ -54,6 +54,7 @@ class Function(metaclass=FieldsMeta):
             engine sums them down to each input's shape.
         real: It is defined over real numbers: operators make float32 of integers and
             booleans first.
+        compares: It compares numbers of different types as they are, as NumPy does.
         differentiable: Which inputs have a derivative: all or none, or an entry for
             each, of which the last one counts for all inputs after it. Those without
             are constants, such as labels.
@@ -76,6 +77,7 @@ class Function(metaclass=FieldsMeta):
     layout: ClassVar[Literal["rows", "any"]] = "rows"
     broadcasts: ClassVar[bool] = False
     real: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
     differentiable: ClassVar[bool | tuple[bool, ...]] = True
     elementwise: ClassVar[bool] = False
     saves_inputs: ClassVar[bool | tuple[bool, ...]] = True

@@ -53,7 +53,7 @@ def _meeting(cls: type[Function], numbers: list[Any]) -> np.dtype[Any] | None:
     """Return the type that numbers take where they meet; None for their own."""
     own = [each.dtype for each in numbers if isinstance(each, Value)]
     known = next((dtype for dtype in own if dtype.kind == "f"), None)
-    if cls.differentiable is False:
+    if cls.compares:
         # NumPy compares numbers of different types exactly.
         return known if all(dtype.kind == "f" for dtype in own) else None
     if known is not None:

@@ -25,6 +25,7 @@ class Comparison(WithoutDerivative, Binary):
     """
 
     f: ClassVar[np.ufunc]
+    compares = True
 
     def allocate(self, *inputs: Array) -> Array:
         """Make an output of booleans."""

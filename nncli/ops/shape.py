@@ -71,7 +71,8 @@ class Reshape(Rearrangement, name="reshape"):
                 f"got {self.shape}."
             ) from None
         self.before = x.shape
-        self.is_view = xp.may_share_memory(out, x)
+        # Without elements there is nothing to share, and nothing to copy.
+        self.is_view = not x.size or xp.may_share_memory(out, x)
         return out
 
     def forward(self, x: Array, out: Array) -> None:

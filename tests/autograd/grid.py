@@ -212,8 +212,8 @@ def _torch_extreme(name: str) -> Callable[..., Any]:
 REDUCTIONS: dict[str, Op] = {
     "sum": reduction("sum"),
     "mean": reduction("mean", whole=False),
-    "any": reduction("any", gradient=False),
-    "all": reduction("all", gradient=False),
+    "any": reduction("any", gradient=False, whole=False),
+    "all": reduction("all", gradient=False, whole=False),
     "amax": reduction("amax", empty=False),
     "amin": reduction("amin", empty=False),
     "prod": Op(lambda x, axis, keepdims: x.prod(axis, keepdims), _torch_prod),
@@ -362,8 +362,10 @@ SHAPING: dict[str, Op] = {
     "expand": Op(
         lambda x: x.expand(2, *[-1] * x.ndim), lambda x: x.expand(2, *[-1] * x.ndim)
     ),
-    "transpose": Op(lambda x: x.transpose(), lambda x: x.permute(*range(x.ndim)[::-1])),
-    "T": Op(lambda x: x.T, lambda x: x.permute(*range(x.ndim)[::-1])),
+    "transpose": Op(
+        lambda x: x.transpose(), lambda x: x.permute(tuple(range(x.ndim))[::-1])
+    ),
+    "T": Op(lambda x: x.T, lambda x: x.permute(tuple(range(x.ndim))[::-1])),
     "repeat": Op(
         lambda x: x.repeat(2, *[3] * x.ndim), lambda x: x.repeat(2, *[3] * x.ndim)
     ),
@@ -372,7 +374,7 @@ SHAPING: dict[str, Op] = {
     "repeat_interleave all": Op(
         lambda x: x.repeat_interleave(2), lambda x: x.repeat_interleave(2)
     ),
-    "flip all": Op(lambda x: x.flip(), lambda x: x.flip(*[range(x.ndim)])),
+    "flip all": Op(lambda x: x.flip(), lambda x: x.flip(tuple(range(x.ndim)))),
     "roll all": Op(lambda x: x.roll(1), lambda x: x.roll(1)),
     "pad": Op(
         lambda x: x.pad((1, 2), 0.5),

@@ -85,9 +85,12 @@ def fits(op: Op, shape: Shape) -> bool:
     return len(shape) >= op.axes and (op.empty or 0 not in shape)
 
 
-@pytest.mark.parametrize("name", {**UNARY, **SHAPING})
+ALONE: dict[str, Op] = {**UNARY, **SHAPING}
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_operation_agrees_with_torch(name: str) -> None:
-    op = {**UNARY, **SHAPING}[name]
+    op = ALONE[name]
     if name in ("~x", "x & 1", "x | True", "x ^ x"):
         pytest.skip("defined on integers and booleans only")
     for shape in filter(lambda shape: fits(op, shape), SHAPES):
@@ -165,11 +168,9 @@ def agree_in_type(op: Op, arrays: list[Array], arguments: Any, what: str) -> boo
     return True
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, op in {**UNARY, **SHAPING}.items() if op.whole]
-)
+@pytest.mark.parametrize("name", [n for n, op in ALONE.items() if op.whole])
 def test_operation_has_the_types_of_torch(name: str) -> None:
-    op = {**UNARY, **SHAPING}[name]
+    op = ALONE[name]
     tried = [
         agree_in_type(op, [typed(op, dtype)], (), f"{name} of {dtype}")
         for dtype in DTYPES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,17 @@ from tests.parity import TRAINED, assert_agrees, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
-torch.set_default_dtype(torch.float64)  # NAdam keeps a scalar of this type.
-torch.set_num_threads(1)  # Arrays are small: threads would wait for each other.
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.usefixtures("float64_in_torch")]
+
+
+@pytest.fixture
+def float64_in_torch() -> Iterator[None]:
+    """Let NAdam keep its scalar in float64, in these tests and in no others."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
 
 STEPS = 300
 ROWS, FEATURES, CLASSES = 24, 3, 3
