@@ -11,6 +11,7 @@ import numpy as np
 from nncli.autograd.buffers import Pool
 from nncli.autograd.function import Case
 from nncli.autograd.plan import backward_calls
+from nncli.autograd.replay import Replay
 from nncli.autograd.tape import no_grad, record, steps_of
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, xp
@@ -96,19 +97,26 @@ def check_gradients(
     """
     states = [generator.bit_generator.state for generator in generators]
 
-    def evaluate() -> Tensor:
+    def rewind() -> None:
         for generator, state in zip(generators, states, strict=True):
             generator.bit_generator.state = state
-        return objective()
-
-    def value() -> float:
-        with no_grad():
-            return evaluate().item()
 
     with record() as steps:
-        root = evaluate()
+        root = objective()
     operations = sum(CALL + step.flops() for step in steps)
     grads = _gradients(root, tensors)
+    rewind()
+    with no_grad(), record() as steps:
+        root = objective()
+    # Thousands of values of one graph: replayed, as a training run does it.
+    replay = Replay(steps, [root])
+
+    def value() -> float:
+        rewind()
+        with xp.errstate(all="ignore"):
+            replay.forward()
+        return float(replay.values[0])
+
     affordable = int(BUDGET / (EVALUATIONS * operations * max(len(tensors), 1)))
     count = min(most, max(affordable, LEAST))
     middle = value()

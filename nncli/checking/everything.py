@@ -71,8 +71,12 @@ class Subject:
 
 
 def subjects() -> list[Subject]:
-    """Return every registered op, layer and loss, plugins included."""
-    ops = [Subject("op", name, partial(check_op, name)) for name in FUNCTIONS.names()]
+    """Return every op that has a derivative, every layer and loss; plugins, too."""
+    ops = [
+        Subject("op", name, partial(check_op, name))
+        for name, function in FUNCTIONS.scan().items()
+        if function.differentiable is not False
+    ]
     layers = [
         Subject("layer", cls.type_name, partial(check_layer, cls))
         for cls in Layer.members().values()

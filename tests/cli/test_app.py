@@ -301,7 +301,7 @@ def test_json_is_all_there_is_on_stdout(
         ["components", "layer"],
         *(["summary", path] for path in sorted(CONFIGS.glob("*.yaml"))),
         *(["config", "validate", path.name] for path in sorted(CONFIGS.glob("*.yaml"))),
-        ["gradcheck"],
+        ["gradcheck", "softmax"],
         ["train", CONFIGS / "two_ellipses.yaml", "--dry-run"],
     ],
     ids=lambda value: " ".join(map(str, value))[-30:],

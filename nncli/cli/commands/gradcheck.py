@@ -89,10 +89,13 @@ def _is_name(what: str) -> bool:
 def _registered(name: str | None) -> Iterator[Check]:
     """Check what has a name, or everything."""
     import nncli.config.schema  # noqa: F401 - imports every family
+    from nncli.autograd.function import FUNCTIONS
     from nncli.checking.everything import subjects
     from nncli.core.text import nearest
 
     chosen = [s for s in subjects() if name in (None, s.name)]
+    if not chosen and name in FUNCTIONS.names():
+        raise UsageError(f"gradcheck: the op {name!r} has no derivative.")
     if not chosen:
         names = sorted({subject.name for subject in subjects()})
         raise UsageError(
