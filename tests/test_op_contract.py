@@ -118,17 +118,21 @@ class Alone:
             with np.errstate(all="ignore"):
                 self.function.forward(*self.inputs, self.out)
 
-    def backward(self) -> list[Array]:
-        grads = [
+    def backward(self, *, in_place: bool = False) -> list[Array]:
+        """Differentiate; the first input's gradient may take that of the output."""
+        grads: list[Array | None] = [
             np.full_like(array, np.nan) if want else None
             for array, want in zip(self.inputs, wanted(self.case), strict=True)
         ]
         if self.function.broadcasts:
             shape = self.out.shape
             grads = [None if g is None else np.full(shape, np.nan) for g in grads]
-        upstream = np.random.default_rng(2).uniform(0.5, 1.5, self.out.shape)
+        drawn = np.random.default_rng(2).uniform(0.5, 1.5, self.out.shape)
+        upstream = np.asarray(drawn)
+        if in_place:
+            grads[0] = upstream
         with np.errstate(all="ignore"):
-            self.function.backward(np.asarray(upstream), *grads)
+            self.function.backward(upstream, *grads)
         return [grad for grad in grads if grad is not None]
 
 
@@ -180,6 +184,35 @@ def test_op_can_be_called_again_and_differentiated_twice(cls: type[Function]) ->
         for array, original in zip(call.inputs, originals, strict=True):
             np.testing.assert_array_equal(array, original)
         assert call.function.flops(*call.inputs, call.out) >= 0
+
+
+@pytest.mark.parametrize(
+    "cls", [cls for cls in OPS if cls.elementwise], ids=lambda cls: cls.type_name
+)
+def test_elementwise_op_may_write_over_the_gradient_it_reads(
+    cls: type[Function],
+) -> None:
+    for case in cases_of(cls):
+        if wanted(case)[0]:
+            apart = Alone(case).backward()
+            for one, two in zip(
+                apart, Alone(case).backward(in_place=True), strict=True
+            ):
+                np.testing.assert_array_equal(one, two)
+
+
+@each_op
+def test_op_gives_the_same_where_inputs_never_change(cls: type[Function]) -> None:
+    # What the engine may not write to, an op may read once for all.
+    for case in cases_of(cls):
+        fixed = [np.array(array, order="C") for array in case.inputs]
+        for array, want in zip(fixed, wanted(case), strict=True):
+            array.flags.writeable = want
+        plain = differentiate(case, [np.array(a, order="C") for a in case.inputs])
+        value, grads = differentiate(case, fixed)
+        np.testing.assert_array_equal(value, plain[0])
+        for one, two in zip(grads, plain[1], strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 @each_op

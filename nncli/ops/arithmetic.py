@@ -11,29 +11,32 @@ from nncli.ops.elementwise import Binary, Curve, Unary, refuse_booleans
 class Add(Binary, name="add"):
     """y = a + b; dL/da = dL/dy, dL/db = dL/dy."""
 
+    elementwise = True
+
     def forward(self, a: Array, b: Array, out: Array) -> None:
         xp.add(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.copyto(da, grad)
         if db is not None:
             xp.copyto(db, grad)
+        if da is not None and da is not grad:
+            xp.copyto(da, grad)
 
 
 class Subtract(Binary, name="subtract"):
     """y = a − b; dL/da = dL/dy, dL/db = −dL/dy."""
 
     booleans = False
+    elementwise = True
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
         xp.subtract(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.copyto(da, grad)
         if db is not None:
             xp.negative(grad, out=db)
+        if da is not None and da is not grad:
+            xp.copyto(da, grad)
 
 
 class Negative(Unary, name="negative"):
@@ -55,6 +58,7 @@ class Negative(Unary, name="negative"):
 class Multiply(Binary, name="multiply"):
     """y = a·b; dL/da = dL/dy · b, dL/db = dL/dy · a."""
 
+    elementwise = True
     saves_inputs = True
 
     def forward(self, a: Array, b: Array, out: Array) -> None:
@@ -62,15 +66,16 @@ class Multiply(Binary, name="multiply"):
         xp.multiply(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.multiply(grad, self.b, out=da)
         if db is not None:
             xp.multiply(grad, self.a, out=db)
+        if da is not None:
+            xp.multiply(grad, self.b, out=da)
 
 
 class Divide(Binary, name="divide"):
     """y = a / b; dL/da = dL/dy / b, dL/db = −dL/dy · y / b."""
 
+    elementwise = True
     real = True
     saves_inputs = (False, True)
     saves_output = True
@@ -80,12 +85,12 @@ class Divide(Binary, name="divide"):
         xp.divide(a, b, out=out)
 
     def backward(self, grad: Array, da: Array | None, db: Array | None) -> None:
-        if da is not None:
-            xp.divide(grad, self.b, out=da)
         if db is not None:
             xp.multiply(grad, self.out, out=db)
             xp.divide(db, self.b, out=db)
             xp.negative(db, out=db)
+        if da is not None:
+            xp.divide(grad, self.b, out=da)
 
 
 class Reciprocal(Curve, name="reciprocal"):
