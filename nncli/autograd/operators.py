@@ -175,6 +175,8 @@ class Operators(Value):
 
     def __setitem__(self, index: Any, value: Operand) -> None:
         parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            _refuse_numbers("setitem", part)
         self.write(tuple(map(array_of, parts)), value)
 
     def __len__(self) -> int:
@@ -248,15 +250,20 @@ class Operators(Value):
 Operand = Value | ArrayLike
 
 
-def _without_mask(part: Any) -> Any:
-    """Return a mask as an array: how much it picks is known now, and in no replay."""
-    if not isinstance(part, Value) or part.dtype.kind in "iu":
-        return part
-    if part.dtype.kind == "f":
+def _refuse_numbers(name: str, part: Any) -> None:
+    """Refuse an index of floating-point numbers, and say how it came about."""
+    if isinstance(part, Value) and part.dtype.kind == "f":
         raise IndexShapeError(
-            f"getitem: expected integers or booleans as an index, got {part.dtype} (as "
+            f"{name}: expected integers or booleans as an index, got {part.dtype} (as "
             "lists of numbers become). Use nn.Tensor(np.array([0, 1]))."
         )
+
+
+def _without_mask(part: Any) -> Any:
+    """Return a mask as an array: how much it picks is known now, and in no replay."""
+    _refuse_numbers("getitem", part)
+    if not isinstance(part, Value) or part.dtype.kind in "iu":
+        return part
     if tape() is not None:
         raise NncliError(
             "getitem: expected no mask while a step is recorded, since a replay would "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -20,7 +20,21 @@ from nncli.initializers.base import Initializer
 OutputKind = Literal["real", "probability", "distribution"]
 
 _NOWHERE: Path = ()
-_NONE: dict[str, Tensor] = {}
+
+
+class _Unbuilt:
+    """The parameters of a layer that is no part of a network yet: it has none.
+
+    Without it, calling one that will have some would fail for want of an argument.
+    """
+
+    def __get__(self, layer: Layer | None, owner: type[Layer]) -> dict[str, Tensor]:
+        if layer is None or owner.build is Layer.build:
+            return {}
+        raise NncliError(
+            f"{owner.type_name}: expected a layer that is part of a network, got a "
+            f"description of one. Put it into a model: nn.Model([{layer!r}, ...])."
+        )
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ class Layer(Component, family="layer"):
     min_rows: ClassVar[int] = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
 
-    parameters = _NONE
+    parameters = cast(dict[str, Tensor], _Unbuilt())
     source = _NOWHERE
     label = ""
     training = False
