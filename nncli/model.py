@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nncli.config.load import Loaded, load_config, load_values
-from nncli.config.schema import Config, component_from
+from nncli.config.schema import Config
+from nncli.config.validate import component_from
 from nncli.core.errors import RunError
 from nncli.core.registry import spec_of
 from nncli.data.base import Transform

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nncli.autograd.memory import Home
 from nncli.autograd.tensor import Tensor
-from nncli.autograd.value import Home
 from nncli.core.arrays import Array, aligned_zeros, xp
 from nncli.core.errors import NncliError
 

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from nncli.autograd.buffers import Form, Pool
 from nncli.autograd.function import FUNCTIONS, Function
-from nncli.autograd.methods import Methods
 from nncli.autograd.operators import Operand
 from nncli.autograd.plan import backward_calls
 from nncli.autograd.promote import promoted
+from nncli.autograd.reductions import Reductions
 from nncli.autograd.tape import Leaf, Step, is_grad_enabled, steps_of, tape
 from nncli.autograd.value import COMPUTED, array_of
 from nncli.core.arrays import Array, xp
@@ -21,7 +21,7 @@ from nncli.core.errors import NncliError, ShapeError
 
 
 @final
-class Tensor(Methods):
+class Tensor(Reductions):
     """A value, and perhaps the derivative of an objective with respect to it.
 
     What it can do stands in four files, from what it holds to what it computes:

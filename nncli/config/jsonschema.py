@@ -6,8 +6,9 @@ import inspect
 from typing import Any
 
 from nncli.config.schema import Config
+from nncli.core.description import SECTIONS, Description
 from nncli.core.registry import FAMILIES, Component, spec_of
-from nncli.core.signature import SECTIONS, Argument, Description, signature_of
+from nncli.core.signature import Argument, signature_of
 
 
 def config_schema() -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from nncli.config.override import apply_overrides
 from nncli.config.read import Document, read_config
-from nncli.config.schema import Config, validate
+from nncli.config.schema import Config
+from nncli.config.validate import validate
 from nncli.core.errors import NncliError, Problem, UsageError
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
+from nncli.core.description import Description
 from nncli.core.errors import NncliError
-from nncli.core.signature import Description
 from nncli.core.text import nearest
 
 

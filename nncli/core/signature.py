@@ -9,12 +9,12 @@ import textwrap
 from collections.abc import Collection, Mapping
 from functools import cache
 from numbers import Number
-from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from nncli.core.errors import ArgumentError, NncliError, Path
-from nncli.core.fields import Field, FieldsMeta, bind, fields_of, label_of
+from nncli.core.errors import Path
+from nncli.core.fields import Field, fields_of
 from nncli.core.text import describe, nearest, show
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Argument(Field):
         from pydantic import ValidationError
 
         try:
-            _adapter(self.annotation).validate_python(_plain(value))
+            _adapter(self.annotation).validate_python(plain(value))
         except ValidationError as error:
             # Every alternative of a union complains on its own.
             places = [_place(value, details["loc"]) for details in error.errors()]
@@ -167,11 +167,18 @@ def argument_help(cls: type) -> dict[str, str]:
     return texts
 
 
+def plain(value: Any) -> Any:
+    """Return NumPy's scalars as Python's, so that `np.max(y) + 1` is an integer."""
+    if isinstance(value, Number) and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
 @cache
 def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, TypeAdapter
 
-    if isinstance(annotation, type) and issubclass(annotation, Description):
+    if hasattr(annotation, "__get_pydantic_core_schema__"):  # A description's class.
         return TypeAdapter(annotation)
     return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
@@ -180,128 +187,3 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     """Return the JSON Schema of an annotation."""
     schema: dict[str, Any] = _adapter(annotation).json_schema()
     return schema
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-class DescriptionMeta(FieldsMeta):
-    """Checks what a description is made of, all of it at once."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Make an instance, or raise ArgumentError with everything that is wrong."""
-        signature = signature_of(cls)
-        given = {key: _plain(part) for key, part in bind(cls, args, kwargs).items()}
-        faults = signature.faults(given)
-        if faults:
-            name = label_of(cls)
-            raise ArgumentError("\n".join(_located(name, fault) for fault in faults))
-        values = signature.defaults() | given
-        return cls.make({name: values[name] for name in signature.arguments})
-
-
-def _plain(value: Any) -> Any:
-    """Return NumPy's scalars as Python's, so that `np.max(y) + 1` is an integer."""
-    if isinstance(value, Number) and hasattr(value, "item"):
-        return value.item()
-    return value
-
-
-def _located(name: str, fault: Fault) -> str:
-    where = ".".join((name, *map(str, fault.path)))
-    return f"{where}: {fault.message}"
-
-
-class Description(metaclass=DescriptionMeta):
-    """Base of everything that a config can describe: typed arguments, nothing else.
-
-    A description is never changed and never bound to anything, so that it can be
-    shared, compared, printed and written back as YAML. What is alive (a layer's
-    parameters, an optimizer's state) is made on a copy: ``live_copy``.
-    """
-
-    kind: ClassVar[str] = ""
-    _live: ClassVar[bool] = False
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What it was made of, with every default filled in."""
-        held = vars(self)
-        return {name: held[name] for name in fields_of(type(self))}
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in fields_of(type(self)):
-            raise NncliError(
-                f"{label_of(type(self))}: {name} is fixed once it is made. Make "
-                f"another: {type(self).__name__}({name}=...)."
-            )
-        if not self._live:
-            names = list(fields_of(type(self)))
-            hint = nearest(name, names) if names else "It has no arguments."
-            raise NncliError(
-                f"{label_of(type(self))}: unknown argument {name!r}. {hint}"
-            )
-        object.__setattr__(self, name, value)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self.arguments == other.arguments
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
-
-    def __repr__(self) -> str:
-        parts = [
-            f"{name}={value!r}"
-            for name, value in self.arguments.items()
-            if name not in (defaults := signature_of(type(self)).defaults())
-            or value != defaults[name]
-        ]
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-    def live(self) -> Self:
-        """Return a live copy, which may remember things."""
-        return live_copy(self)
-
-    def changed(self, **arguments: Any) -> Self:
-        """Return another description with some arguments changed."""
-        return type(self)(**(self.arguments | arguments))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.is_instance_schema(cls)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> Any:
-        return {"x-kind": cls.kind, "x-class": cls.__name__}
-
-
-def live_copy(value: T) -> T:
-    """Return a copy of a description, and of all those inside it, that may be bound.
-
-    Lists and tuples of descriptions are copied as well; other values are returned as
-    they are.
-    """
-    if isinstance(value, Description):
-        arguments = {name: live_copy(part) for name, part in value.arguments.items()}
-        copy: T = type(value).make(arguments)
-        vars(copy)["_live"] = True
-        return copy
-    if isinstance(value, list | tuple):
-        return type(value)(live_copy(part) for part in value)
-    return value
-
-
-SECTIONS: dict[str, type[Section]] = {}
-"""Every section by the name of its class, filled as the sections are declared."""
-
-
-class Section(Description):
-    """A mapping in the config that has no ``type``: training, split, ..."""
-
-    kind = "mapping"
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        SECTIONS[cls.__name__] = cls

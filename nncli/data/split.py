@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.core.arrays import Array
+from nncli.core.description import Section
 from nncli.core.errors import ArgumentError, DataError
-from nncli.core.signature import Fraction, Section
+from nncli.core.signature import Fraction
 from nncli.data.base import Table
 
 

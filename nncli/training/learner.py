@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from nncli.autograd.flat import Flat
 from nncli.autograd.tensor import Tensor, apply
-from nncli.config.schema import Config, Training, component_from
+from nncli.config.schema import Config, Training
+from nncli.config.validate import component_from
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
 from nncli.core.randomness import stream

@@ -11,7 +11,8 @@ from jsonschema import Draft7Validator
 
 from nncli.config.jsonschema import config_schema
 from nncli.config.read import parse, read_config
-from nncli.config.schema import Config, validate
+from nncli.config.schema import Config
+from nncli.config.validate import validate
 from nncli.core.registry import FAMILIES, spec_of
 from nncli.core.signature import signature_of
 from tests.config.test_schema import ALL_CONFIGS

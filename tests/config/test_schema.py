@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nncli.config.read import parse, read_config
-from nncli.config.schema import Config, validate
+from nncli.config.schema import Config
+from nncli.config.validate import validate
 from nncli.config.write import to_yaml
 from nncli.core.errors import ConfigError, Problem
 from nncli.core.fields import fields_of

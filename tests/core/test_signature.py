@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Le, Lt, MinLen
 
+from nncli.core.description import Description
 from nncli.core.errors import ArgumentError
 from nncli.core.signature import (
     Count,
-    Description,
     Fraction,
     NonNegative,
     Positive,
