@@ -22,19 +22,25 @@ OutputKind = Literal["real", "probability", "distribution"]
 _NOWHERE: Path = ()
 
 
-class _Unbuilt:
-    """The parameters of a layer that is no part of a network yet: it has none.
+class _NoParameters(dict[str, "Tensor"]):
+    """The parameters of a layer that is no part of a network: none can be found."""
 
-    Without it, calling one that will have some would fail for want of an argument.
-    """
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
 
-    def __get__(self, layer: Layer | None, owner: type[Layer]) -> dict[str, Tensor]:
-        if layer is None or owner.build is Layer.build:
-            return {}
+    def __missing__(self, name: str) -> Tensor:
         raise NncliError(
-            f"{owner.type_name}: expected a layer that is part of a network, got a "
-            f"description of one. Put it into a model: nn.Model([{layer!r}, ...])."
+            f"{self.layer.type_name}: expected a layer that is part of a network, got a "
+            f"description, which has no {name}. Put it into a model: "
+            f"nn.Model([{self.layer!r}, ...])."
         )
+
+
+class _Unbuilt:
+    """Stands for the parameters until the layer is connected."""
+
+    def __get__(self, layer: Layer, owner: type[Layer]) -> dict[str, Tensor]:
+        return _NoParameters(layer)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class Dense(Layer, name="dense"):
         return (*input_shape[:-1], self.units)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return apply(Linear(), x, *self.parameters.values())
+        names = ("weight", "bias") if self.bias else ("weight",)
+        return apply(Linear(), x, *(self.parameters[name] for name in names))
 
     def penalties(self) -> list[Penalty]:
         """Return the penalties that are not zero."""
