@@ -30,8 +30,8 @@ class _NoParameters(dict[str, "Tensor"]):
 
     def __missing__(self, name: str) -> Tensor:
         raise NncliError(
-            f"{self.layer.type_name}: expected a layer that is part of a network, got a "
-            f"description, which has no {name}. Put it into a model: "
+            f"{self.layer.type_name}: expected a layer that is part of a network, got "
+            f"a description, which has no {name}. Put it into a model: "
             f"nn.Model([{self.layer!r}, ...])."
         )
 
