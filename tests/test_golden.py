@@ -1,4 +1,4 @@
-"""PyTorch's numbers of every family, from golden.json: also where PyTorch is missing."""
+"""PyTorch's numbers of every family, where PyTorch is not installed: golden.json."""
 
 from __future__ import annotations
 
