@@ -18,6 +18,7 @@ from nncli.core.errors import (
     DataError,
     NncliError,
     RunError,
+    ShapeError,
 )
 from nncli.model import Model
 from tests.conftest import CONFIGS
@@ -306,3 +307,51 @@ def test_fit_called_again_follows_its_own_settings() -> None:
     lbfgs.fit(x, y, batch_size="full")
     with pytest.raises(ConfigError, match="batch_size full"):
         lbfgs.fit(x, y, batch_size=16)
+
+
+def test_fit_draws_the_rows_it_holds_back_by_the_seed() -> None:
+    x, y = quadrants()
+    held = []
+    for seed in (1, 1, 2):
+        model = Model([nn.Dense(2)], seed=seed).compile("sgd")
+        model.fit(x, y, validation_split=0.25)
+        parts = model._built.parts
+        assert len(parts["train"]) == 90
+        held.append(parts["validation"].x)
+        both = np.concatenate([part.x for part in parts.values()])
+        assert len(np.unique(both, axis=0)) == len(x)
+    np.testing.assert_array_equal(held[0], held[1])
+    assert not np.array_equal(held[0], held[2])
+
+
+def test_three_fits_of_one_epoch_are_one_fit_of_three_to_the_bit() -> None:
+    x, y = quadrants()
+
+    def made() -> Model:
+        layers: list[Any] = [nn.Dense(8), nn.BatchNorm(), "tanh", nn.Dropout(0.3)]
+        model = Model([*layers, nn.Dense(2)], seed=1)
+        optimizer = nn.Sgd(lr=0.1, momentum=0.9)
+        schedule = {"type": "exponential", "factor": 0.9, "by": "step"}
+        return model.compile(optimizer, "softmax_cross_entropy", schedule=schedule)
+
+    parts, whole = made(), made()
+    settings: dict[str, Any] = {"batch_size": 16, "validation_split": 0.25}
+    rows = [parts.fit(x, y, epochs=1, **settings).last for _ in range(3)]
+    history = whole.fit(x, y, epochs=3, **settings)
+    assert rows == history.rows
+    np.testing.assert_array_equal(parts.flat.values, whole.flat.values)
+    for name, array in whole.network.state.items():
+        np.testing.assert_array_equal(parts.network.state[name], array)
+
+
+def test_predict_refuses_one_row_and_says_how_to_give_it() -> None:
+    x, y = quadrants()
+    model = classifier()
+    model.fit(x, y)
+    message = r"shape \(N, 2\), got \(2,\)\. For a single row, give x\[None\]"
+    for ask in (model.predict, model.predict_proba):
+        with pytest.raises(ShapeError, match=message):
+            ask(x[0])
+    with pytest.raises(ShapeError, match=r"\(N, 2\), got \(120, 1\)"):
+        model.predict(x[:, :1])
+    assert model.predict(x[0][None]).shape == (1,)

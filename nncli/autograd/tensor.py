@@ -118,25 +118,33 @@ def apply(function: Function, *inputs: Tensor) -> Tensor:
     function.differentiated = any(parent is not None for parent in parents)
     # A recording without gradients keeps no values: they are freed as they would be
     # without it, and the Function stays as it is until the Replay is planned.
+    function.used = True
     runner = function
     if recorded is not None and not function.differentiated:
         runner = copy.copy(function)
-    runner.used = True
     with xp.errstate(all="ignore"):
         out = runner.allocate(*arrays)
         runner.forward(*arrays, out)
     function.is_view = runner.is_view
     output = Tensor(out)
     if function.keeps_lengths:
-        output.lengths = next(
-            (t.lengths for t in inputs if t.lengths is not None), None
-        )
+        output.lengths = _lengths(inputs, output)
     if function.differentiated or recorded is not None:
         output.step = _remember(function, inputs, parents, out)
         output.memory = COMPUTED
     if function.is_view:
         output.memory = inputs[0].memory
     return output
+
+
+def _lengths(inputs: tuple[Tensor, ...], output: Tensor) -> Array | None:
+    """Return the lengths of the first input that has some, if its rows are kept."""
+    for tensor in inputs:
+        if tensor.lengths is not None:
+            # Broadcasting, or a layer over the second axis, makes other rows.
+            kept = tensor.shape[:2] == output.shape[:2]
+            return tensor.lengths if kept else None
+    return None
 
 
 def _remember(

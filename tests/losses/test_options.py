@@ -45,6 +45,43 @@ def test_fused_loss_has_the_options_of_the_config(write_config: Write) -> None:
     assert made.loss.arguments["class_weights"] == [1.0, 3.0]
 
 
+def test_fused_loss_is_the_loss_of_the_probabilities_and_the_penalties(
+    write_config: Write,
+) -> None:
+    layers = "[tanh, {type: dense, units: 2, l2: 0.25}, softmax]"
+    made = _built(
+        write_config,
+        "loss=categorical_cross_entropy",
+        f"layers={layers}",
+        "precision=float64",
+    )
+    assert made.fused == "softmax"
+    part, flat = made.parts["train"], made.network.flat
+    assert set(flat.tensors) == {"layers.1.weight", "layers.1.bias"}
+    weight, bias = (tensor.data for tensor in flat.leaves)
+    sizes = np.exp(np.tanh(part.x) @ weight.T + bias)
+    p = sizes / sizes.sum(axis=1, keepdims=True)
+    cross = -np.log(p[np.arange(len(p)), part.targets]).mean()
+    outputs = made.network(Tensor(part.x))
+    loss = made.network.with_penalties(made.loss(outputs, Tensor(part.targets)))
+    assert loss.item() == pytest.approx(cross + 0.25 * (weight**2).sum(), rel=1e-12)
+    np.testing.assert_allclose(made.loss.predictions(outputs).data, p, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss"),
+    [("softmax", "categorical_cross_entropy"), ("softmax", "kl_divergence")],
+)
+def test_the_only_layer_is_not_left_to_the_loss(
+    layer: str, loss: str, write_config: Write
+) -> None:
+    made = _built(write_config, f"loss={loss}", f"layers=[{layer}]")
+    assert made.fused == ""
+    assert made.loss.type_name == loss
+    assert [live.type_name for live in made.network.layers] == [layer]
+    assert Evaluator(made, made.parts["train"]).run()["loss"] is not None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

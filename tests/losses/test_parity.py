@@ -73,7 +73,7 @@ INPUTS: dict[str, tuple[Draw, Draw]] = {
 LABELLED = {name for name, (_, targets) in INPUTS.items() if targets is _labels}
 
 
-def _options(name: str, classes: int) -> Iterator[dict[str, Any]]:
+def options_of(name: str, classes: int) -> Iterator[dict[str, Any]]:
     """Yield the arguments of a loss: none, each one, all together."""
     weights = np.linspace(0.2, 2.0, classes).tolist()
     choices: dict[str, Any] = {
@@ -138,7 +138,7 @@ def _draw(name: str, shape: Shape) -> tuple[Array, Array]:
 def test_loss_agrees_with_torch(name: str, shape: Shape, weighted: bool) -> None:
     weights = np.random.default_rng(3).uniform(0, 2, shape[0]) if weighted else None
     outputs, targets = _draw(name, shape)
-    for arguments in _options(name, shape[-1]):
+    for arguments in options_of(name, shape[-1]):
         # Of one class p is 1, where PyTorch's slope of (1 - p)^γ is infinite.
         if name == "softmax_focal" and shape[-1] == 1:
             arguments = {**arguments, "gamma": 2.0}
@@ -160,7 +160,7 @@ def test_loss_agrees_with_torch_in_float32(name: str) -> None:
     if name not in LABELLED:
         targets = targets.astype(np.float32)
     x = np.clip(outputs, 1e-3, 0.99).astype(np.float32)
-    for arguments in _options(name, 5):
+    for arguments in options_of(name, 5):
         _check(name, x, targets, 1e-5, **arguments)
 
 
@@ -176,7 +176,7 @@ def test_loss_agrees_with_torch_for_rows_of_any_shape(name: str, shape: Shape) -
 @pytest.mark.parametrize("name", sorted(LABELLED))
 def test_loss_takes_labels_of_every_integer_type(name: str, dtype: str) -> None:
     outputs, labels = _draw(name, (700, 5))
-    for arguments in _options(name, 5):
+    for arguments in options_of(name, 5):
         _check(name, outputs, labels.astype(dtype), **arguments)
 
 
@@ -189,7 +189,7 @@ def test_categorical_loss_is_right_for_scores_far_apart(
     name: str, far: float, dtype: str
 ) -> None:
     z = np.array([[far, -far, 0.0], [-far, far, 0.0], [far, far, far]], dtype)
-    for arguments in _options(name, 3):
+    for arguments in options_of(name, 3):
         # Where PyTorch's slope of (1 - p)^½ is infinite, its gradient is NaN.
         if arguments.get("gamma") != 0.5:
             _check(name, z, np.array([0, 0, 1]), 1e-6, **arguments)
@@ -205,7 +205,7 @@ def test_binary_loss_is_right_for_scores_far_out(
 ) -> None:
     z = np.array([[far], [far], [-far], [-far], [0.0]], dtype)
     t = np.array([[1.0], [0.0], [1.0], [0.0], [1.0]], dtype)
-    for arguments in _options(name, 1):
+    for arguments in options_of(name, 1):
         if arguments.get("gamma") != 0.5:
             _check(name, z, t, 1e-6, **arguments)
 
@@ -220,7 +220,7 @@ def test_regression_loss_is_right_for_values_far_apart(
 ) -> None:
     x = np.array([[far, -far, 0.0]], dtype)
     t = np.array([[-far, -far, 1.0]], dtype)
-    for arguments in _options(name, 3):
+    for arguments in options_of(name, 3):
         _check(name, x, t, 1e-6, **arguments)
 
 

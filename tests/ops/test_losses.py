@@ -163,6 +163,38 @@ def test_cosine_of_long_vectors_does_not_overflow() -> None:
     assert value == pytest.approx(1 - np.sqrt(0.5), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binary_cross_entropy",
+        "categorical_cross_entropy",
+        "smoothed_categorical_cross_entropy",
+        "kl_divergence",
+    ],
+)
+def test_logarithm_of_a_probability_of_0_counts_minus_100(name: str) -> None:
+    # Every row is wrong and sure of it, all elements of binary_cross_entropy so.
+    outputs, targets = np.eye(2)[[1, 0]], _targets(name, 2, 2)
+    options = {"label_smoothing": 0.0} if name.startswith("smoothed") else {}
+    value, grad = _run(LOSSES[name](**options), outputs, targets)
+    assert value == pytest.approx(100.0, rel=1e-14)
+    assert np.isfinite(grad).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "cosine", "slope"),
+    [(1e-9, 0.3, (-1e8, 0.0)), (1e-6, 0.6, (-0.128e6, 0.096e6))],
+    ids=["shorter", "longer"],
+)
+def test_cosine_counts_a_vector_shorter_than_1e_8_as_that_long(
+    size: float, cosine: float, slope: tuple[float, float]
+) -> None:
+    x, t = size * np.array([[3.0, 4.0]]), np.array([[2.0, 0.0]])
+    value, grad = _run(Cosine(), x, t)
+    assert value == pytest.approx(1 - cosine, rel=1e-12)
+    np.testing.assert_allclose(grad, [slope], rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_loss_replays_without_arrays_that_grow_with_the_batch(name: str) -> None:
     peaks = []

@@ -181,7 +181,7 @@ TORCH_NAMES = {
 }
 
 
-def _torch_optimizer(name: str, options: dict[str, Any], parameters: Any) -> Any:
+def torch_optimizer(name: str, options: dict[str, Any], parameters: Any) -> Any:
     arguments = Optimizer.members()[name](**options).arguments
     given = {TORCH_NAMES.get(key, key): value for key, value in arguments.items()}
     if "beta1" in given:
@@ -266,7 +266,7 @@ def test_300_steps_give_torch_s_parameters(name: str, options: dict[str, Any]) -
     optimizer = Optimizer.members()[name](**options)
     flat = problem.network.flat
     optimizer = optimizer.over(flat)
-    other = _torch_optimizer(name, options, problem.parameters)
+    other = torch_optimizer(name, options, problem.parameters)
     before = flat.values.copy()
     x, labels = Tensor(problem.x), Tensor(problem.labels)
     for step in range(STEPS):
@@ -290,7 +290,7 @@ def test_gradients_of_every_size_give_torch_s_parameters(
     parameters = [torch.nn.Parameter(torch.tensor(array)) for array in arrays]
     optimizer = Optimizer.members()[name](**options)
     optimizer = optimizer.over(flat)
-    other = _torch_optimizer(name, options, parameters)
+    other = torch_optimizer(name, options, parameters)
     for _ in range(STEPS):
         for mine, theirs in zip(flat.leaves, parameters, strict=True):
             size = 10 ** rng.uniform(-8, 2, mine.shape)
@@ -314,7 +314,7 @@ def test_300_iterations_over_all_rows_give_torch_s_parameters(
     optimizer = Optimizer.members()[name](**options)
     flat = problem.network.flat
     optimizer = optimizer.over(flat)
-    other = _torch_optimizer(name, options, problem.parameters)
+    other = torch_optimizer(name, options, problem.parameters)
     training = TrainingStep(problem.network, problem.loss, optimizer)
     batch = problem.batch()
     before = flat.values.copy()
@@ -334,7 +334,7 @@ def test_300_training_steps_in_batches_give_torch_s_parameters(
     optimizer = Optimizer.members()[name](**options)
     optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer)
-    other = _torch_optimizer(name, options, problem.parameters)
+    other = torch_optimizer(name, options, problem.parameters)
     # Batches of 10, 10 and 4 rows: two sizes, so two recordings. One buffer each.
     buffers = {10: problem.batch(slice(0, 10)), 4: problem.batch(slice(0, 4))}
     rng = np.random.default_rng(5)
@@ -355,7 +355,7 @@ def test_a_learning_rate_that_changes_at_every_step_acts_as_in_torch(name: str) 
     optimizer = Optimizer.members()[name](**OPTIONS[name][1])
     optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer)
-    other = _torch_optimizer(name, OPTIONS[name][1], problem.parameters)
+    other = torch_optimizer(name, OPTIONS[name][1], problem.parameters)
     batch = problem.batch()
     for step in range(STEPS):
         rate = 0.1 / (1 + 0.05 * step)
@@ -375,7 +375,7 @@ def test_gradient_clipping_acts_as_torch_s(name: str, limit: float) -> None:
     optimizer = Optimizer.members()[name](**options)
     optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer, limit)
-    other = _torch_optimizer(name, options, problem.parameters)
+    other = torch_optimizer(name, options, problem.parameters)
     batch = problem.batch()
     for step in range(STEPS):
         training.run(batch, optimizer.lr, step)

@@ -9,7 +9,7 @@ import pytest
 
 from nncli.core.errors import ArgumentError
 from nncli.schedules.base import Schedule
-from nncli.schedules.decay import Constant, Cosine, InverseTime, Step
+from nncli.schedules.decay import Constant, Cosine, InverseTime, Polynomial, Step
 
 LR = 0.05
 TOTAL = 40
@@ -96,6 +96,14 @@ def test_cosine_is_a_half_wave() -> None:
     for step, rate in enumerate(_rates(Cosine())):
         wave = math.cos(math.pi * step / TOTAL)
         assert rate == pytest.approx(LR * (1 + wave) / 2, abs=1e-16)
+
+
+def test_polynomial_goes_down_to_its_share_and_stays() -> None:
+    schedule = Polynomial(power=2.0, final=0.2, steps=8)
+    for step in range(12):
+        left = max(1 - step / 8, 0)
+        rate = schedule.rate(LR, step, 0, TOTAL)
+        assert rate == pytest.approx(LR * (0.2 + 0.8 * left**2), rel=1e-14)
 
 
 @pytest.mark.parametrize(

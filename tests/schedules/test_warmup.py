@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,31 @@ def test_plateau_falls_after_more_than_patience_and_rests_in_cooldown() -> None:
         schedule.observe(value, higher_is_better=False)
         seen.append(schedule.rate(1.0, 0, 0.0, 1))
     assert seen == [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("options", "higher", "values", "rates"),
+    [
+        ({"min_lr": 0.3}, False, (1, 1, 1, 1), (1, 0.5, 0.3, 0.3)),
+        ({"threshold": 0.5}, False, (10, 6, 4.9), (1, 0.5, 0.5)),
+        ({"threshold": 0.5}, True, (10, 14, 16), (1, 0.5, 0.5)),
+        ({"threshold": 0.5, "threshold_mode": "abs"}, False, (10, 9, 8.6), (1, 1, 0.5)),
+        ({}, False, (1, 0.5, 0.7), (1, 1, 0.5)),
+        ({}, True, (1, 2, 1.5), (1, 1, 0.5)),
+    ],
+)
+def test_plateau_judges_by_its_threshold_and_never_falls_below_its_bound(
+    options: dict[str, Any],
+    higher: bool,
+    values: tuple[float, ...],
+    rates: tuple[float, ...],
+) -> None:
+    schedule = Plateau(factor=0.5, patience=0, **options).live()
+    seen = []
+    for value in values:
+        schedule.observe(value, higher)
+        seen.append(schedule.rate(1.0, 0, 0.0, 1))
+    assert seen == list(rates)
 
 
 def test_plateau_is_resumed_where_it_was(write_config: Callable[[str], Path]) -> None:

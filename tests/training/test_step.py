@@ -268,6 +268,7 @@ def test_lbfgs_that_diverges_leaves_the_parameters_as_they_were() -> None:
     [
         ((), "training.batch_size=full"),
         (("training.batch_size=full", "training.clip_norm=1.0"), "clip_"),
+        (("training.batch_size=full", "training.clip_value=1.0"), "clip_"),
         (
             ("training.batch_size=full", "layers[1]={type: dropout, rate: 0.5}"),
             r"layers\[1\] dropout draws",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -325,6 +326,29 @@ def test_best_checkpoint_is_written_before_the_last(
     bests = [i for i, (name, _) in enumerate(saves) if name == "best"]
     assert bests
     assert all(saves[i + 1] == ("last", saves[i][1]) for i in bests)
+
+
+def test_rows_are_on_disk_before_the_checkpoints_that_count_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, run = run_of(tmp_path, "training.checkpoint_seconds=0")
+    synced, counted = [0], []
+    fsync = os.fsync
+
+    def seen(handle: int) -> None:
+        fsync(handle)
+        if os.path.sameopenfile(handle, metrics.fileno()):
+            synced.append(len(run.rows()))
+
+    def save(path: Path, checkpoint: Checkpoint) -> None:
+        counted.append(checkpoint.meta["progress"]["rows"])
+        assert counted[-1] <= synced[-1]
+
+    monkeypatch.setattr(os, "fsync", seen)
+    monkeypatch.setattr("nncli.training.trainer.save_checkpoint", save)
+    with run.metrics.open("rb") as metrics:
+        Trainer(made, run).fit()
+    assert max(counted) == 5
 
 
 def test_trainer_without_a_run_writes_nothing(
