@@ -63,10 +63,11 @@ class Function(metaclass=FieldsMeta):
         saves_inputs: Which inputs ``backward`` reads again, or views of them, said as
             ``differentiable`` is. (What is not read again can be forgotten early.)
         saves_output: ``backward`` reads the output, or a view of it, again.
-        keeps_lengths: The first two axes of the output are those of the first input
-            with lengths, so that these are the output's as well.
 
     Attributes:
+        keeps_lengths: The first two axes of the output are those of the first input
+            with lengths, so that these are the output's as well. ``allocate`` may
+            change it.
         is_view: Set by ``allocate``: the output is a view of the first input, and
             ``forward`` has nothing to do.
         differentiated: Set by the engine before ``allocate``: whether ``backward`` will
@@ -82,9 +83,9 @@ class Function(metaclass=FieldsMeta):
     elementwise: ClassVar[bool] = False
     saves_inputs: ClassVar[bool | tuple[bool, ...]] = True
     saves_output: ClassVar[bool] = True
-    keeps_lengths: ClassVar[bool] = False
     type_name: ClassVar[str] = ""
 
+    keeps_lengths = False
     is_view = False
     differentiated = True
     used = False

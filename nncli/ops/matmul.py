@@ -145,6 +145,8 @@ class Linear(Function, name="linear"):
                 f"linear: expected a bias of shape {weight.shape[:1]}, got "
                 f"{bias[0].shape}."
             )
+        # Of a row that is one sequence, the steps become units.
+        self.keeps_lengths = x.ndim > 2
         units, features = weight.shape
         rows = x.size // max(features, 1)
         if bias and self.differentiated:

@@ -67,7 +67,7 @@ def test_branches_take_the_inputs_that_they_name() -> None:
 
 
 def test_an_input_in_yaml_names_its_rows() -> None:
-    from nncli.config.schema import component_from
+    from nncli.config.validate import component_from
 
     layer = component_from(Layer, {"type": "input", "name": "other"})
     assert layer.arguments == {"name": "other"}
