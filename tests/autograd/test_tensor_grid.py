@@ -72,11 +72,12 @@ def same(found: Tensor, expected: Any, what: str) -> None:
 
 
 def inputs(op: Op, *shapes: Shape) -> Iterator[tuple[str, list[Array]]]:
-    """Yield inputs of some shapes, in every memory order, in both precisions."""
+    """Yield inputs of some shapes, in every memory order, and in float32."""
     drawn = [op.draw(shape, seed) for seed, shape in enumerate(shapes)]
     for dtype in FLOATS:
         kinds = [dict(orders(array.astype(dtype))) for array in drawn]
-        for order in dict.fromkeys(name for kind in kinds for name in kind):
+        every = dict.fromkeys(name for kind in kinds for name in kind)
+        for order in every if dtype == "float64" else ("row-major",):
             arrays = [kind.get(order, kind["row-major"]) for kind in kinds]
             yield f"{' and '.join(map(str, shapes))} {dtype} {order}", arrays
 

@@ -173,10 +173,8 @@ def test_mistakes_of_our_own_are_not_hidden(
 @pytest.mark.parametrize(
     "script",
     [
-        "nncli components | head -1",
         "nncli components --json | head -1",
         "nncli components | true",
-        "nncli config schema | head -c 10",
         "nncli --help | true",
     ],
 )
@@ -194,9 +192,6 @@ def test_reader_that_leaves_causes_no_traceback(tmp_path: Path, script: str) -> 
     [
         "nncli components > /dev/full",
         "nncli --help > /dev/full",
-        "nncli config schema > /dev/full",
-        "nncli summary $CONFIGS/xor.yaml > /dev/full",
-        "nncli gradcheck $CONFIGS/xor.yaml --json > /dev/full",
         "nncli train $CONFIGS/xor.yaml > /dev/full",
     ],
 )
@@ -234,22 +229,25 @@ def test_terminal_without_utf8_shows_what_it_can(tmp_path: Path) -> None:
     assert outcome.stdout.isascii()
 
 
-def test_module_is_the_program(tmp_path: Path) -> None:
+def test_module_is_the_program(command: Command, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("nncli")
     if not script.exists():
         pytest.skip("nncli is not installed")
-    for arguments in (["--help"], ["summary", str(CONFIGS / "xor.yaml")]):
-        ran = [
-            subprocess.run(
-                [*program, *arguments],
-                env=environment(),
-                cwd=tmp_path,
-                capture_output=True,
-                check=True,
-            ).stdout
-            for program in ([str(script)], command_line())
-        ]
-        assert ran[0] == ran[1]
+    summary = ["summary", str(CONFIGS / "xor.yaml")]
+    for program, arguments in (
+        ([str(script)], ["--help"]),
+        (command_line(), ["--help"]),
+        ([str(script)], summary),
+    ):
+        ran = subprocess.run(
+            [*program, *arguments],
+            env=environment(),
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        assert ran.stdout == command(*arguments).out
 
 
 def test_help_starts_without_numpy() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nncli.cli.app import run as call
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from tests.command import Command
@@ -18,26 +21,44 @@ Write = Callable[..., Path]
 SPLITS = "split={validation: 0.2, test: 0.25}"
 
 
-@pytest.fixture
-def run(command: Command, write_config: Write) -> RunDirectory:
-    """Return a finished run with all three parts, whose best epoch is not the last."""
-    # So noisy that the network soon learns rows by heart.
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return runs: one with all three parts, and two epochs of digits."""
+    folder = tmp_path_factory.mktemp("finished")
+    config, runs = folder / "config.yaml", folder / "runs"
+    config.write_text(SMALL, encoding="utf-8")
+    # So noisy that the network soon learns rows by heart: the best is not the last.
     changes = [SPLITS, "dataset.noise=2.0", "optimizer.lr=0.3", "layers[0].units=64"]
-    command.train(write_config(), *changes, "training.epochs=30")
-    run = RunDirectory(command.runs / "small-1")
-    assert load_checkpoint(run.best).meta["progress"]["epoch"] < 30
-    return run
+    for arguments in (
+        [str(config), *changes, "training.epochs=30"],
+        [str(CONFIGS / "digits.yaml"), "training.epochs=2"],
+    ):
+        assert call(["train", *arguments, "--runs-dir", str(runs)]) == 0
+    best = load_checkpoint(RunDirectory(runs / "small-1").best)
+    assert best.meta["progress"]["epoch"] < 30
+    return runs
 
 
-@pytest.mark.parametrize("split", ["train", "validation"])
-@pytest.mark.parametrize("which", ["best", "last"])
-def test_eval_gives_the_numbers_of_the_log(
-    command: Command, run: RunDirectory, split: str, which: str
-) -> None:
-    result = command("eval", getattr(run, which), "--split", split, "--json").json()
-    row = next(row for row in run.rows() if row["epoch"] == result["epoch"])
-    assert {name: result[name] for name in ("loss", "accuracy")} == row[split]
-    assert result["split"] == split
+@pytest.fixture
+def run(command: Command, finished: Path) -> RunDirectory:
+    """Return a copy of the run with all three parts."""
+    name = "small-1"
+    return RunDirectory(shutil.copytree(finished / name, command.runs / name))
+
+
+@pytest.fixture
+def digits(command: Command, finished: Path) -> RunDirectory:
+    """Return a copy of the run of digits."""
+    name = "digits-1"
+    return RunDirectory(shutil.copytree(finished / name, command.runs / name))
+
+
+def test_eval_gives_the_numbers_of_the_log(command: Command, run: RunDirectory) -> None:
+    for path, split in product((run.best, run.last), ("train", "validation")):
+        result = command("eval", path, "--split", split, "--json").json()
+        row = next(row for row in run.rows() if row["epoch"] == result["epoch"])
+        assert {name: result[name] for name in ("loss", "accuracy")} == row[split]
+        assert result["split"] == split
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
@@ -94,11 +115,11 @@ MEASURES = ("precision", "recall", "f1")
 
 @pytest.mark.parity
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_eval_of_classes_agrees_with_scikit_learn(command: Command, split: str) -> None:
+def test_eval_of_classes_agrees_with_scikit_learn(
+    command: Command, digits: RunDirectory, split: str
+) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
-    command.train(CONFIGS / "digits.yaml", "training.epochs=2")
-    run = command.runs / "digits-1"
-    result = command("eval", run, "--split", split, "--json").json()
+    result = command("eval", digits.path, "--split", split, "--json").json()
     confusion = np.array(result["confusion"])
     # The rows as they would have been, class by class.
     truth, guess = np.indices(confusion.shape).reshape(2, -1)
@@ -126,9 +147,10 @@ def test_eval_of_fresh_rows_depends_on_their_seed(
     assert loss() == loss("--seed", 3)
 
 
-def test_eval_of_fresh_rows_wants_a_dataset_that_is_drawn(command: Command) -> None:
-    command.train(CONFIGS / "digits.yaml", "training.epochs=1")
-    outcome = command("eval", command.runs / "digits-1", "--split", "fresh")
+def test_eval_of_fresh_rows_wants_a_dataset_that_is_drawn(
+    command: Command, digits: RunDirectory
+) -> None:
+    outcome = command("eval", digits.path, "--split", "fresh")
     assert outcome.code == 1
     assert "dataset digits" in outcome.err
 
@@ -220,12 +242,12 @@ class OddNames(Dataset, name="odd_names"):
 """
 
 
-def test_eval_draws_the_confusion_matrix_where_it_fits(command: Command) -> None:
-    command.train(CONFIGS / "digits.yaml", "training.epochs=1")
-    run = command.runs / "digits-1"
-    result = command("eval", run, "--json").json()
+def test_eval_draws_the_confusion_matrix_where_it_fits(
+    command: Command, digits: RunDirectory
+) -> None:
+    result = command("eval", digits.path, "--json").json()
     # The first line is a path.
-    lines = command("eval", run).out.splitlines()[1:]
+    lines = command("eval", digits.path).out.splitlines()[1:]
     assert max(map(len, lines)) <= 80
     start = next(i for i, line in enumerate(lines) if line.startswith("class, taken"))
     for line, counts in zip(lines[start + 2 :], result["confusion"], strict=True):

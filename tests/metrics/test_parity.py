@@ -88,40 +88,48 @@ def _rows(classes: int, kind: str) -> tuple[Array, Array]:
     return p, targets
 
 
-KINDS = pytest.mark.parametrize("kind", ["plain", "ties", "missing"])
-CLASSES = pytest.mark.parametrize("classes", [2, 3, 10])
+KINDS = ("plain", "ties", "missing")
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", sorted(REGRESSION))
-@pytest.mark.parametrize("width", [1, 4])
-@pytest.mark.parametrize("center", [0.0, 10.0, 1e4])
-def test_regression_metric_agrees_with_sklearn(
-    name: str, width: int, dtype: str, size: int, center: float
+def _check(
+    metric: Metric,
+    predictions: Array,
+    targets: Array,
+    expected: float,
+    what: object = "",
+    least: float = 0.0,
 ) -> None:
-    rng = np.random.default_rng(0)
-    targets = rng.normal(center, 3.0, (ROWS, width)).astype(dtype)
-    predictions = (targets + rng.normal(0.3, 1.0, size=targets.shape)).astype(dtype)
-    value = _score(Metric.members()[name](), predictions, targets, size)
-    # Both in float64: scikit-learn keeps float32, we add up in float64.
-    expected = REGRESSION[name](targets.astype(float), predictions.astype(float))
-    assert value == pytest.approx(expected, rel=1e-12)
+    """Compare a metric with what it should be, whatever batches the rows come in."""
+    for size in SIZES:
+        value = _score(metric, predictions, targets, size)
+        wanted = pytest.approx(expected, rel=1e-12, abs=least)
+        assert value == wanted, f"{metric.arguments} {what}, {size} rows at a time"
 
 
 @pytest.mark.parametrize("name", sorted(REGRESSION))
-@pytest.mark.parametrize("size", SIZES)
-def test_regression_metric_of_targets_without_spread_is_sklearn_s(
-    name: str, size: int
-) -> None:
+def test_regression_metric_agrees_with_sklearn(name: str) -> None:
+    for center, width, dtype in (
+        *((0.0, 1, "float64"), (10.0, 4, "float64"), (1e4, 4, "float64")),
+        *((0.0, 4, "float32"), (10.0, 1, "float32"), (1e4, 1, "float32")),
+    ):
+        rng = np.random.default_rng(0)
+        targets = rng.normal(center, 3.0, (ROWS, width)).astype(dtype)
+        predictions = (targets + rng.normal(0.3, 1.0, size=targets.shape)).astype(dtype)
+        # Both in float64: scikit-learn keeps float32, we add up in float64.
+        expected = REGRESSION[name](targets.astype(float), predictions.astype(float))
+        case = center, width, dtype
+        _check(Metric.members()[name](), predictions, targets, expected, case)
+
+
+@pytest.mark.parametrize("name", sorted(REGRESSION))
+def test_regression_metric_of_targets_without_spread_is_sklearn_s(name: str) -> None:
     rng = np.random.default_rng(0)
     targets = np.stack([np.full(ROWS, 0.5), np.full(ROWS, -2.0)], axis=1)
     shifted = targets + np.array([0.0, 0.25])
     noisy = targets + rng.normal(size=targets.shape)
     for predictions in (targets, shifted, noisy):
-        value = _score(Metric.members()[name](), predictions, targets, size)
         expected = REGRESSION[name](targets, predictions)
-        assert value == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        _check(Metric.members()[name](), predictions, targets, expected, least=1e-15)
 
 
 @pytest.mark.parametrize("name", sorted(REGRESSION))
@@ -141,73 +149,62 @@ def test_r2_of_one_row_is_undefined() -> None:
     assert math.isnan(_score(Metric.members()["r2"](), one, one, 1))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", sorted(DECIDED))
-@KINDS
-@CLASSES
-def test_metric_of_decided_classes_agrees_with_sklearn(
-    name: str, classes: int, kind: str, dtype: str, size: int
-) -> None:
-    p, targets = _rows(classes, kind)
-    p = p.astype(dtype)
-    options: list[dict[str, Any]] = [{}]
-    if name in AVERAGED:
-        options = [{"average": a} for a in ("macro", "micro", "weighted")]
-        options += [{"average": "binary"}] * (classes == 2)
-    for option in options:
-        value = _score(Metric.members()[name](**option), p, targets, size)
-        extra = {**option, "zero_division": 0} if option else {}
-        with warnings.catch_warnings():
-            # Classes that are predicted and have no rows.
-            warnings.simplefilter("ignore")
-            expected = DECIDED[name](targets, p.argmax(1), **extra)
-        assert value == pytest.approx(expected, rel=1e-12, abs=1e-15), option
+def test_metric_of_decided_classes_agrees_with_sklearn(name: str) -> None:
+    for classes, dtype in ((2, "float64"), (3, "float32"), (10, "float64")):
+        options: list[dict[str, Any]] = [{}]
+        if name in AVERAGED:
+            options = [{"average": a} for a in ("macro", "micro", "weighted")]
+            options += [{"average": "binary"}] * (classes == 2)
+        for kind in KINDS:
+            p, targets = _rows(classes, kind)
+            p = p.astype(dtype)
+            for option in options:
+                extra = {**option, "zero_division": 0} if option else {}
+                with warnings.catch_warnings():
+                    # Classes that are predicted and have no rows.
+                    warnings.simplefilter("ignore")
+                    expected = DECIDED[name](targets, p.argmax(1), **extra)
+                metric, case = Metric.members()[name](**option), (classes, kind)
+                _check(metric, p, targets, expected, case, least=1e-15)
 
 
-@pytest.mark.parametrize("size", [1, 7, ROWS])
 @pytest.mark.parametrize("name", sorted(DECIDED))
-def test_metric_of_one_output_agrees_with_sklearn(name: str, size: int) -> None:
+def test_metric_of_one_output_agrees_with_sklearn(name: str) -> None:
     rng = np.random.default_rng(0)
     p = rng.uniform(size=(ROWS, 1))
     targets = rng.integers(0, 2, ROWS)
-    value = _score(Metric.members()[name](), p, targets, size)
     extra = {"average": "macro"} if name in AVERAGED else {}
     expected = DECIDED[name](targets, (p[:, 0] > 0.5).astype(int), **extra)
-    assert value == pytest.approx(expected, rel=1e-12)
+    _check(Metric.members()[name](), p, targets, expected)
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", sorted(PROBABILITY))
-@KINDS
-@CLASSES
-def test_metric_of_probabilities_agrees_with_sklearn(
-    name: str, classes: int, kind: str, size: int
-) -> None:
-    p, targets = _rows(classes, kind)
-    expected = PROBABILITY[name](targets, p)
-    for _, laid in layouts(p):
-        value = _score(Metric.members()[name](), laid, targets, size)
-        assert value == pytest.approx(expected, rel=1e-12)
-    if classes == 2:
-        one = _score(Metric.members()[name](), p[:, 1:], targets, size)
-        assert one == pytest.approx(PROBABILITY[name](targets, p[:, 1]), rel=1e-12)
+def test_metric_of_probabilities_agrees_with_sklearn(name: str) -> None:
+    metric = Metric.members()[name]()
+    for classes in (2, 3, 10):
+        for kind in KINDS:
+            p, targets = _rows(classes, kind)
+            expected = PROBABILITY[name](targets, p)
+            for layout, laid in layouts(p):
+                _check(metric, laid, targets, expected, (classes, kind, layout))
+            if classes == 2:
+                alone = PROBABILITY[name](targets, p[:, 1])
+                _check(metric, p[:, 1:], targets, alone, kind)
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("k", [1, 2, 3, 9, 12])
-@KINDS
-@pytest.mark.parametrize("classes", [3, 10])
-def test_top_k_agrees_with_sklearn(classes: int, kind: str, k: int, size: int) -> None:
-    p, targets = _rows(classes, kind)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expected = scores.top_k_accuracy_score(
-            targets, p, k=k, labels=np.arange(classes)
-        )
-    for _, laid in layouts(p):
-        value = _score(TopK(k), laid, targets, size)
-        assert value == pytest.approx(expected, rel=1e-12)
+def test_top_k_agrees_with_sklearn(k: int) -> None:
+    for classes in (3, 10):
+        for kind in KINDS:
+            p, targets = _rows(classes, kind)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                expected = scores.top_k_accuracy_score(
+                    targets, p, k=k, labels=np.arange(classes)
+                )
+            for layout, laid in layouts(p):
+                _check(TopK(k), laid, targets, expected, (classes, kind, layout))
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -220,37 +217,34 @@ def test_top_k_of_one_output_agrees_with_sklearn(k: int) -> None:
     assert _score(TopK(k), p, targets, 7) == expected
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", sorted(RANKED))
-@pytest.mark.parametrize("kind", ["plain", "ties"])
-def test_ranking_of_two_classes_agrees_with_sklearn(
-    name: str, kind: str, dtype: str, size: int
-) -> None:
-    p, _ = _rows(2, kind)
-    p = p.astype(dtype)
-    targets = np.random.default_rng(0).integers(0, 2, ROWS)
-    expected = getattr(scores, RANKED[name])(targets, p[:, 1])
-    for predictions in (p, p[:, 1:]):
-        for _, laid in layouts(predictions):
-            value = _score(Metric.members()[name](), laid, targets, size)
-            assert value == pytest.approx(expected, rel=1e-12)
+def test_ranking_of_two_classes_agrees_with_sklearn(name: str) -> None:
+    metric = Metric.members()[name]()
+    for kind in ("plain", "ties"):
+        for dtype in ("float32", "float64"):
+            p = _rows(2, kind)[0].astype(dtype)
+            targets = np.random.default_rng(0).integers(0, 2, ROWS)
+            expected = getattr(scores, RANKED[name])(targets, p[:, 1])
+            for predictions in (p, p[:, 1:]):
+                for layout, laid in layouts(predictions):
+                    _check(metric, laid, targets, expected, (kind, dtype, layout))
 
 
-@pytest.mark.parametrize("average", ["macro", "weighted"])
 @pytest.mark.parametrize("name", sorted(RANKED))
-@pytest.mark.parametrize("kind", ["plain", "ties"])
-@pytest.mark.parametrize("classes", [3, 6])
-def test_ranking_of_more_classes_agrees_with_sklearn(
-    name: str, classes: int, kind: str, average: str
-) -> None:
-    p, _ = _rows(classes, kind)
-    targets = np.random.default_rng(0).integers(0, classes, ROWS)
-    options = {"multi_class": "ovr"} if name == "roc_auc" else {}
-    expected = getattr(scores, RANKED[name])(targets, p, average=average, **options)
+def test_ranking_of_more_classes_agrees_with_sklearn(name: str) -> None:
     members: dict[str, Any] = dict(Metric.members())
-    value = _score(members[name](average=average), p, targets, 7)
-    assert value == pytest.approx(expected, rel=1e-12)
+    options = {"multi_class": "ovr"} if name == "roc_auc" else {}
+    for classes in (3, 6):
+        for kind in ("plain", "ties"):
+            p, _ = _rows(classes, kind)
+            targets = np.random.default_rng(0).integers(0, classes, ROWS)
+            for average in ("macro", "weighted"):
+                expected = getattr(scores, RANKED[name])(
+                    targets, p, average=average, **options
+                )
+                value = _score(members[name](average=average), p, targets, 7)
+                case = f"{classes} classes, {kind}, {average}"
+                assert value == pytest.approx(expected, rel=1e-12), case
 
 
 @pytest.mark.parametrize("name", sorted(RANKED))

@@ -24,68 +24,61 @@ def accepted(cls: type[Optimizer], arguments: dict[str, Any]) -> bool:
     return True
 
 
-OPTIMIZERS = [
-    (name, arguments)
-    for name, cls in Optimizer.members().items()
-    for arguments in variations(cls)
-    if accepted(cls, arguments)
-]
+def variants(name: str) -> list[dict[str, Any]]:
+    """Return arguments of an optimizer: its defaults, then each one changed alone."""
+    cls = Optimizer.members()[name]
+    return [arguments for arguments in variations(cls) if accepted(cls, arguments)]
 
 
-def _trained(name: str, options: dict[str, Any], size: int, dtype: str) -> Array:
+def _trained(name: str, options: dict[str, Any]) -> Array:
     rng = np.random.default_rng(0)
     # A weight and a bias, so that both kinds of decay have their chunks.
+    size, bias = 262, 5
     flat = flat_of(
-        rng.normal(size=(1, size - 5)).astype(dtype), rng.normal(size=5).astype(dtype)
+        rng.normal(size=(1, size - bias)).astype(np.float32),
+        rng.normal(size=bias).astype(np.float32),
     )
-    values, grads = flat.values, flat.grads
-    optimizer = Optimizer.members()[name](**options)
-    optimizer = optimizer.over(flat)
+    optimizer = Optimizer.members()[name](**options).over(flat)
     for _ in range(4):
-        grads[:] = rng.normal(size=size)
+        flat.grads[:] = rng.normal(size=size)
         optimizer.step(0.1)
-    return values
+    return flat.values
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [CHUNK + 1, 3 * CHUNK - 7])
-@pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
+@pytest.mark.parametrize("name", Optimizer.members())
 def test_many_chunks_give_the_bits_of_one(
-    name: str,
-    options: dict[str, Any],
-    size: int,
-    dtype: str,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chunked = _trained(name, options, size, dtype)
-    monkeypatch.setattr(base, "CHUNK", 4 * CHUNK)
-    whole = _trained(name, options, size, dtype)
-    monkeypatch.setattr(base, "CHUNK", 1000)
-    small = _trained(name, options, size, dtype)
-    np.testing.assert_array_equal(chunked, whole)
-    np.testing.assert_array_equal(chunked, small)
+    assert CHUNK > 262
+    for options in variants(name):
+        whole = _trained(name, options)
+        # 257 weights are three chunks, the last one shorter; a bias comes after them.
+        with monkeypatch.context() as patch:
+            patch.setattr(base, "CHUNK", 100)
+            chunked = _trained(name, options)
+        np.testing.assert_array_equal(chunked, whole, str(options))
 
 
-@pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
-def test_start_forgets_an_earlier_run(name: str, options: dict[str, Any]) -> None:
-    optimizer = Optimizer.members()[name](**options)
-    found = []
-    for _ in range(2):
-        flat = flat_of(np.ones(5))
-        flat.grads.fill(0.5)
-        optimizer = optimizer.over(flat)
-        for _ in range(3):
-            optimizer.step(0.1)
-        assert optimizer.steps == 3
-        found.append(flat.values)
-    np.testing.assert_array_equal(found[0], found[1])
+@pytest.mark.parametrize("name", Optimizer.members())
+def test_start_forgets_an_earlier_run(name: str) -> None:
+    for options in variants(name):
+        optimizer = Optimizer.members()[name](**options)
+        found = []
+        for _ in range(2):
+            flat = flat_of(np.ones(5))
+            flat.grads.fill(0.5)
+            optimizer = optimizer.over(flat)
+            for _ in range(3):
+                optimizer.step(0.1)
+            assert optimizer.steps == 3
+            found.append(flat.values)
+        np.testing.assert_array_equal(found[0], found[1], str(options))
 
 
-@pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
-def test_a_network_without_parameters_can_be_stepped(
-    name: str, options: dict[str, Any]
-) -> None:
-    optimizer = Optimizer.members()[name](**options)
-    optimizer = optimizer.over(flat_of())
-    optimizer.step(0.1)
-    assert optimizer.steps == 1
+@pytest.mark.parametrize("name", Optimizer.members())
+def test_a_network_without_parameters_can_be_stepped(name: str) -> None:
+    for options in variants(name):
+        optimizer = Optimizer.members()[name](**options)
+        optimizer = optimizer.over(flat_of())
+        optimizer.step(0.1)
+        assert optimizer.steps == 1, options

@@ -195,13 +195,6 @@ def torch_optimizer(name: str, options: dict[str, Any], parameters: Any) -> Any:
     return getattr(torch.optim, TORCH_CLASSES[name])(groups, **given)
 
 
-CASES = [(name, options) for name, every in OPTIONS.items() for options in every]
-IDS = [
-    " ".join([name, *(f"{key}={value}" for key, value in options.items())])
-    for name, options in CASES
-]
-
-
 class Problem:
     """One small MLP on one set of rows, ours and PyTorch's with the same weights.
 
@@ -260,8 +253,10 @@ class Problem:
             assert_agrees(mine, other.detach(), what, tolerance)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
-def test_300_steps_give_torch_s_parameters(name: str, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_300_steps_give_torch_s_parameters(name: str) -> None:
+    # The options that change most at once; each alone is what the next test follows.
+    options = max(OPTIONS[name], key=len)
     problem = Problem()
     optimizer = Optimizer.members()[name](**options)
     flat = problem.network.flat
@@ -280,27 +275,26 @@ def test_300_steps_give_torch_s_parameters(name: str, options: dict[str, Any]) -
     assert np.abs(flat.values - before).max() > 1e-2, "nothing was trained"
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
-def test_gradients_of_every_size_give_torch_s_parameters(
-    name: str, options: dict[str, Any]
-) -> None:
-    rng = np.random.default_rng(3)
-    flat = flat_of(rng.normal(size=(20, 7)), rng.normal(size=20))
-    arrays = [tensor.data.copy() for tensor in flat.leaves]
-    parameters = [torch.nn.Parameter(torch.tensor(array)) for array in arrays]
-    optimizer = Optimizer.members()[name](**options)
-    optimizer = optimizer.over(flat)
-    other = torch_optimizer(name, options, parameters)
-    for _ in range(STEPS):
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_gradients_of_every_size_give_torch_s_parameters(name: str) -> None:
+    for options in OPTIONS[name]:
+        rng = np.random.default_rng(3)
+        flat = flat_of(rng.normal(size=(20, 7)), rng.normal(size=20))
+        arrays = [tensor.data.copy() for tensor in flat.leaves]
+        parameters = [torch.nn.Parameter(torch.tensor(array)) for array in arrays]
+        optimizer = Optimizer.members()[name](**options)
+        optimizer = optimizer.over(flat)
+        other = torch_optimizer(name, options, parameters)
+        for _ in range(STEPS):
+            for mine, theirs in zip(flat.leaves, parameters, strict=True):
+                size = 10 ** rng.uniform(-8, 2, mine.shape)
+                assert mine.grad is not None
+                mine.grad[...] = rng.normal(size=mine.shape) * size
+                theirs.grad = torch.tensor(mine.grad)
+            optimizer.step(optimizer.lr)
+            other.step()
         for mine, theirs in zip(flat.leaves, parameters, strict=True):
-            size = 10 ** rng.uniform(-8, 2, mine.shape)
-            assert mine.grad is not None
-            mine.grad[...] = rng.normal(size=mine.shape) * size
-            theirs.grad = torch.tensor(mine.grad)
-        optimizer.step(optimizer.lr)
-        other.step()
-    for mine, theirs in zip(flat.leaves, parameters, strict=True):
-        assert_agrees(mine.data, theirs.detach(), "parameters", 1e-12)
+            assert_agrees(mine.data, theirs.detach(), str(options), 1e-12)
 
 
 FULL_CASES = [(n, options) for n, every in FULL_BATCH.items() for options in every]
@@ -325,12 +319,9 @@ def test_300_iterations_over_all_rows_give_torch_s_parameters(
     assert np.abs(flat.values - before).max() > 1e-2, "nothing was trained"
 
 
-@pytest.mark.parametrize("activation", [Tanh, Relu], ids=["tanh", "relu"])
 @pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_300_training_steps_in_batches_give_torch_s_parameters(
-    name: str, activation: type[Layer]
-) -> None:
-    problem, options = Problem(activation), CALM.get(name, {"lr": 0.02})
+def test_300_training_steps_in_batches_give_torch_s_parameters(name: str) -> None:
+    problem, options = Problem(Relu), CALM.get(name, {"lr": 0.02})
     optimizer = Optimizer.members()[name](**options)
     optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer)
@@ -351,31 +342,33 @@ def test_300_training_steps_in_batches_give_torch_s_parameters(
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_a_learning_rate_that_changes_at_every_step_acts_as_in_torch(name: str) -> None:
-    problem = Problem()
-    optimizer = Optimizer.members()[name](**OPTIONS[name][1])
-    optimizer = optimizer.over(problem.network.flat)
-    training = TrainingStep(problem.network, problem.loss, optimizer)
-    other = torch_optimizer(name, OPTIONS[name][1], problem.parameters)
-    batch = problem.batch()
-    for step in range(STEPS):
+    options = OPTIONS[name][1]
+    rng = np.random.default_rng(3)
+    flat = flat_of(rng.normal(size=(5, 7)), rng.normal(size=5))
+    parameters = [torch.nn.Parameter(torch.tensor(leaf.data)) for leaf in flat.leaves]
+    optimizer = Optimizer.members()[name](**options).over(flat)
+    other = torch_optimizer(name, options, parameters)
+    for step in range(50):
+        flat.grads[:] = rng.normal(size=flat.grads.size)
+        for mine, theirs in zip(flat.leaves, parameters, strict=True):
+            theirs.grad = torch.tensor(mine.grad)
         rate = 0.1 / (1 + 0.05 * step)
         for group in other.param_groups:
             group["lr"] = rate
-        training.run(batch, rate, step)
-        problem.torch_loss()
+        optimizer.step(rate)
         other.step()
-    problem.compare(STEPS)
+        for mine, theirs in zip(flat.leaves, parameters, strict=True):
+            assert_agrees(mine.data, theirs.detach(), f"step {step}", 1e-12)
 
 
 @pytest.mark.parametrize("limit", [1e-3, 0.12, 1e6])
-@pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_gradient_clipping_acts_as_torch_s(name: str, limit: float) -> None:
-    problem = Problem()
-    options = CALM.get(name, {"lr": 0.02})
-    optimizer = Optimizer.members()[name](**options)
+def test_gradient_clipping_acts_as_torch_s(limit: float) -> None:
+    # Clipping ends before the optimizer begins: Adam stands for all of them.
+    problem, options = Problem(), {"lr": 0.02}
+    optimizer = Optimizer.members()["adam"](**options)
     optimizer = optimizer.over(problem.network.flat)
     training = TrainingStep(problem.network, problem.loss, optimizer, limit)
-    other = torch_optimizer(name, options, problem.parameters)
+    other = torch_optimizer("adam", options, problem.parameters)
     batch = problem.batch()
     for step in range(STEPS):
         training.run(batch, optimizer.lr, step)

@@ -88,10 +88,10 @@ def test_checkpoint_saves_no_more_meta_than_it_reads(
 
 
 def test_checkpoint_with_any_byte_changed_is_refused(path: Path) -> None:
-    whole = path.read_bytes()
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
     for place in range(len(whole)):
         broken = bytearray(whole)
-        broken[place] ^= 1 << int(RNG.integers(8))
+        broken[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(broken)
         refusal(path)
 
@@ -110,7 +110,7 @@ def test_checkpoint_with_bytes_added_is_refused(path: Path) -> None:
 
 def test_checkpoint_of_random_bytes_is_refused(path: Path) -> None:
     for size in (0, 1, 7, 8, 9, 100, 10_000):
-        path.write_bytes(RNG.bytes(size))
+        path.write_bytes(np.random.default_rng(size).bytes(size))
         refusal(path)
 
 

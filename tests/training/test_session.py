@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -27,12 +28,19 @@ NOISY = "layers=[{type: dense, units: 6}, batch_norm, relu, dropout, "
 NOISY += "{type: dense, units: 2}]"
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> RunDirectory:
-    """Return a run that was interrupted in its third epoch."""
-    made, run = run_of(tmp_path, NOISY, "transforms=[standardize]")
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a run that was interrupted in its third epoch."""
+    parent = tmp_path_factory.mktemp("interrupted")
+    made, run = run_of(parent, NOISY, "transforms=[standardize]")
     Trainer(made, run, [StopAt(10)]).fit()
-    return run
+    return run.path
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, interrupted: Path) -> RunDirectory:
+    """Return a copy of the run that was interrupted."""
+    return RunDirectory(shutil.copytree(interrupted, tmp_path / interrupted.name))
 
 
 Change = Callable[[Checkpoint], object]

@@ -195,6 +195,8 @@ def test_evaluations_use_the_average_and_checkpoints_hold_both() -> None:
     "options",
     [
         ("training.average.decay=0.9",),
+        ("training.average.decay=0.9", "precision=float32"),
+        ("precision=float32",),
         ("training.accumulate=2", "training.clip_value=0.1"),
         *((f"optimizer={name}",) for name in Optimizer.members() if name != "lbfgs"),
         ("optimizer.amsgrad=true",),
@@ -203,11 +205,9 @@ def test_evaluations_use_the_average_and_checkpoints_hold_both() -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_run_that_was_interrupted_ends_with_the_same_bits(
-    options: tuple[str, ...], precision: str, tmp_path: Path
+    options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    options = (*options, f"precision={precision}")
     whole = trainer(*options, text=PLAIN)
     whole.fit()
     stop = 3 if whole.total_steps > 4 else 2
