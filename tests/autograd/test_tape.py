@@ -48,7 +48,9 @@ def without_collector() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "block", [no_grad, record, lambda: labelled("inside")], ids=str
+    "block",
+    [no_grad, record, lambda: labelled("inside")],
+    ids=["no_grad", "record", "labelled"],
 )
 def test_an_error_inside_a_block_ends_what_the_block_asked_for(
     block: Callable[[], AbstractContextManager[Any]],
@@ -62,7 +64,7 @@ def test_an_error_inside_a_block_ends_what_the_block_asked_for(
     assert step.label == ""
 
 
-@pytest.mark.parametrize("block", [record, no_grad], ids=str)
+@pytest.mark.parametrize("block", [record, no_grad], ids=["record", "no_grad"])
 def test_a_function_has_one_call(
     block: Callable[[], AbstractContextManager[Any]],
 ) -> None:
