@@ -16,7 +16,7 @@ from nncli.autograd.tensor import Tensor
 from nncli.checking.everything import lone_network
 from nncli.checking.variations import variations
 from nncli.core.errors import NncliError
-from nncli.core.registry import FAMILIES, Component, spec_of
+from nncli.core.registry import FAMILIES, spec_of
 from nncli.core.signature import argument_help, signature_of
 from nncli.data.base import Dataset
 from nncli.layers.base import Layer
@@ -35,37 +35,37 @@ def name_of(cls: Any) -> str:
     return f"{getattr(cls, 'kind', 'op')}-{cls.type_name}"
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
-def test_component_explains_itself_and_each_argument(cls: type[Component]) -> None:
-    doc = inspect.getdoc(cls)
-    assert doc
-    assert len(doc.partition("\n")[0]) <= 88
-    helps = argument_help(cls)
-    assert all(helps.get(name) for name in signature_of(cls).arguments)
+def test_components_explain_themselves_and_each_argument() -> None:
+    for cls in COMPONENTS:
+        doc = inspect.getdoc(cls)
+        assert doc, name_of(cls)
+        assert len(doc.partition("\n")[0]) <= 88, name_of(cls)
+        helps = argument_help(cls)
+        silent = [name for name in signature_of(cls).arguments if not helps.get(name)]
+        assert not silent, f"{name_of(cls)}: {silent}"
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
-def test_component_defaults_are_what_its_arguments_accept(
-    cls: type[Component],
-) -> None:
-    signature = signature_of(cls)
-    assert signature.faults(signature.defaults()) == [
-        fault for fault in signature.faults({}) if not fault.at_key
-    ]
+def test_component_defaults_are_what_arguments_accept() -> None:
+    for cls in COMPONENTS:
+        signature = signature_of(cls)
+        faults = signature.faults(signature.defaults())
+        missing = [fault for fault in signature.faults({}) if not fault.at_key]
+        assert faults == missing, name_of(cls)
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=name_of)
-def test_component_is_final_and_remembers_its_arguments(cls: type[Component]) -> None:
-    assert cls.__subclasses__() == []
-    for arguments in variations(cls):
-        try:
-            made: Any = cls(**arguments)
-        except NncliError:
-            continue
-        assert made.arguments | arguments == made.arguments
-        spec = spec_of(made)
-        again = {} if isinstance(spec, str) else dict(spec)
-        assert again.pop("type", spec) == cls.type_name
+def test_components_are_final_and_remember_their_arguments() -> None:
+    for cls in COMPONENTS:
+        assert cls.__subclasses__() == [], name_of(cls)
+        for arguments in variations(cls):
+            try:
+                made: Any = cls(**arguments)
+            except NncliError:
+                continue
+            case = f"{name_of(cls)} {arguments}"
+            assert made.arguments | arguments == made.arguments, case
+            spec = spec_of(made)
+            again = {} if isinstance(spec, str) else dict(spec)
+            assert again.pop("type", spec) == cls.type_name, case
 
 
 def _networks(cls: type[Layer], dtype: Any) -> list[tuple[Network, Network]]:
