@@ -192,7 +192,6 @@ def test_reader_that_leaves_causes_no_traceback(tmp_path: Path, script: str) -> 
     [
         "nncli components > /dev/full",
         "nncli --help > /dev/full",
-        "nncli config schema > /dev/full",
         "nncli train $CONFIGS/xor.yaml > /dev/full",
     ],
 )

@@ -18,8 +18,8 @@ from nncli.runs.directory import RunDirectory
 from tests.command import finish, kill, start, wait_until
 from tests.training.jobs import assert_same_bits
 
-EPOCHS = 100
-KILLS = 3
+EPOCHS = 80
+KILLS = 2
 
 # Everything that a step can depend on: shuffled batches whose last one is smaller,
 # noise, running averages, moments, a schedule, fitted transforms, early stopping.
