@@ -43,8 +43,7 @@ def nncli_step(size: int) -> Callable[[], object]:
     values, grads = numbers(size)
     flat = Flat({"p": Tensor(values, requires_grad=True)})
     flat.grads[:] = grads
-    optimizer = Adam()
-    optimizer.start(flat)
+    optimizer = Adam().over(flat)
     return lambda: optimizer.step(0.001)
 
 

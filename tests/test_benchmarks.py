@@ -1,0 +1,33 @@
+"""Every benchmark runs, at its smallest; what it measures is for people to read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+SMALLEST = {
+    "optimizers": ["--sizes", "100", "--rounds", "2"],
+    "spiral": ["--steps", "20", "--rounds", "1"],
+    "startup": ["--rounds", "1"],
+}
+
+pytestmark = pytest.mark.parity
+
+
+def test_every_benchmark_is_tried() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(SMALLEST)
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_benchmark_runs(name: str) -> None:
+    if name != "startup":
+        pytest.importorskip("torch", reason="PyTorch is what it is measured beside")
+    command = [sys.executable, FOLDER / f"{name}.py", *SMALLEST[name]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "nncli" in done.stdout
