@@ -27,7 +27,7 @@ def test_every_benchmark_is_tried() -> None:
 def test_benchmark_runs(name: str) -> None:
     if name != "startup":
         pytest.importorskip("torch", reason="PyTorch is what it is measured beside")
-    command = [sys.executable, FOLDER / f"{name}.py", *SMALLEST[name]]
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *SMALLEST[name]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "nncli" in done.stdout
