@@ -123,3 +123,49 @@ def test_gradcheck_repeats_the_draws_of_a_generator(rng: np.random.Generator) ->
         lambda: (x * noise.normal(size=4)).sum(), {"x": x}, [noise]
     )
     assert report.passed
+
+
+class Forgetful(Tanh):
+    """Tanh, whose backward writes to an array of its own."""
+
+    def backward(self, grad: Array, dx: Array | None) -> None:
+        """Lose the derivative."""
+        np.multiply(grad, 1 - self.out**2, out=np.empty_like(grad))
+
+
+def test_gradcheck_says_that_a_gradient_was_never_written(
+    rng: np.random.Generator,
+) -> None:
+    x = Tensor(rng.normal(size=(2, 3)), requires_grad=True)
+    (report,) = check_gradients(lambda: apply(Forgetful(), x).sum(), {"x": x})
+    assert not report.passed
+    assert report.unwritten == 6
+
+
+def test_gradcheck_knows_the_rounding_of_sums_whose_terms_cancel() -> None:
+    # The value is near 0, and its rounding that of a sum of a million.
+    big = Tensor(np.resize([1e3, -1e3], 1000), requires_grad=True)
+    ones = Tensor(np.ones(1000), requires_grad=True)
+    small = Tensor(np.ones(3), requires_grad=True)
+    reports = check_gradients(
+        lambda: (big * ones).sum() + (small * 1e-3).sum(),
+        {"small": small, "big": big, "ones": ones},
+    )
+    assert all(report.passed and not report.kinks for report in reports)
+
+
+def test_gradcheck_compares_fewer_elements_of_what_is_expensive() -> None:
+    rng = np.random.default_rng(0)
+    x = Tensor(rng.normal(size=(40, 40)), requires_grad=True)
+    w = Tensor(rng.normal(size=(40, 40)))
+
+    def objective(times: int) -> Tensor:
+        y = x
+        for _ in range(times):
+            y = (y @ w).tanh()
+        return y.sum()
+
+    (few,) = check_gradients(lambda: objective(1), {"x": x})
+    (many,) = check_gradients(lambda: objective(40), {"x": x})
+    assert few.checked + few.kinks == 200
+    assert many.checked + many.kinks < 200
