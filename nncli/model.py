@@ -12,7 +12,6 @@ from nncli.config.validate import component_from
 from nncli.core.errors import RunError
 from nncli.core.registry import spec_of
 from nncli.data.base import Transform
-from nncli.data.labels import Labels
 from nncli.experiment.build import build
 from nncli.layers.base import Layer
 from nncli.losses.base import Loss
@@ -177,10 +176,7 @@ class Model(Learner):
         return f"{text}\nparameters  {self.flat.values.size:,}\n"
 
     def _captured(self) -> Checkpoint:
-        checkpoint = capture(self._built, self._progress)
-        if self._labels is not None:
-            checkpoint.meta["labels"] = self._labels.to_json()
-        return checkpoint
+        return capture(self._built, self._progress)
 
     def _restore(
         self, checkpoint: Checkpoint, source: str, allow_plugins: bool
@@ -188,7 +184,7 @@ class Model(Learner):
         restored = restore_without_data(checkpoint, source, allow_plugins=allow_plugins)
         self._hold(restored.experiment.config)
         self._experiment, self._progress = restored.experiment, restored.progress
-        self._labels = Labels.of_checkpoint(checkpoint.meta, source)
+        self._labels = restored.experiment.labels
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle what a checkpoint holds, rather than buffers and plans."""

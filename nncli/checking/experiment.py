@@ -34,7 +34,8 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     part = experiment.parts["train"]
     # Spread over the part, so that all classes of a sorted set are there.
     index = np.unique(np.linspace(0, len(part) - 1, rows).astype(int))
-    x, targets = Tensor(part.x[index]), Tensor(part.targets[index])
+    batch = part.batch(index)
+    x, targets = batch.x, batch.targets
     with trial(network, training=True):
         yield from _check_network(experiment, x, targets)
 

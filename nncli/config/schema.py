@@ -18,7 +18,7 @@ from nncli.core.signature import (
     Positive,
     PositiveFloat,
 )
-from nncli.data.base import Dataset, Transform
+from nncli.data.base import Augmentation, Dataset, Transform
 from nncli.data.split import Split
 from nncli.layers.base import Layer
 from nncli.losses.base import Loss
@@ -56,9 +56,15 @@ class Training(Section):
     """How long and in which portions.
 
     Attributes:
-        epochs: Passes over the training part.
+        epochs: Passes over the training part; null where steps say how long.
+        steps: Steps in all, instead of epochs; null where epochs say how long.
         batch_size: Rows a step; ``full`` for all of them.
         evaluate_every: Epochs between two evaluations; the last one always counts.
+        evaluate_steps: Steps between two evaluations, instead of epochs; null for
+            evaluate_every.
+        evaluate_rows: At most so many rows of the training part are scored at an
+            evaluation, always the same ones; ``all``, or null for as many as the
+            validation part has (all, where there is none).
         monitor: ``loss`` or a metric: decides which checkpoint is the best one. Of
             the validation part, where there is one, else of the training part.
         clip_norm: Scale a gradient down to at most this Euclidean norm; null for never.
@@ -73,9 +79,12 @@ class Training(Section):
             training; 0 writes one at every evaluation.
     """
 
-    epochs: Positive
+    epochs: Positive | None = None
+    steps: Positive | None = None
     batch_size: Positive | Literal["full"] = 32
     evaluate_every: Positive = 1
+    evaluate_steps: Positive | None = None
+    evaluate_rows: Positive | Literal["all"] | None = None
     monitor: str = "loss"
     clip_norm: PositiveFloat | None = None
     clip_value: PositiveFloat | None = None
@@ -85,7 +94,13 @@ class Training(Section):
     checkpoint_seconds: NonNegative = 10.0
 
     def __post_init__(self) -> None:
-        """Refuse to gather batches where there is only one."""
+        """Refuse a training without an end, and to gather batches where is only one."""
+        if (self.epochs is None) == (self.steps is None):
+            found = "neither" if self.epochs is None else "both"
+            raise ArgumentError(
+                "expected epochs (passes over the training part) or steps, got "
+                f"{found}. Set epochs, for example epochs: 100."
+            )
         if self.accumulate > 1 and self.batch_size == "full":
             raise ArgumentError(
                 f"expected accumulate 1 with batch_size full, got {self.accumulate}: "
@@ -107,6 +122,7 @@ class Config(Section):
         precision: Element type of the whole run.
         split: Which rows are kept from training.
         transforms: Changes of the inputs, in order, fitted on the training part.
+        augmentations: Random changes of training batches, in order.
         schedule: How the learning rate changes.
         metrics: What is scored beside the loss.
         plugins: Python files with components of your own; relative to this file.
@@ -123,6 +139,7 @@ class Config(Section):
     precision: Literal["float32", "float64"] = "float32"
     split: Split = field(default_factory=Split)
     transforms: list[Transform] = field(default_factory=list)
+    augmentations: list[Augmentation] = field(default_factory=list)
     schedule: Schedule = field(default_factory=Constant)
     metrics: list[Metric] = field(default_factory=list)
     plugins: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from nncli.data.base import Table
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """Return inputs as finite float64 numbers, and targets as they are.
+    """Return inputs as finite numbers in their own type, and targets as they are.
 
     Raises:
         DataError: There are not as many inputs as targets, or none at all.
@@ -30,17 +30,42 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def finite(values: Array, what: str) -> Array:
-    """Return numbers as float64; refuse texts, NaN and infinity."""
-    try:
-        numbers: Array = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise DataError(
-            f"rows: expected numbers as {what}, got {values.dtype} values such as "
-            f"{values.reshape(-1)[0]!r}."
-        ) from None
-    if not np.isfinite(numbers).all():
-        raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
-    return numbers
+    """Return numbers in their own type; refuse texts, NaN and infinity."""
+    if values.dtype.kind not in "biuf":
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"rows: expected numbers as {what}, got {values.dtype} values such as "
+                f"{values.reshape(-1)[0]!r}."
+            ) from None
+    start = 0
+    for (block,) in Table(values).blocks("x") if values.dtype.kind == "f" else ():
+        check_finite(block, "rows", what, start)
+        start += len(block)
+    return values
+
+
+def check_finite(block: Array, where: str, what: str, first: int = 0) -> None:
+    """Refuse NaN and infinity among some rows, and name the first.
+
+    Args:
+        block: (n, ...) floating-point numbers.
+        where: What the message begins with.
+        what: What they are.
+        first: The place of the block's first row.
+
+    Raises:
+        DataError: There are some.
+    """
+    # A sum is finite where all are, or too large a number to work with.
+    if np.isfinite(block).all():
+        return
+    rows = np.flatnonzero(~np.isfinite(block.reshape(len(block), -1)).all(axis=1))
+    raise DataError(
+        f"{where}: expected finite {what}, got NaN or infinity, first in row "
+        f"{first + rows[0]}."
+    )
 
 
 def shaped(values: Array, row: Shape) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -132,6 +133,12 @@ class Network:
             )
             for name, spec in self.inputs.items()
         }
+
+    def rows_within(self, nbytes: int) -> int:
+        """Return how many rows' values take so many bytes, one at least."""
+        shapes = [spec.shape for spec in self.inputs.values()]
+        shapes += [layer.output_shape for layer in self.nested.values()]
+        return max(1, nbytes // (self.dtype.itemsize * sum(map(math.prod, shapes))))
 
     def with_penalties(self, loss: Tensor) -> Tensor:
         """Add the penalties on all weights to a loss."""

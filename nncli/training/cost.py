@@ -6,10 +6,8 @@ from typing import Any
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Step, no_grad, record
-from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, xp
 from nncli.core.text import table
-from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
@@ -109,9 +107,7 @@ def _flops_by_label(network: Network) -> dict[str, int]:
 def _memory(experiment: Experiment) -> dict[str, int]:
     """Return the bytes of what a training holds, measured on a recorded step."""
     network, optimizer = experiment.network, experiment.optimizer
-    rows = experiment.batch_size
-    part = experiment.parts["train"]
-    batch = Batch(Tensor(part.x[:rows]), Tensor(part.targets[:rows]), rows)
+    batch = experiment.parts["train"].batch(slice(0, experiment.batch_size))
     with trial(network, training=True):
         replay, _ = TrainingStep(network, experiment.loss, optimizer).record(batch)
     return {

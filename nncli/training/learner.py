@@ -14,15 +14,14 @@ from nncli.config.schema import Config, Training
 from nncli.config.validate import component_from
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
-from nncli.core.randomness import stream
 from nncli.data.base import Table
 from nncli.data.batches import Batch
 from nncli.data.labels import Labels
 from nncli.data.rows import finite, paired, shaped, weighted
-from nncli.data.split import Split, split_table
-from nncli.experiment.build import assemble, train_as
+from nncli.data.split import Split
+from nncli.experiment.build import assemble, input_of, labels_of, train_as
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import take
+from nncli.experiment.fit import Places, split_parts, take
 from nncli.experiment.predict import predictions
 from nncli.layers.base import Layer
 from nncli.network.network import Network
@@ -141,7 +140,8 @@ class Learner:
         """
         self._check_compiled()
         if x is not None:
-            made = component_from(Training, {"epochs": 1, **training})
+            length = {} if "steps" in training else {"epochs": 1}
+            made = component_from(Training, {**length, **training})
             table = weighted(self._table(x, y), sample_weight)
             parts = self._parts(table, validation_data, validation_split)
             experiment = self._take(parts, made)
@@ -158,8 +158,8 @@ class Learner:
                 raise ArgumentError("fit: expected inputs x and targets y, got none.")
         history, at = History(), self._progress
         at.go_on()
-        epochs = at.epoch + experiment.config.training.epochs
-        Trainer(experiment, None, [history, *callbacks], at, epochs).fit()
+        more = experiment.total_steps
+        Trainer(experiment, None, [history, *callbacks], at, more).fit()
         return history
 
     def train_on_batch(
@@ -176,20 +176,18 @@ class Learner:
         self._check_compiled()
         table = weighted(self._table(x, y), sample_weight)
         if self._experiment is None:
-            self._experiment = assemble(self.config, table.x.shape[1:], table.classes)
+            self._experiment = assemble(self.config, input_of(table), labels_of(table))
         experiment, at = self._built, self._progress
         if self._step is None:
             self._step = TrainingStep(
                 experiment.network, experiment.loss, experiment.optimizer
             )
         part = experiment.prepare(table)
-        key = len(part), part.weights is not None
+        key = len(part), part.weighted
         if key not in self._buffers:
-            self._buffers[key] = Batch.like(
-                part.x, part.targets, part.weights, len(part)
-            )
+            self._buffers[key] = part.room(len(part))
         batch = self._buffers[key]
-        batch.fill(part.x, part.targets, part.weights)
+        part.fill(slice(0, len(part)), batch)
         lr = experiment.optimizer.lr
         rate = experiment.schedule.rate(lr, at.step, at.epoch, ENDLESS)
         at.step += 1
@@ -226,15 +224,15 @@ class Learner:
 
     def _predictions(self, x: ArrayLike) -> Array:
         inputs = finite(np.asarray(x), "inputs")
-        return predictions(self._built, shaped(inputs, self.network.shapes[0]))
+        return predictions(self._built, Table(shaped(inputs, self.network.shapes[0])))
 
     @property
     def classes(self) -> Array | None:
         """The classes in the order of ``predict_proba``; None for numbers."""
         if self._labels is not None:
             return self._labels.values
-        names = self._built.classes
-        return None if names is None else np.asarray(names)
+        labels = self._built.labels
+        return None if labels is None else labels.values
 
     @property
     def _built(self) -> Experiment:
@@ -250,17 +248,18 @@ class Learner:
         if not self._compiled:
             raise NncliError("model: expected how to train. Call compile first.")
 
-    def _take(self, tables: dict[str, Table], training: Training) -> Experiment:
-        train = tables["train"]
+    def _take(self, parts: dict[str, Places], training: Training) -> Experiment:
+        train, _ = parts["train"]
         first = self._experiment is None
         if first:
             self.config = self.config.changed(training=training)
-            self._experiment = assemble(self.config, train.x.shape[1:], train.classes)
+            self._experiment = assemble(self.config, input_of(train), labels_of(train))
         experiment = self._built
-        experiment.classes = train.classes
+        experiment.labels = labels = labels_of(train)
+        experiment.classes = None if labels is None else labels.names
         train_as(experiment, training)
         unfitted = any(not transform.state for transform in experiment.transforms)
-        take(experiment, tables, fit=first or unfitted)
+        take(experiment, parts, fit=first or unfitted)
         return experiment
 
     def _parts(
@@ -268,11 +267,14 @@ class Learner:
         table: Table,
         validation: tuple[ArrayLike, ArrayLike] | None,
         share: float,
-    ) -> dict[str, Table]:
+    ) -> dict[str, Places]:
         if validation is not None:
-            return {"train": table, "validation": self._table(*validation)}
-        rng = stream(self.config.seed, "split")
-        return split_table(table, Split(validation=share), rng)
+            return {
+                "train": (table, None),
+                "validation": (self._table(*validation), None),
+            }
+        config = self.config.changed(split=Split(validation=share))
+        return split_parts(table, config)
 
     def _table(self, x: ArrayLike, y: ArrayLike | None) -> Table:
         """Check rows; name the classes where the loss wants classes."""
@@ -285,6 +287,7 @@ class Learner:
             return Table(inputs, finite(targets, "targets"), None)
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
-            known = self._experiment.classes if self._experiment else None
-            self._labels = Labels(np.asarray(known)) if known else Labels.of(targets)
-        return Table(inputs, self._labels.encode(targets), self._labels.names)
+            known = self._experiment.labels if self._experiment else None
+            self._labels = known or Labels.of(targets)
+        index = self._labels.encode(targets)
+        return Table(inputs, index, tuple(self._labels.values.tolist()))

@@ -60,10 +60,7 @@ def sweep_rates(experiment: Experiment, low: float, high: float, steps: int) -> 
     its minimum, or no longer finite. Source: Smith 2017, section 3.3; the steepest
     fall is what fastai suggests.
     """
-    train, config = experiment.parts["train"], experiment.config
-    batches = Batches(
-        train.x, train.targets, experiment.batch_size, config.seed, train.weights
-    )
+    config, batches = experiment.config, experiment.batches()
     step = TrainingStep(
         experiment.network,
         experiment.loss,

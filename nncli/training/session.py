@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nncli.config.load import Loaded, load_values
 from nncli.config.read import Document
 from nncli.config.write import to_yaml
 from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
 from nncli.runs.atomic import write_bytes, write_json
@@ -89,14 +92,18 @@ def restore_without_data(
     meta = checkpoint.meta
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
+        columns = meta.get("columns")
         loaded = load_values(value, source=source, allow_plugins=allow_plugins)
-        classes = None if names is None else tuple(map(str, names))
+        labels = Labels.of_checkpoint(meta, source)
+        if labels is None and names is not None:
+            labels = Labels(np.array(names, str))
         sizes = tuple(int(size) for size in shape)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{source}: expected the checkpoint of a model, got: {error!r}."
         ) from None
-    experiment = assemble(loaded.config, sizes, classes)
+    experiment = assemble(loaded.config, sizes, labels)
+    experiment.columns = None if columns is None else tuple(map(str, columns))
     for i, transform in enumerate(experiment.transforms):
         prefix = f"transforms.{i}."
         transform.state = {
@@ -140,9 +147,9 @@ def resume_run(
 
 
 def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
-    at, epochs = restored.progress, restored.experiment.config.training.epochs
+    at, end = restored.progress, restored.experiment.total_steps
     # Without a summary the run was killed between its last checkpoint and its end.
-    if not at.done(epochs) or not run.summary.exists():
+    if not at.done(end) or not run.summary.exists():
         return
     if at.stopped:
         raise UsageError(

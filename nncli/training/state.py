@@ -25,8 +25,11 @@ class Progress:
         batch: Finished steps of the epoch that is under way.
         step: Finished steps.
         rows: Evaluations made.
+        loss: Sum of the losses of the steps since the last evaluation.
+        losses: How many these are.
         best: The best monitored value so far, None before the first evaluation.
         best_epoch: The epoch after which it was measured.
+        best_step: The step after which it was measured.
         stalled_from: The epoch of the last improvement by more than min_delta.
         reference: The value of that improvement.
         stopped: Early stopping ended the training.
@@ -43,8 +46,11 @@ class Progress:
     batch: Count = 0
     step: Count = 0
     rows: Count = 0
+    loss: float = 0.0
+    losses: Count = 0
     best: float | None = None
     best_epoch: Count = 0
+    best_step: Count = 0
     stalled_from: Count = 0
     reference: float | None = None
     stopped: bool = False
@@ -56,9 +62,9 @@ class Progress:
             self.epoch, self.batch = self.epoch + 1, 0
         self.stopped, self.reference, self.stalled_from = False, None, self.epoch
 
-    def done(self, epochs: int) -> bool:
-        """Whether a training of so many epochs is over."""
-        return self.stopped or self.epoch >= epochs
+    def done(self, end: int) -> bool:
+        """Whether a training of so many steps is over."""
+        return self.stopped or self.step >= end
 
 
 def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
@@ -67,9 +73,12 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
     for i, transform in enumerate(experiment.transforms):
         for name, array in transform.state.items():
             arrays[f"transforms.{i}.{name}"] = array
+    labels = experiment.labels
     meta = {
         "config": experiment.config.spec,
         "classes": experiment.classes,
+        "labels": None if labels is None else labels.to_json(),
+        "columns": experiment.columns,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.core.errors import ArgumentError, DataError
 from nncli.data.base import Table
-from nncli.data.split import Split, split_table
+from nncli.data.split import Split, split_rows
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -23,7 +23,12 @@ def _table(sizes: list[int], classes: bool = True) -> Table:
 
 
 def _parts(table: Table, split: Split, seed: int = 0) -> dict[str, Table]:
-    return split_table(table, split, np.random.default_rng(seed))
+    return {
+        name: table
+        if index is None
+        else Table(table.x[index], table.y[index], table.classes)  # type: ignore[index]
+        for name, index in split_rows(table, split, seed).items()
+    }
 
 
 def _rows_of(part: Table) -> list[int]:

@@ -15,7 +15,7 @@ from nncli.core.errors import ArgumentError, NncliError, ShapeError
 from nncli.experiment.build import build
 from nncli.experiment.experiment import Experiment
 from nncli.losses.base import Loss, Targets
-from nncli.training import evaluate
+from nncli.network.network import Network
 from nncli.training.evaluate import Evaluator
 from tests.conftest import SMALL
 
@@ -130,7 +130,7 @@ def test_loss_of_a_part_does_not_depend_on_the_size_of_batches(
     whole = Evaluator(made, part).run()["loss"]
     at_once = made.loss(made.network(Tensor(part.x)), Tensor(part.targets)).item()
     assert whole == pytest.approx(at_once, rel=1e-12)
-    monkeypatch.setattr(evaluate, "MIN_BATCH", 4)
+    monkeypatch.setattr(Network, "rows_within", lambda self, nbytes: 4)
     assert Evaluator(made, part).run()["loss"] == pytest.approx(at_once, rel=1e-12)
 
 

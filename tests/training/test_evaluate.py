@@ -8,7 +8,6 @@ import pytest
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
 from nncli.experiment.experiment import Experiment, Part
-from nncli.training import evaluate
 from nncli.training.evaluate import Evaluator, labels_of, per_class
 from tests.training.jobs import experiment, state_of, trainer
 
@@ -66,7 +65,7 @@ def test_evaluator_adds_batches_up(size: int, monkeypatch: pytest.MonkeyPatch) -
     made = trained("precision=float64", "training.batch_size=1")
     part = made.parts["train"]
     whole = Evaluator(made, part, confusion=True)
-    monkeypatch.setattr(evaluate, "MIN_BATCH", size)
+    monkeypatch.setattr(made.network, "rows_within", lambda nbytes: size)
     cut = Evaluator(made, part, confusion=True)
     assert cut.batches.size == size
     first, second = whole.run(), cut.run()

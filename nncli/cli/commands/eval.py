@@ -13,7 +13,8 @@ from nncli.core.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nncli.experiment.experiment import Experiment, Part
+    from nncli.experiment.experiment import Experiment
+    from nncli.experiment.part import Part
 
 EPILOG = """\b
 Examples:
@@ -66,7 +67,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,
         "split": name,
-        "rows": len(evaluator.batches.x),
+        "rows": len(evaluator.batches.part),
         **scores,
     }
     if evaluator.confusion is not None and experiment.classes is not None:
