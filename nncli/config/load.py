@@ -102,7 +102,7 @@ def finish(document: Document, folder: Path, *, allow_plugins: bool) -> Loaded:
         for name, file in zip(plugins, files, strict=True):
             run_plugin(Path(file), name)
         document.value["plugins"] = files
-    return Loaded(validate(document), document)
+    return Loaded(validate(document, folder), document)
 
 
 def run_plugin(path: Path, shown: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path as FolderPath
 from typing import Annotated, Any
 
 from nncli.config.read import Document
@@ -12,7 +14,7 @@ from nncli.config.schema import Config
 from nncli.core.description import Description
 from nncli.core.errors import ArgumentError, Path, Problem
 from nncli.core.registry import Component
-from nncli.core.signature import signature_of
+from nncli.core.signature import Argument, signature_of
 from nncli.core.text import nearest, show, with_article
 
 
@@ -21,6 +23,7 @@ class _Walk:
     """Makes components and sections, and collects what is wrong on the way."""
 
     problems: list[Problem]
+    folder_of: Callable[[Path], FolderPath] | None = None
 
     def value(self, annotation: Any, value: Any, path: Path) -> Any:
         """Make what ``annotation`` wants where that is something of ours.
@@ -40,6 +43,12 @@ class _Walk:
             made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
             return _FAILED if _FAILED in made else made
         return value
+
+    def argument(self, argument: Argument, value: Any, path: Path) -> Any:
+        """Make an argument; a file's path becomes absolute."""
+        if argument.is_file and isinstance(value, str) and self.folder_of is not None:
+            return str((self.folder_of(path) / value).absolute())
+        return self.value(argument.annotation, value, path)
 
     def component(self, family: type[Component], value: Any, path: Path) -> Any:
         if isinstance(value, family):
@@ -84,7 +93,7 @@ class _Walk:
         signature = signature_of(cls)
         before = len(self.problems)
         made = {
-            key: self.value(signature.arguments[key].annotation, value, (*path, key))
+            key: self.argument(signature.arguments[key], value, (*path, key))
             if key in signature.arguments
             else value
             for key, value in given.items()
@@ -109,14 +118,24 @@ class _Walk:
 _FAILED = object()
 
 
-def validate(document: Document) -> Config:
+def validate(document: Document, folder: FolderPath = FolderPath()) -> Config:
     """Turn plain values into a typed config.
+
+    Args:
+        document: The plain values.
+        folder: Where paths in it are relative to; those of overrides are relative to
+            the working directory.
 
     Raises:
         ConfigError: With every problem at once.
     """
     problems: list[Problem] = []
-    config = _Walk(problems).section(Config, document.value, ())
+
+    def folder_of(path: Path) -> FolderPath:
+        typed = any(path[:n] in document.overrides for n in range(1, len(path) + 1))
+        return FolderPath() if typed else folder
+
+    config = _Walk(problems, folder_of).section(Config, document.value, ())
     if not problems:
         problems.extend(_across(config))
     if problems:

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 import textwrap
+import typing
 from collections.abc import Collection, Mapping
 from functools import cache
 from numbers import Number
@@ -23,6 +24,13 @@ Positive = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
+
+
+class FilePath:
+    """Marks a text as the path of a file; in a config, relative to the config."""
+
+
+File = Annotated[str, FilePath()]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]
 
@@ -40,6 +48,11 @@ class Argument(Field):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that this argument accepts."""
         return schema_of(self.annotation)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a text is the path of a file."""
+        return _marks_file(self.annotation)
 
     @property
     def expected(self) -> str:
@@ -65,6 +78,11 @@ class Argument(Field):
             places = [_place(value, details["loc"]) for details in error.errors()]
             return list(dict.fromkeys(places))
         return []
+
+
+def _marks_file(annotation: Any) -> bool:
+    parts = typing.get_args(annotation)
+    return any(isinstance(part, FilePath) or _marks_file(part) for part in parts)
 
 
 def _place(value: Any, location: Path) -> Path:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +18,12 @@ from nncli.core.registry import Component
 
 Index = Array | slice
 """Which rows: their places, or a run of them."""
+
+RESIDENT = 2**26
+"""Bytes of a mapped file that are held in memory at most, about."""
+
+AROUND = 2**16
+"""Bytes that the system maps around a row that is read."""
 
 BLOCK = 2**22
 """Bytes that are looked at together, where all rows are gone through."""
@@ -126,6 +133,8 @@ class Table(Rows):
             only predictions are wanted.
         classes: The classes in their own type; None where targets are numbers.
         weights: (N,) how much each row counts in the loss; None for 1.
+        targets: What ``y`` holds where ``classes`` is None: numbers, ``classes`` that
+            are still to be numbered, or ``auto``, the loss decides.
     """
 
     x: Array
@@ -136,6 +145,8 @@ class Table(Rows):
     keys: Mapping[str, Array] = field(default_factory=dict)
     parts: Mapping[str, Array] = field(default_factory=dict)
     per_epoch: int | None = None
+    targets: Literal["auto", "classes", "numbers"] = "numbers"
+    _read: dict[int, int] = field(default_factory=dict, repr=False)
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -158,7 +169,23 @@ class Table(Rows):
         """Gather rows of the arrays."""
         arrays = self.arrays
         for name, target in out.items():
-            gather(arrays[name], index, target)
+            source = arrays[name]
+            gather(source, index, target)
+            if isinstance(source, np.memmap):
+                self._forget(source, index, len(target))
+
+    def _forget(self, source: np.memmap[Any, Any], index: Index, rows: int) -> None:
+        """Give pages of a mapped file back, now and then, before they fill memory.
+
+        The file stays in the system's cache: reading it again costs no disk.
+        """
+        width = source.nbytes // max(len(source), 1)
+        near = width if isinstance(index, slice) else max(width, AROUND)
+        read = self._read.get(id(source), 0) + rows * near
+        if read > RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
+            source._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+            read = 0
+        self._read[id(source)] = read
 
 
 def gather(source: Array, index: Index, out: Array) -> None:

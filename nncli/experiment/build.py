@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from nncli.config.schema import Config, Training
 from nncli.core.arrays import DTYPES, Shape
 from nncli.core.errors import ConfigError, Problem
 from nncli.core.randomness import Streams, stream
-from nncli.data.base import Rows
+from nncli.data.base import Rows, Table
 from nncli.data.labels import Labels
 from nncli.experiment.crosschecks import check_full_batch, check_rows
 from nncli.experiment.experiment import Experiment
@@ -35,6 +36,7 @@ def build(loaded: Loaded) -> Experiment:
             text = "expected a dataset to load rows from, got nothing (null)."
             raise ConfigError([Problem(("dataset",), text)])
         rows = config.dataset.load(stream(config.seed, "data"))
+        rows = numbered(rows, config.loss)
         check_rows(rows, config)
         parts = split_parts(rows, config)
         experiment = assemble(config, input_of(rows), labels_of(rows))
@@ -44,6 +46,21 @@ def build(loaded: Loaded) -> Experiment:
     experiment.columns = rows.columns
     experiment.data_sha256 = rows.digest()
     return experiment
+
+
+def numbered(rows: Rows, loss: Loss) -> Rows:
+    """Return rows whose targets are classes' indices, where they are classes.
+
+    Raises:
+        DataError: Their values cannot be classes.
+    """
+    if not isinstance(rows, Table) or rows.targets == "numbers" or rows.y is None:
+        return rows
+    if rows.targets == "auto" and not loss.names_classes(rows.y):
+        return dataclasses.replace(rows, targets="numbers")
+    labels = Labels.of(rows.y)
+    classes = tuple(labels.values.tolist())
+    return dataclasses.replace(rows, y=labels.encode(rows.y), classes=classes)
 
 
 def input_of(rows: Rows) -> InputSpec:
