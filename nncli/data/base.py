@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,15 +15,10 @@ import numpy as np
 from nncli.autograd.buffers import form, scratch
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.registry import Component
+from nncli.data.mapped import FileRows
 
 Index = Array | slice
 """Which rows: their places, or a run of them."""
-
-RESIDENT = 2**26
-"""Bytes of a mapped file that are held in memory at most, about."""
-
-AROUND = 2**16
-"""Bytes that the system maps around a row that is read."""
 
 BLOCK = 2**22
 """Bytes that are looked at together, where all rows are gone through."""
@@ -146,7 +141,6 @@ class Table(Rows):
     parts: Mapping[str, Array] = field(default_factory=dict)
     per_epoch: int | None = None
     targets: Literal["auto", "classes", "numbers"] = "numbers"
-    _read: dict[int, int] = field(default_factory=dict, repr=False)
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -165,45 +159,42 @@ class Table(Rows):
     def __len__(self) -> int:
         return len(self.x)
 
+    @cached_property
+    def _files(self) -> dict[str, FileRows | None]:
+        return {name: FileRows.of(array) for name, array in self.arrays.items()}
+
     def take(self, index: Index, out: Mapping[str, Array]) -> None:
         """Gather rows of the arrays."""
-        arrays = self.arrays
+        arrays, files = self.arrays, self._files
         for name, target in out.items():
-            source = arrays[name]
-            gather(source, index, target)
-            if isinstance(source, np.memmap):
-                self._forget(source, index, len(target))
-
-    def _forget(self, source: np.memmap[Any, Any], index: Index, rows: int) -> None:
-        """Give pages of a mapped file back, now and then, before they fill memory.
-
-        The file stays in the system's cache: reading it again costs no disk.
-        """
-        width = source.nbytes // max(len(source), 1)
-        near = width if isinstance(index, slice) else max(width, AROUND)
-        read = self._read.get(id(source), 0) + rows * near
-        if read > RESIDENT and hasattr(mmap, "MADV_DONTNEED"):
-            source._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
-            read = 0
-        self._read[id(source)] = read
+            gather(arrays[name], index, target, files[name])
 
 
-def gather(source: Array, index: Index, out: Array) -> None:
+def gather(
+    source: Array, index: Index, out: Array, file: FileRows | None = None
+) -> None:
     """Write some rows of an array into another one, in its type.
 
     Without an array in between that grows with the rows, where the source is row-major.
+
+    Args:
+        source: (N, ...) the array.
+        index: Places of the rows.
+        out: (n, ...) where they go.
+        file: How to read the source, where it is mapped from a file.
     """
-    if isinstance(index, slice):
-        xp.copyto(out, source[index], casting="same_kind")
-    elif not source.flags.c_contiguous:
-        # NumPy's take would copy all of it first.
-        xp.copyto(out, source[index], casting="same_kind")
-    elif source.dtype == out.dtype and out.flags.c_contiguous:
-        # Rows are known to exist; "clip" spares the copy that "raise" makes.
-        xp.take(source, index, axis=0, out=out, mode="clip")
+    plain = source.dtype == out.dtype and out.flags.c_contiguous
+    if file is not None:
+        room = out if plain else scratch(form(out.shape, source.dtype))
+        file.take(index, room)
+    elif isinstance(index, slice) or not source.flags.c_contiguous:
+        # NumPy's take would copy all of a source that is not row-major first.
+        room = source[index]
     else:
-        room = scratch(form(out.shape, source.dtype))
+        room = out if plain else scratch(form(out.shape, source.dtype))
+        # Rows are known to exist; "clip" spares the copy that "raise" makes.
         xp.take(source, index, axis=0, out=room, mode="clip")
+    if room is not out:
         xp.copyto(out, room, casting="same_kind")
 
 
