@@ -20,6 +20,12 @@ AllowPlugins = Annotated[
     bool,
     typer.Option("--allow-plugins", help="Let the config run the Python it names."),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, max=1024, help="Threads of BLAS, instead of the config's."
+    ),
+]
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)
 ]

@@ -30,6 +30,9 @@ from nncli.schedules.decay import Constant
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 
+Threads = Annotated[int, Ge(1), Le(1024)]
+
+
 class EarlyStopping(Section):
     """Stop when the monitored value has not improved for a while.
 
@@ -74,6 +77,9 @@ class Training(Section):
             batch. What is left at the end of an epoch makes a step of its own.
         average: A moving average of the weights, for evaluations and all use of the
             network; null for none. Checkpoints hold both.
+        threads: Threads that products of matrices use; ``auto`` for one where steps are
+            small, and all cores where they are large. A run that is resumed uses as
+            many as it began with: bits depend on it.
         early_stopping: When to stop before the last epoch; null for never.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
             training; 0 writes one at every evaluation.
@@ -90,6 +96,7 @@ class Training(Section):
     clip_value: PositiveFloat | None = None
     accumulate: Positive = 1
     average: Averaging | None = None
+    threads: Threads | Literal["auto"] = "auto"
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
 

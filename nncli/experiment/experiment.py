@@ -35,6 +35,7 @@ class Experiment:
         parts: train, and validation and test where the config asks for them.
         classes: Names of the classes; None where targets are numbers.
         labels: The classes in their own type; None likewise.
+        threads: How many threads products use, where that was decided once.
         columns: Names of the elements of the inputs, where these are columns.
         transforms: Fitted on the training part.
         network: Without a last activation that is fused into the loss.
@@ -58,6 +59,7 @@ class Experiment:
     average: WeightAverage | None = None
     labels: Labels | None = None
     columns: tuple[str, ...] | None = None
+    threads: int | None = None
 
     @property
     def epoch_rows(self) -> int:

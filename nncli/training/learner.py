@@ -16,6 +16,7 @@ from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
 from nncli.data.base import Table
 from nncli.data.batches import Batch
+from nncli.data.frames import columns_of, in_order
 from nncli.data.labels import Labels
 from nncli.data.rows import finite, paired, shaped, weighted
 from nncli.data.split import Split
@@ -29,6 +30,7 @@ from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
+from nncli.training.threads import threads_of, using
 from nncli.training.trainer import Trainer
 
 # What single steps tell a schedule that wants to know the length of the training.
@@ -191,12 +193,14 @@ class Learner:
         lr = experiment.optimizer.lr
         rate = experiment.schedule.rate(lr, at.step, at.epoch, ENDLESS)
         at.step += 1
-        return self._step.run(batch, rate, at.step)
+        with using(threads_of(experiment)):
+            return self._step.run(batch, rate, at.step)
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float | None]:
         """Return the loss and every metric on some rows."""
         part = self._built.prepare(self._table(x, y))
-        return Evaluator(self._built, part).run()
+        with using(threads_of(self._built)):
+            return Evaluator(self._built, part).run()
 
     def predict_proba(self, x: ArrayLike) -> Array:
         """Return (N, K) probabilities of the classes, in the order of ``classes``.
@@ -223,8 +227,11 @@ class Learner:
         return Labels(np.asarray(self.classes)).decode(chosen)
 
     def _predictions(self, x: ArrayLike) -> Array:
-        inputs = finite(np.asarray(x), "inputs")
-        return predictions(self._built, Table(shaped(inputs, self.network.shapes[0])))
+        ordered = in_order(x, self._built.columns)
+        inputs = finite(np.asarray(ordered), "inputs")
+        rows = Table(shaped(inputs, self.network.shapes[0]))
+        with using(threads_of(self._built)):
+            return predictions(self._built, rows)
 
     @property
     def classes(self) -> Array | None:
@@ -254,6 +261,7 @@ class Learner:
         if first:
             self.config = self.config.changed(training=training)
             self._experiment = assemble(self.config, input_of(train), labels_of(train))
+            self._experiment.columns = train.columns
         experiment = self._built
         experiment.labels = labels = labels_of(train)
         experiment.classes = None if labels is None else labels.names
@@ -280,14 +288,18 @@ class Learner:
         """Check rows; name the classes where the loss wants classes."""
         if y is None:
             raise ArgumentError("fit: expected targets y, got none.")
+        columns = columns_of(x)
+        if self._experiment is not None:
+            x = in_order(x, self._experiment.columns)
         inputs, targets = paired(x, y)
         if self._experiment is not None:
             shaped(inputs, self.network.shapes[0])
         if not self.config.loss.names_classes(targets):
-            return Table(inputs, finite(targets, "targets"), None)
+            return Table(inputs, finite(targets, "targets"), columns=columns)
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
             known = self._experiment.labels if self._experiment else None
             self._labels = known or Labels.of(targets)
         index = self._labels.encode(targets)
-        return Table(inputs, index, tuple(self._labels.values.tolist()))
+        classes = tuple(self._labels.values.tolist())
+        return Table(inputs, index, classes, columns=columns)

@@ -20,6 +20,7 @@ from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
 from nncli.training.state import Progress, capture, restore
+from nncli.training.threads import threads_of
 
 EXTENDABLE = "training.epochs"
 
@@ -41,7 +42,8 @@ def create_run(
 
     def fill(run: RunDirectory) -> None:
         _write_configs(run, document, experiment)
-        facts = manifest(config.seed, experiment.data_sha256, command)
+        threads = threads_of(experiment)
+        facts = manifest(config.seed, experiment.data_sha256, command, threads)
         write_json(run.manifest, facts)
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))

@@ -79,6 +79,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         "classes": experiment.classes,
         "labels": None if labels is None else labels.to_json(),
         "columns": experiment.columns,
+        "threads": experiment.threads,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
@@ -118,6 +119,8 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
         state = checkpoint.meta["generators"]["noise"]
         experiment.network.streams.noise.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
+        threads = checkpoint.meta.get("threads")
+        experiment.threads = None if threads is None else 1 + _count(threads - 1) % 1024
         _refill(experiment.schedule.state, checkpoint.meta.get("schedule", {}))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(

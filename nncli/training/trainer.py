@@ -15,6 +15,7 @@ from nncli.training.callbacks import Callback, Row
 from nncli.training.evaluate import Evaluator, scored_parts
 from nncli.training.state import Progress, capture
 from nncli.training.step import TrainingStep
+from nncli.training.threads import threads_of, using
 
 
 class Trainer:
@@ -81,8 +82,9 @@ class Trainer:
         """
         self._tell("on_start")
         try:
-            while not self.done and not self.interrupted:
-                self._epoch()
+            with using(threads_of(self.experiment)):
+                while not self.done and not self.interrupted:
+                    self._epoch()
             self.save()
         except DivergedError:
             self._save_best()

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nncli.cli.console import AllowPlugins, Json, number, out, say, say_json, table
+from nncli.cli.console import (
+    AllowPlugins,
+    Json,
+    Threads,
+    number,
+    out,
+    say,
+    say_json,
+    table,
+)
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +56,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of --split fresh.")
     ] = None,
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -54,6 +64,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     from nncli.runs.directory import find_checkpoint
     from nncli.training.evaluate import Evaluator, per_class
     from nncli.training.session import restore_checkpoint
+    from nncli.training.threads import threads_of, using
 
     if seed is not None and split != "fresh":
         raise UsageError("eval: --seed only belongs to --split fresh.")
@@ -62,7 +73,8 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     experiment = restored.experiment
     name = split or _default_split(experiment)
     evaluator = Evaluator(experiment, _part(experiment, name, seed), confusion=True)
-    scores = evaluator.run()
+    with using(threads or threads_of(experiment)):
+        scores = evaluator.run()
     result: dict[str, Any] = {
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,

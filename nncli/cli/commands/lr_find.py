@@ -13,6 +13,7 @@ from nncli.cli.console import (
     ConfigFile,
     Json,
     Overrides,
+    Threads,
     number,
     say,
     say_json,
@@ -40,6 +41,7 @@ def lr_find(
     steps: Annotated[
         int, typer.Option(min=50, max=100_000, help="Steps from low to high.")
     ] = 200,
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -51,10 +53,12 @@ def lr_find(
     from nncli.config.load import load_config
     from nncli.experiment.build import build
     from nncli.training.lr_finder import sweep_rates
+    from nncli.training.threads import threads_of, using
 
     changes = list(overrides or [])
     experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
-    sweep = sweep_rates(experiment, low, high, steps)
+    with using(threads or threads_of(experiment)):
+        sweep = sweep_rates(experiment, low, high, steps)
     if json:
         say_json(_facts(sweep))
         return

@@ -17,6 +17,7 @@ from nncli.cli.console import (
     AllowPlugins,
     Json,
     Overrides,
+    Threads,
     duration,
     note,
     say,
@@ -63,11 +64,14 @@ def train(
             "--dry-run", help="Build, make one step, show the network, write nothing."
         ),
     ] = False,
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
+    if threads is not None:
+        changes.append(f"training.threads={threads}")
     if resume is not None:
         _refuse_with_resume(name, dry_run)
         if config is not None and "=" not in config:
