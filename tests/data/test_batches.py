@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nncli.core.arrays import Array
+from nncli.data.augmentations import GaussianNoise
 from nncli.data.base import Table, Transform
 from nncli.data.batches import Batches
 from nncli.experiment.part import Part
@@ -94,6 +95,8 @@ def test_batch_of_all_rows_keeps_the_given_order_in_every_epoch(size: int) -> No
 
 def test_batches_leave_the_data_as_it_is() -> None:
     x, targets = X.copy(), TARGETS.copy()
-    order(Batches(x, targets, 5, 0), 0)
+    for size in (5, ROWS):
+        for batch in Batches(part(x, targets), size, 0, [GaussianNoise(1.0)]).epoch(0):
+            assert not np.shares_memory(batch.x.data, x)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(targets, TARGETS)
