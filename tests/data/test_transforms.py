@@ -139,3 +139,26 @@ def test_transform_s_state_is_all_that_it_learned(transform: Transform) -> None:
     other = transform.live()
     other.state = {name: array.copy() for name, array in fitted.state.items()}
     np.testing.assert_array_equal(changed(other, x), y)
+
+
+@pytest.mark.parametrize("sizes", [[1000], [1, 2, 997], [3, 500, 1, 496]])
+@pytest.mark.parametrize("offset", [0.0, 1e9, -1e9])
+def test_transforms_fitted_block_by_block_are_numpy_s_answer(
+    sizes: list[int], offset: float
+) -> None:
+    # The blocks lie apart: what joins them counts.
+    x = offset + np.linspace(-3.0, 3.0, 1000)[:, None] + _rows(1000, 4) / 20
+    x[:, 3] = 0.1
+    blocks = np.split(x, np.cumsum(sizes)[:-1])
+    standardize, scale = Standardize().live(), Scale().live()
+    for transform in (standardize, scale):
+        transform.fit(iter(block.copy() for block in blocks))
+    # Two passes over numbers around 0.
+    exact = x - x[0]
+    mean, std = x[0] + exact.mean(axis=0), exact.std(axis=0)
+    std[3] = 1.0
+    np.testing.assert_allclose(standardize.state["mean"], mean, rtol=1e-12)
+    np.testing.assert_allclose(standardize.state["std"], std, rtol=1e-12)
+    np.testing.assert_array_equal(scale.state["least"], x.min(axis=0))
+    span = [*np.ptp(x[:, :3], axis=0), 1.0]
+    np.testing.assert_array_equal(scale.state["span"], span)
