@@ -22,6 +22,7 @@ from nncli.core.errors import (
 )
 from nncli.model import Model
 from tests.conftest import CONFIGS
+from tests.training.jobs import all_of
 
 
 def quadrants(rows: int = 120) -> tuple[Array, Array]:
@@ -317,8 +318,8 @@ def test_fit_draws_the_rows_it_holds_back_by_the_seed() -> None:
         model.fit(x, y, validation_split=0.25)
         parts = model._built.parts
         assert len(parts["train"]) == 90
-        held.append(parts["validation"].x)
-        both = np.concatenate([part.x for part in parts.values()])
+        held.append(all_of(parts["validation"]).x.data)
+        both = np.concatenate([all_of(part).x.data for part in parts.values()])
         assert len(np.unique(both, axis=0)) == len(x)
     np.testing.assert_array_equal(held[0], held[1])
     assert not np.array_equal(held[0], held[2])

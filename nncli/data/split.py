@@ -80,7 +80,8 @@ def split_rows(rows: Rows, split: Split, seed: int) -> dict[str, Array | None]:
     """Return the places of each part's rows, in their given order.
 
     Where the rows have official parts, these are the parts; a share of validation or
-    test that is not among them is taken from the training part.
+    test that is not among them is taken from the training part, which is all that is
+    left, where it is not among them either.
 
     Args:
         rows: What is split.
@@ -105,6 +106,9 @@ def split_rows(rows: Rows, split: Split, seed: int) -> dict[str, Array | None]:
     if split.by is not None and split.by.fold is not None:
         return _checked(_by_fold(_column(rows, split.by.fold)), shares, len(rows))
     whole = official.get("train")
+    if whole is None and official:
+        # Rows of an official test are none to train on.
+        whole = np.setdiff1d(np.arange(len(rows)), np.concatenate([*official.values()]))
     if not any(shares.values()):
         return {"train": whole, **official}
     rng = stream(seed if split.seed is None else split.seed, "split")
@@ -152,7 +156,7 @@ def _by_fold(column: Array) -> dict[str, Array]:
     if strange.size:
         raise DataError(
             f"split: expected train, validation or test in the column of by.fold, got "
-            f"{strange[0]!r}."
+            f"{str(strange[0])!r}."
         )
     names = np.where(names == "val", "validation", names)
     found = [name for name in PARTS if (names == name).any()]

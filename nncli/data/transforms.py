@@ -22,23 +22,22 @@ class Standardize(Transform, name="standardize"):
         1979, "Updating formulae and a pairwise algorithm for computing sample
         variances".
         """
-        count, extremes = 0, _Extremes()
+        count, mean, squares = 0, xp.zeros(()), xp.zeros(())
         for x in blocks:
-            extremes.add(x)
-            here = x.mean(axis=0)
-            squares_here = ((x - here) ** 2).sum(axis=0)
             if not count:
-                mean, squares = here, squares_here
-            else:
-                shift = here - mean
-                total = count + len(x)
-                mean = mean + shift * (len(x) / total)
-                squares += squares_here + shift**2 * (count * len(x) / total)
-            count += len(x)
+                # Sums of what lies near 0 keep their digits, wherever the data lies,
+                # and are exactly 0 where it never varies.
+                origin = x[0].copy()
+            near = x - origin
+            here = near.mean(axis=0)
+            total = count + len(x)
+            shift = here - mean
+            squares = squares + ((near - here) ** 2).sum(axis=0)
+            squares += shift**2 * (count * len(x) / total)
+            mean = mean + shift * (len(x) / total)
+            count = total
         std = xp.sqrt(squares / count)
-        # Of equal values the mean, and so the deviation, may be off by rounding.
-        varies = (extremes.largest > extremes.least) & (std > 0)
-        self.state = {"mean": mean, "std": xp.where(varies, std, 1.0)}
+        self.state = {"mean": origin + mean, "std": xp.where(std > 0, std, 1.0)}
 
     def apply(self, x: Array) -> None:
         """Write (x − mean) / std."""

@@ -22,8 +22,6 @@ from nncli.runs.manifest import manifest
 from nncli.training.state import Progress, capture, restore
 from nncli.training.threads import threads_of
 
-EXTENDABLE = "training.epochs"
-
 
 @dataclass
 class Restored:
@@ -122,20 +120,22 @@ def resume_run(
     """Build a run's experiment as its last checkpoint left it.
 
     Rows that were logged after that checkpoint are dropped, for they will be made
-    again. ``training.epochs`` may be changed, to go on after the end.
+    again. What says how long it is, ``training.epochs`` or ``training.steps``, may be
+    changed, to go on after the end.
 
     Raises:
         RunError: The run cannot be continued.
-        UsageError: Something else than the number of epochs is changed, or there is
+        UsageError: Something else than its length is changed, or there is
             nothing left to do.
     """
+    checkpoint = load_checkpoint(run.last)
+    length = _length(checkpoint)
     for text in overrides:
-        if text.partition("=")[0] != EXTENDABLE:
+        if text.partition("=")[0] != length:
             raise UsageError(
                 f"override {text!r}: a run that is resumed can only be changed in "
-                f"{EXTENDABLE}. Start a new run for other changes."
+                f"{length}. Start a new run for other changes."
             )
-    checkpoint = load_checkpoint(run.last)
     restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
     _refuse_finished(run, restored)
     run.keep_rows(restored.progress.rows)
@@ -158,10 +158,20 @@ def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
             f"{run.path}: the run stopped early after {at.epoch} epochs. For more, "
             "start a new run with a larger training.early_stopping.patience."
         )
+    by_steps = restored.experiment.config.training.steps is not None
+    made, unit = (at.step, "steps") if by_steps else (at.epoch, "epochs")
     raise UsageError(
-        f"{run.path}: the run is finished after {at.epoch} epochs. To go on, add "
-        f"{EXTENDABLE}={2 * at.epoch}."
+        f"{run.path}: the run is finished after {made} {unit}. To go on, add "
+        f"training.{unit}={2 * made}."
     )
+
+
+def _length(checkpoint: Checkpoint) -> str:
+    """Return the key that says how long a run is: the only one that may change."""
+    config = checkpoint.meta.get("config")
+    training = config.get("training") if isinstance(config, dict) else None
+    by_steps = isinstance(training, dict) and training.get("steps") is not None
+    return "training.steps" if by_steps else "training.epochs"
 
 
 def _rebuild(

@@ -194,7 +194,7 @@ def test_live_view_says_how_much_time_is_left(
     clock.now += 10
     training.progress.step = 8
     assert view._left(training) == "30.0 s left"
-    training.progress.epoch = 5
+    training.progress.step = 20
     assert view._left(training) == "in 10.0 s"
 
 

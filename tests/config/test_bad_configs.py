@@ -284,7 +284,10 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "missing epochs": (
         edited("epochs: 5, ", ""),
-        ("config.yaml:12:11: training: epochs is missing: expected an integer >= 1.",),
+        (
+            "config.yaml:12:11: training: expected epochs (passes over the training",
+            "or steps, got neither. Set epochs, for example epochs: 100.",
+        ),
     ),
     "missing units of a bare name": (
         edited("{type: dense, units: 6}", "dense"),
@@ -364,7 +367,10 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "time for a number": (
         edited("epochs: 5", "epochs: 1:30"),
-        ("config.yaml:12:20: training.epochs: expected an integer >= 1, got '1:30'.",),
+        (
+            "config.yaml:12:20: training.epochs: expected an integer >= 1 or null, got",
+            "got '1:30'.",
+        ),
     ),
     "date for a number": (
         edited("seed: 3", "seed: 2026-01-01"),
@@ -396,7 +402,10 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "number for a section": (
         edited("{validation: 0.25}", "0.25"),
-        ("config.yaml:4:8: split: expected a mapping (validation, test, stratify),",),
+        (
+            "config.yaml:4:8: split: expected a mapping (validation, test, stratify, "
+            "seed, order, by), got 0.25.",
+        ),
     ),
     "true for a section": (
         edited("epochs: 5", "epochs: 5, early_stopping: true"),
@@ -417,7 +426,10 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "zero epochs": (
         edited("epochs: 5", "epochs: 0"),
-        ("config.yaml:12:20: training.epochs: expected an integer >= 1, got 0.",),
+        (
+            "config.yaml:12:20: training.epochs: expected an integer >= 1 or null, got",
+            "got 0.",
+        ),
     ),
     "zero learning rate": (
         edited("lr: 0.02", "lr: 0"),

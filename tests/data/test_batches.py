@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nncli.core.arrays import Array
-from nncli.data.base import Table, Transform
+from nncli.data.augmentations import GaussianNoise
+from nncli.data.base import Table
 from nncli.data.batches import Batches
 from nncli.experiment.part import Part
 
@@ -15,14 +16,9 @@ X = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
 TARGETS = np.arange(ROWS)
 
 
-def part(
-    x: Array = X,
-    y: Array = TARGETS,
-    *transforms: Transform,
-    weights: Array | None = None,
-) -> Part:
+def part(x: Array = X, y: Array = TARGETS) -> Part:
     """Return rows whose targets are taken as they are."""
-    return Part(Table(x, y, weights=weights), None, transforms, lambda y: y, "float32")
+    return Part(Table(x, y), None, (), lambda y: y, "float32")
 
 
 def order(batches: Batches, epoch: int, first: int = 0) -> list[list[int]]:
@@ -94,6 +90,65 @@ def test_batch_of_all_rows_keeps_the_given_order_in_every_epoch(size: int) -> No
 
 def test_batches_leave_the_data_as_it_is() -> None:
     x, targets = X.copy(), TARGETS.copy()
-    order(Batches(x, targets, 5, 0), 0)
+    for size in (5, ROWS):
+        for batch in Batches(part(x, targets), size, 0, [GaussianNoise(1.0)]).epoch(0):
+            assert not np.shares_memory(batch.x.data, x)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(targets, TARGETS)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 20, ROWS])
+def test_epoch_of_so_many_rows_draws_each_at_most_once(rows: int) -> None:
+    used, fresh = (Batches(part(), 5, 3, per_epoch=rows) for _ in range(2))
+    epochs = [order(used, epoch) for epoch in range(3)]
+    for epoch in epochs:
+        assert len(epoch) == len(used) == -(-rows // min(5, rows))
+        drawn = [row for batch in epoch for row in batch]
+        assert len(set(drawn)) == len(drawn) == rows
+    assert order(fresh, 2) == epochs[2]
+    assert order(fresh, 2, 1) == epochs[2][1:]
+    assert len({str(epoch) for epoch in epochs}) == 3
+    assert order(Batches(part(), 5, 4, per_epoch=rows), 2) != epochs[2]
+
+
+def test_epoch_of_more_rows_than_there_are_draws_some_again() -> None:
+    drawn = order(Batches(part(), 5, 3, per_epoch=3 * ROWS), 0)
+    counts = np.bincount(np.concatenate(drawn), minlength=ROWS)
+    assert counts.sum() == 3 * ROWS
+    assert len(counts) == ROWS
+    assert counts.max() > 1
+
+
+def test_given_order_knows_no_epochs_of_so_many_rows() -> None:
+    assert len(np.concatenate(order(Batches(part(), 5, per_epoch=7), 0))) == ROWS
+
+
+NOISE = GaussianNoise(0.5)
+
+
+@pytest.mark.parametrize("size", [5, ROWS])
+def test_noise_is_a_function_of_seed_epoch_and_batch(size: int) -> None:
+    def noise(seed: int, epoch: int, first: int = 0) -> list[bytes]:
+        batches = Batches(part(), size, seed, [NOISE])
+        return [
+            (batch.x.data - X[batch.targets.data]).tobytes()
+            for batch in batches.epoch(epoch, first)
+        ]
+
+    whole = noise(0, 1)
+    assert noise(0, 1) == whole
+    assert len(set(whole)) == len(whole)
+    if size < ROWS:
+        assert noise(0, 1, first=3) == whole[3:]
+    for seed, epoch in ((0, 2), (1, 1)):
+        assert not set(noise(seed, epoch)) & set(whole)
+
+
+def test_noise_on_all_rows_as_one_batch_does_not_pile_up() -> None:
+    batches = Batches(part(X.repeat(40, axis=1)), ROWS, 0, [NOISE, NOISE])
+    expected = 0.5 * np.sqrt(2)
+    for epoch in range(8):
+        (batch,) = batches.epoch(epoch)
+        noise = batch.x.data - X.repeat(40, axis=1)
+        assert abs(noise.mean()) < 0.1
+        assert noise.std() == pytest.approx(expected, rel=0.1)

@@ -7,9 +7,10 @@ import pytest
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
-from nncli.experiment.experiment import Experiment, Part
+from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.training.evaluate import Evaluator, labels_of, per_class
-from tests.training.jobs import experiment, state_of, trainer
+from tests.training.jobs import all_of, experiment, state_of, trainer
 
 NOISY = "layers=[{type: dense, units: 6}, batch_norm, relu, dropout, "
 NOISY += "{type: dense, units: 3}]"
@@ -28,7 +29,8 @@ def predicted(made: Experiment, part: Part) -> Array:
         name: tensor.data.astype(float)
         for name, tensor in made.network.flat.tensors.items()
     }
-    x = part.x.astype(float) @ tensors["layers.0.weight"].T + tensors["layers.0.bias"]
+    x = all_of(part).x.data.astype(float)
+    x = x @ tensors["layers.0.weight"].T + tensors["layers.0.bias"]
     state = made.network.state
     x = (x - state["layers.1.running_mean"]) / np.sqrt(
         state["layers.1.running_var"] + 1e-5
@@ -43,7 +45,7 @@ def test_evaluator_gives_loss_and_accuracy_of_the_network_in_use(part: str) -> N
     made = trained(*SPIRAL)
     rows = made.parts[part]
     logits = predicted(made, rows)
-    labels = labels_of(rows.targets)
+    labels = labels_of(all_of(rows).targets.data)
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     scores = Evaluator(made, rows).run()
     assert scores["loss"] == pytest.approx(
@@ -135,7 +137,8 @@ def test_confusion_counts_rows_by_class_and_prediction() -> None:
     evaluator.run()
     expected = np.zeros((3, 3), int)
     chosen = predicted(made, part).argmax(axis=1)
-    for label, choice in zip(labels_of(part.targets), chosen, strict=True):
+    labels = labels_of(all_of(part).targets.data)
+    for label, choice in zip(labels, chosen, strict=True):
         expected[label, choice] += 1
     np.testing.assert_array_equal(evaluator.confusion, expected)
 

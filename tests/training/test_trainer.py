@@ -81,7 +81,8 @@ def test_training_makes_every_step_and_row() -> None:
     assert made.progress.epoch == 5
     assert made.progress.rows == len(rows.rows) == 5
     assert [row["step"] for row in rows.rows] == [STEPS * e for e in range(1, 6)]
-    assert set(rows.rows[0]) == {"epoch", "step", "lr", "train", "validation"}
+    names = {"epoch", "step", "lr", "step_loss", "train", "validation"}
+    assert set(rows.rows[0]) == names
     assert set(rows.rows[0]["train"]) == {"loss", "accuracy"}
 
 
