@@ -162,7 +162,7 @@ def test_step_loss_is_the_mean_of_the_steps_losses(tmp_path: Path) -> None:
         return losses[-1]
 
     rows = Rows()
-    made.step.run = spy  # type: ignore[method-assign]
+    made.step.run = spy  # type: ignore[assignment, method-assign]
     made.callbacks = (rows,)
     made.fit()
     expected = [np.mean(losses[a:b]) for a, b in ((0, 3), (3, 6), (6, 9), (9, 10))]
