@@ -21,7 +21,7 @@ Index = Array | slice
 """Which rows: their places, or a run of them."""
 
 BLOCK = 2**22
-"""Bytes that are looked at together, where all rows are gone through."""
+"""Bytes, as float64, that are looked at together where all rows are gone through."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class Rows(ABC):
         Yields:
             The fields, in their own types.
         """
-        width = max(1, sum(self.fields[name].nbytes for name in names))
+        # Of small types there are no more, for most who look at them want float64.
+        width = max(1, sum(8 * math.prod(self.fields[name].shape) for name in names))
         total, size = len(self) if index is None else len(index), max(1, BLOCK // width)
         for start in range(0, total, size):
             here: Index = slice(start, min(start + size, total))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
+from nncli.data.base import Table
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
-from nncli.training.evaluate import Evaluator, labels_of, per_class
+from nncli.training.evaluate import (
+    AT_ONCE,
+    Evaluator,
+    labels_of,
+    per_class,
+    scored_parts,
+)
 from tests.training.jobs import all_of, experiment, state_of, trainer
 
 NOISY = "layers=[{type: dense, units: 6}, batch_norm, relu, dropout, "
@@ -191,3 +200,63 @@ def test_per_class_agrees_with_scikit_learn(classes: int) -> None:
         ):
             ours = [np.nan if line[key] is None else line[key] for line in table]
             np.testing.assert_allclose(ours, values, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "split", "expected"),
+    [
+        ("null", "{validation: 0.25}", 20),
+        ("all", "{validation: 0.25}", 60),
+        ("7", "{validation: 0.25}", 7),
+        ("60", "{validation: 0.25}", 60),
+        ("1000", "{validation: 0.25}", 60),
+        ("null", "{}", 80),
+        ("null", "{validation: 0.75}", 20),
+        ("9", "{}", 9),
+        ("null", "{test: 0.25}", 60),
+    ],
+)
+def test_training_rows_that_are_scored_are_as_many_as_asked_for(
+    rows: str, split: str, expected: int
+) -> None:
+    config = (f"training.evaluate_rows={rows}", f"split={split}")
+    made = experiment(*config)
+    parts = scored_parts(made)
+    assert parts.keys() == made.parts.keys() - {"test"}
+    assert len(parts["train"]) == expected
+    drawn = all_of(parts["train"]).x.data
+    whole = all_of(made.parts["train"]).x.data
+    assert len(np.unique(drawn, axis=0)) == expected
+    assert set(map(bytes, drawn)) <= set(map(bytes, whole))
+
+
+def test_training_rows_that_are_scored_are_drawn_by_the_seed_alone() -> None:
+    def places(*overrides: str) -> list[int]:
+        chosen = scored_parts(experiment("split.seed=1", *overrides))["train"].index
+        assert chosen is not None
+        return [int(place) for place in chosen]
+
+    first = places()
+    assert first == places() == places("training.epochs=9", "training.batch_size=3")
+    # Other numbers in the same places: they do not hang on what is loaded.
+    assert first == places("dataset.noise=2.0", "transforms=[standardize]")
+    assert first == sorted(first) != places("seed=4")
+    made = trainer("training.evaluate_rows=7")
+    part = made.evaluators["train"].batches.part
+    scores = Evaluator(made.experiment, scored_parts(made.experiment)["train"]).run()
+    assert made.evaluators["train"].run() == scores
+    assert len(part) == 7
+
+
+def test_evaluator_of_a_wide_network_takes_bounded_memory() -> None:
+    x = np.zeros((5000, 2))
+    made = experiment("layers[0].units=4096", "training.evaluate_rows=all")
+    part = made.prepare(Table(x, np.zeros(len(x), int), (0, 1)))
+    tracemalloc.start()
+    try:
+        Evaluator(made, part).run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The hidden values of all rows would take 82 MB, and their tanh as many.
+    assert peak < 3 * AT_ONCE

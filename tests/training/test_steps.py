@@ -152,9 +152,12 @@ def test_row_that_cannot_be_read_ends_the_training(
     assert made.progress.step == 6
 
 
-def test_step_loss_is_the_mean_of_the_steps_losses(tmp_path: Path) -> None:
+def test_step_loss_is_the_mean_of_the_steps_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = (TEN, NOISE, "layers[0].l2=0.1")
-    made, losses = trainer(*config), []
+    made = trainer(*config)
+    losses: list[float] = []
     run = made.step.run
 
     def spy(*arguments: Any) -> float:
@@ -162,7 +165,7 @@ def test_step_loss_is_the_mean_of_the_steps_losses(tmp_path: Path) -> None:
         return losses[-1]
 
     rows = Rows()
-    made.step.run = spy  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(made.step, "run", spy)
     made.callbacks = (rows,)
     made.fit()
     expected = [np.mean(losses[a:b]) for a, b in ((0, 3), (3, 6), (6, 9), (9, 10))]
