@@ -94,7 +94,13 @@ class Labels:
         made = np.dtype(dtype)
         if made.kind not in "iufbU":
             raise ValueError(f"expected a type of numbers or texts, got {made}")
-        return cls(np.array(values, made))
+        if made.kind == "U":
+            # The size of a text is that of the longest one, whatever a file says.
+            made = np.dtype(str)
+        labels = np.array(values, made)
+        if labels.ndim != 1:
+            raise ValueError(f"expected a list of classes, got shape {labels.shape}")
+        return cls(labels)
 
 
 def _of_one_kind(targets: Array) -> Array:
