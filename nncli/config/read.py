@@ -204,8 +204,7 @@ class _Parser:
         self.values += 1
         if self.values > MAX_VALUES:
             text = f"expected at most {MAX_VALUES:,} values in a config, got more."
-            self._problem(event, path, text)
-            raise self.document.error(self.problems)
+            raise self.document.error([_Placed(path, text, mark=_mark(event))])
         if len(path) > MAX_DEPTH:
             text = f"expected at most {MAX_DEPTH} levels, got more."
             self._problem(event, path[:3], text)
