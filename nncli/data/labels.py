@@ -91,6 +91,8 @@ class Labels:
             ValueError: It is not what ``to_json`` gave.
         """
         dtype, values = value
+        if not isinstance(dtype, str):
+            raise TypeError(f"expected the name of a type, got {dtype!r}")
         made = np.dtype(dtype)
         if made.kind not in "iufbU":
             raise ValueError(f"expected a type of numbers or texts, got {made}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli.core.errors import ArgumentError, DataError
 from nncli.data.base import Table
-from nncli.data.split import Split, split_table
+from nncli.data.split import Split, _assign, split_table
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -142,3 +142,17 @@ def test_split_refuses_a_part_without_rows(
 def test_split_refuses_shares_that_leave_nothing_to_train_on() -> None:
     with pytest.raises(ArgumentError, match=r"below 1.*got 1\.2"):
         Split(0.6, 0.6)
+
+
+def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() -> None:
+    groups = np.random.default_rng(0).integers(0, 40, 500)
+    rows = [np.flatnonzero(groups == name) for name in range(40)]
+    rng = np.random.default_rng(7)
+    orders = [rng.permutation(each) for each in rows]
+    part = _assign(groups, [0.25], np.random.default_rng(7))
+    for order in orders:
+        count = int((part[order] == 1).sum())
+        assert (part[order[:count]] == 1).all()
+    assert (part == 1).sum() == 125
+    million = _assign(np.arange(10**6), [0.1, 0.2], np.random.default_rng(0))
+    assert np.bincount(million).tolist() == [700_000, 100_000, 200_000]
