@@ -78,7 +78,7 @@ class Labels:
         value = meta.get("labels")
         try:
             return None if value is None else cls.from_json(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise RunError(
                 f"{source}: expected the labels of a model, got: {error!r}."
             ) from None
