@@ -75,8 +75,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with (
             open_file(path) as opened,
-            # By its number: safetensors takes no path that is not UTF-8.
-            safe_open(f"/dev/fd/{opened.fileno()}", framework="numpy") as file,
+            safe_open(path, framework="numpy") as file,
         ):
             size = os.fstat(opened.fileno()).st_size
             check_memory((size,), np.dtype(np.uint8), str(path))

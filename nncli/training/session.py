@@ -178,7 +178,10 @@ def _take_best(run: RunDirectory, progress: Progress) -> None:
     """
     progress.best, progress.best_epoch = None, 0
     if run.best.exists():
-        at = progress_of(load_checkpoint(run.best), str(run.best))
+        try:
+            at = progress_of(load_checkpoint(run.best), str(run.best))
+        except RunError as error:
+            raise RunError(f"{error} Without this file, the run can go on.") from None
         progress.best, progress.best_epoch = at.best, at.best_epoch
 
 

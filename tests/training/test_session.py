@@ -437,6 +437,9 @@ def test_best_checkpoint_on_disk_is_not_replaced_by_a_worse_one(
     assert restored.progress.best == best.meta["progress"]["best"]
     Trainer(restored.experiment, run, progress=restored.progress).fit()
     assert_same_bits(load_checkpoint(run.best).arrays, best.arrays)
+    run.best.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="Without this file, the run can go on"):
+        resume_run(run, ["training.epochs=6"], allow_plugins=False)
     run.best.unlink()
     restored = resume_run(run, ["training.epochs=6"], allow_plugins=False)
     assert restored.progress.best is None
