@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from nncli.core.text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,9 +54,18 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def say_of_run(text: str) -> None:
+    """Print one line of a result that the run's directory holds too.
+
+    Where it cannot be printed (nobody reads any more, a full disk) training goes on.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        say(text)
+
+
 def note(text: str) -> None:
     """Print one line that is no result; if it cannot be printed, go on."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
@@ -91,7 +101,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 
 def say_json(value: Any) -> None:
     """Print a result as JSON."""
-    say(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    say(json_text(value))
 
 
 def table(*columns: str) -> Table:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nncli.cli.console import duration, note, number
+from nncli.core.files import append_text
 from nncli.training.callbacks import Callback, Row
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class LogWriter(Callback):
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Note the row."""
-        self._lines.append(f"{_now()} {row_line(trainer, row)}")
+        self._lines.append(dated(row_line(trainer, row)))
         # A line costs more than a small step: write them a second at a time.
         if time.monotonic() - self._written_at >= 1.0:
             self._flush(trainer)
@@ -97,14 +98,13 @@ class LogWriter(Callback):
         self._lines = []
 
     def _write(self, trainer: Trainer, text: str) -> None:
-        self._lines.append(f"{_now()} {text}")
+        self._lines.append(dated(text))
         self._flush(trainer)
 
     def _flush(self, trainer: Trainer) -> None:
+        lines, self._lines = self._lines, []
         if trainer.run is not None:
-            with trainer.run.log.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in self._lines))
-        self._lines.clear()
+            append_text(trainer.run.log, "".join(lines))
         self._written_at = time.monotonic()
 
 
@@ -142,8 +142,10 @@ class LiveView(Callback):
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw the last state and leave it on the screen."""
-        self._draw(trainer)
-        self._live.stop()
+        try:
+            self._draw(trainer)
+        finally:
+            self._live.stop()
 
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
@@ -169,8 +171,9 @@ class LiveView(Callback):
         words = f"{words} {self._left(trainer)}".rstrip()
         free = self._console.width - len(words) - 3
         head = Table.grid(padding=(0, 1))
-        bar = ProgressBar(trainer.total_steps, at.step, width=min(24, free // 2))
-        name = name[: free - free // 2]
+        wide = min(24, max(0, free // 2))
+        bar = ProgressBar(trainer.total_steps, at.step, width=wide) if wide else ""
+        name = name[: max(0, free - wide)]
         head.add_row(Text(name, style="bold"), bar, Text(words, no_wrap=True))
         return head
 
@@ -216,8 +219,9 @@ class LiveView(Callback):
         if len(self._losses) < 2:
             return [line]
         label = f"  {_judged(trainer)} loss "
-        width = min(40, self._console.width - len(label) - 1)
-        return [line, Text(label + sparkline(self._losses, width), no_wrap=True)]
+        width = max(0, min(40, self._console.width - len(label) - 1))
+        curve = Text(label, no_wrap=True, overflow="ellipsis")
+        return [line, curve.append(sparkline(self._losses, width) if width else "")]
 
 
 def _judged(trainer: Trainer) -> str:
@@ -253,8 +257,9 @@ def sparkline(values: list[float], width: int) -> str:
     return "".join(_BARS[round((mean - low) / span * top)] for mean in means)
 
 
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S")
+def dated(text: str) -> str:
+    """Write a line of a log."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n"
 
 
 def scores_text(scores: dict[str, Any]) -> str:

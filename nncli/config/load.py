@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nncli.config.override import apply_overrides
+from nncli.config.plugins import run_plugin
 from nncli.config.read import Document, read_config
 from nncli.config.schema import Config
 from nncli.config.validate import validate
-from nncli.core.errors import NncliError, Problem, UsageError
+from nncli.core.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -103,34 +102,3 @@ def finish(document: Document, folder: Path, *, allow_plugins: bool) -> Loaded:
             run_plugin(Path(file), name)
         document.value["plugins"] = files
     return Loaded(validate(document, folder), document)
-
-
-def run_plugin(path: Path, shown: str) -> None:
-    """Import a Python file, so that its components enter the registries.
-
-    Raises:
-        UsageError: The file cannot be imported.
-    """
-    module_name = f"nncli_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{shown}: expected a Python file, got {path.name}.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        where = f"{shown}{_line_of(error, str(path))}"
-        kind = "" if isinstance(error, NncliError) else f"{type(error).__name__}: "
-        raise UsageError(f"{where}: the plugin failed: {kind}{error}") from error
-
-
-def _line_of(error: BaseException, file: str) -> str:
-    """Return ``:line`` of the deepest frame in the file, if there is one."""
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f":{line}" if line else ""

@@ -6,13 +6,14 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FolderPath
 from typing import Annotated, Any
 
 from nncli.config.read import Document
 from nncli.config.schema import Config
 from nncli.core.description import Description
-from nncli.core.errors import ArgumentError, Path, Problem
+from nncli.core.errors import ArgumentError, Path, Problem, told
 from nncli.core.registry import Component
 from nncli.core.signature import Argument, signature_of
 from nncli.core.text import nearest, show, with_article
@@ -41,7 +42,8 @@ class _Walk:
         item = _item_of_ours(annotation)
         if item is not None and isinstance(value, list):
             made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
-            return _FAILED if _FAILED in made else made
+            failed = any(part is _FAILED for part in made)
+            return _FAILED if failed else made
         return value
 
     def argument(self, argument: Argument, value: Any, path: Path) -> Any:
@@ -67,14 +69,11 @@ class _Walk:
         cls = family.registry.find(value["type"]) if _is_text(value["type"]) else None
         if cls is None:
             name = value["type"]
-            text = (
-                family.registry.unknown(name)
-                if _is_text(name)
-                else f"expected the name of {with_article(family.kind)}, "
-                f"got {show(name)}."
-            )
             place = (*path, "type")
-            return self.fail(place, text)
+            if _is_text(name):
+                return self.fail(place, partial(family.registry.unknown, name))
+            kind = with_article(family.kind)
+            return self.fail(place, f"expected the name of {kind}, got {show(name)}.")
         rest = {key: v for key, v in value.items() if key != "type"}
         return self.construct(cls, rest, path)
 
@@ -100,7 +99,7 @@ class _Walk:
         }
         failed = [key for key, part in made.items() if part is _FAILED]
         self.problems.extend(
-            Problem((*path, *fault.path), fault.message, fault.at_key)
+            Problem((*path, *fault.path), fault.text, fault.at_key)
             for fault in signature.faults(made, skip=failed)
         )
         if len(self.problems) > before:
@@ -110,8 +109,8 @@ class _Walk:
         except ArgumentError as error:
             return self.fail(path, str(error))
 
-    def fail(self, path: Path, message: str) -> Any:
-        self.problems.append(Problem(path, message))
+    def fail(self, path: Path, text: str | Callable[[], str]) -> Any:
+        self.problems.append(Problem(path, text))
         return _FAILED
 
 
@@ -157,8 +156,9 @@ def component_from(family: Any, value: Any) -> Any:
     problems: list[Problem] = []
     made = _Walk(problems).value(family, value, ())
     if not isinstance(made, family):
-        text = "\n".join(map(str, problems))
-        raise ArgumentError(text or f"expected a {family.kind}, got {show(value)}.")
+        raise ArgumentError(
+            told(problems) or f"expected a {family.kind}, got {show(value)}."
+        )
     return made
 
 

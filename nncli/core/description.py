@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from nncli.core.errors import ArgumentError, NncliError
+from nncli.core.errors import ArgumentError, NncliError, Problem
 from nncli.core.fields import FieldsMeta, bind, fields_of, label_of
-from nncli.core.signature import Fault, plain, signature_of
+from nncli.core.signature import plain, signature_of
 from nncli.core.text import nearest
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class DescriptionMeta(FieldsMeta):
         return cls.make({name: values[name] for name in signature.arguments})
 
 
-def _located(name: str, fault: Fault) -> str:
+def _located(name: str, fault: Problem) -> str:
     where = ".".join((name, *map(str, fault.path)))
     return f"{where}: {fault.message}"
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from nncli.core.description import Description
 from nncli.core.errors import NncliError
-from nncli.core.text import nearest
+from nncli.core.text import nearest, show
 
 
 class Registry:
@@ -61,7 +61,7 @@ class Registry:
 
     def unknown(self, name: str) -> str:
         """Say that ``name`` is no member, and which one was probably meant."""
-        return f"unknown {self.family} {name!r}. {nearest(name, self.names())}"
+        return f"unknown {self.family} {show(name)}. {nearest(name, self.names())}"
 
     @contextmanager
     def temporary(self) -> Iterator[None]:

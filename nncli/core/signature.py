@@ -8,13 +8,13 @@ import re
 import textwrap
 import typing
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, partial
 from numbers import Number
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from nncli.core.errors import Path
+from nncli.core.errors import Path, Problem
 from nncli.core.fields import Field, fields_of
 from nncli.core.text import describe, nearest, show
 
@@ -75,7 +75,10 @@ class Argument(Field):
             _adapter(self.annotation).validate_python(plain(value))
         except ValidationError as error:
             # Every alternative of a union complains on its own.
-            places = [_place(value, details["loc"]) for details in error.errors()]
+            errors = error.errors(
+                include_url=False, include_context=False, include_input=False
+            )
+            places = [_place(value, details["loc"]) for details in errors]
             return list(dict.fromkeys(places))
         return []
 
@@ -95,15 +98,6 @@ def _place(value: Any, location: Path) -> Path:
     return tuple(path)
 
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """One wrong argument: its path below the component, and what is wrong."""
-
-    path: Path
-    message: str
-    at_key: bool = False
-
-
 class Signature:
     """The arguments of one description, those by position first."""
 
@@ -117,8 +111,8 @@ class Signature:
 
     def faults(
         self, given: Mapping[str, Any], skip: Collection[str] = ()
-    ) -> list[Fault]:
-        """List everything that is wrong with ``given``, at once.
+    ) -> list[Problem]:
+        """List everything that is wrong with ``given``, by its path in there.
 
         Args:
             given: Values by argument name.
@@ -130,18 +124,19 @@ class Signature:
                 continue
             argument = self.arguments.get(name)
             if argument is None:
-                found.append(Fault((name,), self._unknown(name), at_key=True))
+                text = partial(self._unknown, name)
+                found.append(Problem((name,), text, at_key=True))
                 continue
             for place in argument.faults(value):
                 inner = value
                 for part in place:
                     inner = inner[part]
-                text = f"expected {argument.expected_at(place)}, got {show(inner)}."
-                found.append(Fault((name, *place), text))
+                text = partial(_misfit, argument, place, inner)
+                found.append(Problem((name, *place), text))
         for name, argument in self.arguments.items():
             if argument.required and name not in given:
                 found.append(
-                    Fault((), f"{name} is missing: expected {argument.expected}.")
+                    Problem((), f"{name} is missing: expected {argument.expected}.")
                 )
         return found
 
@@ -158,6 +153,10 @@ class Signature:
         if not names:
             return "unknown key: nothing can be set here."
         return f"unknown key. {nearest(name, names)}"
+
+
+def _misfit(argument: Argument, place: Path, value: Any) -> str:
+    return f"expected {argument.expected_at(place)}, got {show(value)}."
 
 
 @cache

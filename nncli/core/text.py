@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+MAX_NAME = 64
+"""Letters of a name that are looked at."""
 
 
 def show(value: Any) -> str:
@@ -25,9 +29,21 @@ def show(value: Any) -> str:
     return f"{kind} {text}" if kind else text
 
 
+def json_text(value: Any) -> str:
+    """Write JSON for people and programs.
+
+    A path need not be UTF-8: its odd bytes are written as escapes, which any reader of
+    JSON gives back as Python has them.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
 def nearest(name: str, names: list[str]) -> str:
     """Suggest the nearest valid name, two where they are as near, or list all."""
-    near = [(_likeness(name.casefold(), each.casefold()), each) for each in names]
+    # Nobody mistypes more than that, and likeness takes the product of the lengths.
+    given = name[:MAX_NAME].casefold()
+    near = [(_likeness(given, each.casefold()), each) for each in names]
     best = max((ratio for ratio, _ in near), default=0.0)
     if best < 0.6:
         return f"Expected one of: {', '.join(names)}."

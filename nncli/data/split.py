@@ -211,10 +211,16 @@ def _assign(groups: Array, shares: list[float], rng: np.random.Generator) -> Arr
     rows allow: its quota rounded down, the left-over to the largest remainders among
     the groups that have a row left.
     """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    rows = np.argsort(group, kind="stable")
+    begins = np.cumsum(sizes) - sizes
+    for begin, size in zip(begins, sizes, strict=True):
+        if size > 1:
+            rows[begin : begin + size] = rng.permutation(rows[begin : begin + size])
+    # Of each row in that order: its place within its group.
+    place = np.arange(len(rows)) - np.repeat(begins, sizes)
     part = np.zeros(len(groups), int)
-    names, sizes = np.unique(groups, return_counts=True)
-    orders = [rng.permutation(np.flatnonzero(groups == name)) for name in names]
-    taken = np.zeros(len(names), int)
+    taken = np.zeros(len(sizes), int)
     for number, share in enumerate(shares, start=1):
         quota = share * sizes
         left = sizes - taken
@@ -223,8 +229,9 @@ def _assign(groups: Array, shares: list[float], rng: np.random.Generator) -> Arr
         by_remainder = np.argsort(counts - quota, kind="stable")
         with_room = by_remainder[(counts < left)[by_remainder]]
         counts[with_room[: max(0, missing)]] += 1
-        for group, count in enumerate(counts):
-            begin = taken[group]
-            part[orders[group][begin : begin + count]] = number
+        here = (place >= np.repeat(taken, sizes)) & (
+            place < np.repeat(taken + counts, sizes)
+        )
+        part[rows[here]] = number
         taken += counts
     return part

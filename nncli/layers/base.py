@@ -146,6 +146,16 @@ class Layer(Component, family="layer"):
     label = ""
     training = False
 
+    def count(self) -> int:
+        """Return how many layers it makes: itself and those inside, each copy."""
+        inside = [
+            part
+            for value in self.arguments.values()
+            for part in (value if isinstance(value, list) else [value])
+            if isinstance(part, Layer)
+        ]
+        return 1 + sum(layer.count() for layer in inside)
+
     def connect(
         self, spec: InputSpec, context: BuildContext, default_init: Initializer
     ) -> InputSpec:

@@ -24,6 +24,10 @@ DEFAULT_INPUT = "x"
 """What the only input of a network is called."""
 
 
+MAX_LAYERS = 10_000
+"""Layers of one network, those inside others and every copy of them counted."""
+
+
 class Network:
     """Layers in order, built for rows of one kind.
 
@@ -55,6 +59,7 @@ class Network:
         streams: Streams,
         dtype: np.dtype[Any],
     ) -> None:
+        _refuse_too_many(layers)
         self.layers = copies(layers)
         self.dtype = dtype
         self.streams = streams
@@ -162,6 +167,19 @@ class Network:
                     f"{layer.type_name} promised rows of shape {promised} in build, "
                     f"but gave {call.y.shape[1:]}.",
                 )
+
+
+def _refuse_too_many(layers: Sequence[Layer]) -> None:
+    """Refuse, before anything is made, what would take minutes and all memory."""
+    made = 0
+    for i, layer in enumerate(layers):
+        made += layer.count()
+        if made > MAX_LAYERS:
+            text = (
+                f"expected at most {MAX_LAYERS:,} layers in all, copies by repeat "
+                f"included, got {made:,} up to here. Make repeat smaller."
+            )
+            raise LayerError((i,), layer.type_name, text)
 
 
 def _named(

@@ -16,6 +16,8 @@ from nncli.training.step import TrainingStep
 SMOOTHING = 0.9
 EXPLODED = 4.0
 SETTLED = 10
+FLAT = 1e-6
+"""Share of a loss that rounding, in float32, can make it differ by."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Sweep:
         if len(values) <= 2 * half:
             return None
         falls = values[: -2 * half] - values[2 * half :]
+        if falls.max() <= FLAT * abs(values[0]):
+            return None
         # The last window ends in the minimum, so one of them falls.
         return self.rates[SETTLED + half + int(np.argmax(falls))]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import numpy as np
 from nncli.config.load import Loaded, load_values
 from nncli.config.read import Document
 from nncli.config.write import to_yaml
+from nncli.core import errors
 from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.core.files import open_file
 from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
@@ -19,7 +23,7 @@ from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
-from nncli.training.state import Progress, capture, restore
+from nncli.training.state import Progress, capture, progress_of, restore
 from nncli.training.threads import threads_of
 
 
@@ -39,24 +43,52 @@ def create_run(
     document, config = loaded.document, experiment.config
 
     def fill(run: RunDirectory) -> None:
-        _write_configs(run, document, experiment)
         threads = threads_of(experiment)
         facts = manifest(config.seed, experiment.data_sha256, command, threads)
         write_json(run.manifest, facts)
+        _write_configs(run, _as_given(document), experiment)
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))
 
     return RunDirectory.create(parent, config.name, fill)
 
 
-def _write_configs(
-    run: RunDirectory, document: Document, experiment: Experiment
-) -> None:
-    given = to_yaml(document.value)
+def _as_given(document: Document) -> str:
     if document.text and not document.overrides and "name" in _keys(document):
-        given = "\n".join(document.text) + "\n"
-    write_bytes(run.config, given.encode())
-    write_bytes(run.resolved, to_yaml(experiment.config.spec).encode())
+        return "\n".join(document.text) + "\n"
+    return to_yaml(document.value)
+
+
+def _write_configs(run: RunDirectory, given: str, experiment: Experiment) -> None:
+    """Write both configs, and before them into the manifest what is written."""
+    texts = given.encode(), to_yaml(experiment.config.spec).encode()
+    facts = run.facts()
+    known = _written(facts)
+    digests = [digest for text in texts if (digest := _sha256(text)) not in known]
+    write_json(run.manifest, facts | {"configs_sha256": [*known, *digests]})
+    for path, text in zip((run.config, run.resolved), texts, strict=True):
+        write_bytes(path, text)
+
+
+def edited_configs(run: RunDirectory) -> list[Path]:
+    """Return the run's configs that somebody else has written since."""
+    known = _written(run.facts())
+    edited = []
+    for path in (run.config, run.resolved):
+        with contextlib.suppress(OSError), open_file(path) as file:
+            if known and _sha256(file.read()) not in known:
+                edited.append(path)
+    return edited
+
+
+def _written(facts: dict[str, Any]) -> list[str]:
+    """Return the digests of every config that the run wrote."""
+    known = facts.get("configs_sha256")
+    return known if isinstance(known, list) else []
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _keys(document: Document) -> set[Any]:
@@ -138,14 +170,29 @@ def resume_run(
             )
     restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
     _refuse_finished(run, restored)
+    _take_best(run, restored.progress)
     run.keep_rows(restored.progress.rows)
     if overrides:
         # The checkpoint first: it alone decides what a resumed run does.
         save_checkpoint(run.last, capture(restored.experiment, restored.progress))
-        resolved = to_yaml(restored.experiment.config.spec).encode()
-        write_bytes(run.config, resolved)
-        write_bytes(run.resolved, resolved)
+        resolved = to_yaml(restored.experiment.config.spec)
+        _write_configs(run, resolved, restored.experiment)
     return restored
+
+
+def _take_best(run: RunDirectory, progress: Progress) -> None:
+    """Let the best checkpoint on disk count, which may be newer than the last one.
+
+    A training that diverged leaves such a one, and a worse one shall not replace it.
+    """
+    progress.best, progress.best_epoch, progress.best_step = None, 0, 0
+    if run.best.exists():
+        try:
+            at = progress_of(load_checkpoint(run.best), str(run.best))
+        except RunError as error:
+            raise RunError(f"{error} Without this file, the run can go on.") from None
+        progress.best, progress.best_epoch = at.best, at.best_epoch
+        progress.best_step = at.best_step
 
 
 def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
@@ -190,7 +237,11 @@ def _rebuild(
         )
         experiment = build(loaded)
     except ConfigError as error:
-        if any(problem.path == ("plugins",) for problem in error.problems):
+        # By another command line.
+        mendable: list[errors.Path] = [("plugins",)]
+        if overrides:
+            mendable.append(("training", "epochs"))
+        if any(problem.path in mendable for problem in error.problems):
             raise
         raise RunError(f"{path}: its config cannot be used here:\n{error}") from None
     except RecursionError:

@@ -12,6 +12,7 @@ import numpy as np
 from nncli.core.arrays import Array
 from nncli.core.errors import RunError
 from nncli.core.signature import Count
+from nncli.core.text import show
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint
 
@@ -115,7 +116,7 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     if strange:
         raise RunError(f"checkpoint: expected no array {min(strange)}, found one.")
     try:
-        progress = _progress(checkpoint.meta["progress"])
+        progress = progress_of(checkpoint)
         state = checkpoint.meta["generators"]["noise"]
         experiment.network.streams.noise.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
@@ -129,18 +130,29 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     return progress
 
 
-def _progress(given: dict[str, Any]) -> Progress:
-    """Check what a file says of a training's progress.
+def progress_of(checkpoint: Checkpoint, source: str = "checkpoint") -> Progress:
+    """Return how far the training was.
 
     Raises:
-        ValueError: A value is missing, unknown or not of its type.
+        RunError: A value is missing, unknown or not of its type.
     """
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
-    names = {field.name for field in dataclasses.fields(Progress)}
-    if given.keys() != names:
-        raise ValueError(f"expected {', '.join(sorted(names))} as progress")
-    return TypeAdapter(Progress).validate_python(Progress(**given))
+    given = checkpoint.meta.get("progress")
+    names = [field.name for field in dataclasses.fields(Progress)]
+    if not isinstance(given, dict) or given.keys() != set(names):
+        raise RunError(
+            f"{source}: expected the progress of a training ({', '.join(names)}), got "
+            f"{show(given)}."
+        )
+    try:
+        return TypeAdapter(Progress).validate_python(Progress(**given))
+    except ValidationError as error:
+        place = error.errors()[0]
+        raise RunError(
+            f"{source}: expected the progress of a training, got {place['loc'][-1]} "
+            f"{show(place['input'])}."
+        ) from None
 
 
 def _count(value: Any) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nncli.core.errors import ArgumentError, DataError
 from nncli.data.base import Table
-from nncli.data.split import PARTS, By, Split, split_rows
+from nncli.data.split import PARTS, By, Split, _assign, split_rows
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -266,3 +266,17 @@ def test_split_by_takes_one_column_and_no_shares_beside_folds() -> None:
         By(group="who", time="when")
     with pytest.raises(ArgumentError, match=r"no shares.*by\.fold.*got 0\.2"):
         Split(0.2, by=By(fold="part"))
+
+
+def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() -> None:
+    groups = np.random.default_rng(0).integers(0, 200, 500)
+    rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    rng = np.random.default_rng(7)
+    orders = [rng.permutation(each) for each in rows]
+    part = _assign(groups, [0.25], np.random.default_rng(7))
+    for order in orders:
+        count = int((part[order] == 1).sum())
+        assert (part[order[:count]] == 1).all()
+    assert (part == 1).sum() == 125
+    million = _assign(np.arange(10**6), [0.1, 0.2], np.random.default_rng(0))
+    assert np.bincount(million).tolist() == [700_000, 100_000, 200_000]

@@ -99,11 +99,15 @@ def plot(sweep: Sweep) -> list[str]:
     """Draw the smoothed loss over the logarithm of the rate, in 80 columns."""
     if len(sweep.rates) < 2:
         return []
+    from nncli.training.lr_finder import FLAT
+
     losses = sweep.smoothed
     bottom = min(losses)
     # What explodes at the end would press the rest flat: it leaves the picture.
     top = max(losses[: losses.index(bottom) + 1])
-    top += (top - bottom or 1.0) / 8
+    span = top - bottom
+    # A loss that never changes is one line, and not a picture of its rounding.
+    top += (span if span > FLAT * abs(top) else abs(top) or 1.0) / 8
     xs = [_place(rate, sweep.rates, WIDTH) for rate in sweep.rates]
     rows = [[" "] * WIDTH for _ in range(HEIGHT)]
     for x, loss in zip(xs, losses, strict=True):

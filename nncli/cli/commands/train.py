@@ -22,8 +22,11 @@ from nncli.cli.console import (
     note,
     say,
     say_json,
+    say_of_run,
 )
+from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun, UsageError
+from nncli.core.text import json_text
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
@@ -114,10 +117,15 @@ def _refuse_with_resume(name: str | None, dry_run: bool) -> None:
 
 def _resume(path: Path, changes: list[str], allow_plugins: bool, json: bool) -> None:
     from nncli.runs.directory import RunDirectory
-    from nncli.training.session import resume_run
+    from nncli.training.session import edited_configs, resume_run
 
     run = RunDirectory.open(path)
     with run.lock():
+        for file in edited_configs(run):
+            note(
+                f"note: {file} was edited. What counts is the run's own config, in its "
+                "checkpoint; for another one, start a new run."
+            )
         restored = resume_run(run, changes, allow_plugins=allow_plugins)
         _train(restored.experiment, run, restored.progress, json)
 
@@ -140,11 +148,13 @@ def _dry_run(experiment: Experiment, json: bool) -> None:
 def _train(
     experiment: Experiment, run: RunDirectory, progress: Progress, json: bool
 ) -> None:
+    from nncli.cli.onlookers import Onlookers
     from nncli.cli.views import LogWriter, make_view
     from nncli.training.trainer import Trainer
 
-    trainer = Trainer(experiment, run, [make_view(), LogWriter()], progress)
-    (note if json else say)(f"run {run.path}")
+    onlookers = Onlookers([make_view(), LogWriter()])
+    trainer = Trainer(experiment, run, [onlookers], progress)
+    (note if json else say_of_run)(f"run {run.path}")
     # A summary tells that a training came to its end.
     run.summary.unlink(missing_ok=True)
     began = time.perf_counter()
@@ -154,9 +164,14 @@ def _train(
             trainer.fit()
     except DivergedError as error:
         failure = error
+    except InterruptedRun:
+        raise
+    except Exception as error:
+        _keep_failure(trainer, run, error, time.perf_counter() - began)
+        raise
     result = _finish(trainer, run, failure, time.perf_counter() - began)
     if json:
-        say_json(result)
+        say_of_run(json_text(result))
     if failure is not None:
         best = f"\nThe best checkpoint is kept: {run.best}" if run.best.exists() else ""
         raise DivergedError(f"{failure}{best}") from None
@@ -169,6 +184,22 @@ def _train(
         _report(result, run)
 
 
+def _keep_failure(
+    trainer: Trainer, run: RunDirectory, error: Exception, seconds: float
+) -> None:
+    """Write to the run how it failed, if anything can be written at all."""
+    from nncli.cli.views import dated
+    from nncli.config.plugins import plugin_failure
+    from nncli.core.files import append_text
+    from nncli.runs.atomic import write_json
+
+    text = str(plugin_failure(error) or error) or type(error).__name__
+    with contextlib.suppress(OSError):
+        append_text(run.log, dated(f"failed: {text}"))
+        facts = _facts(trainer, run, "failed", seconds)
+        write_json(run.summary, facts | {"error": text})
+
+
 def _go_on(run: RunDirectory) -> str:
     return f"Go on with: nncli train --resume {shlex.quote(str(run.path))}"
 
@@ -179,12 +210,20 @@ def _finish(
     """Write the summary."""
     from nncli.runs.atomic import write_json
 
+    status = "finished" if trainer.done else "interrupted"
+    result = _facts(trainer, run, "diverged" if failure else status, seconds)
+    write_json(run.summary, result)
+    return result
+
+
+def _facts(
+    trainer: Trainer, run: RunDirectory, status: str, seconds: float
+) -> dict[str, Any]:
     at = trainer.progress
     rows = run.rows()
-    status = "finished" if trainer.done else "interrupted"
-    result = {
+    return {
         "run": str(run.path),
-        "status": "diverged" if failure else status,
+        "status": status,
         "stopped_early": at.stopped,
         "epochs": at.epoch,
         "steps": at.step,
@@ -193,8 +232,6 @@ def _finish(
         "best": {"epoch": at.best_epoch, "value": at.best},
         "last": rows[-1] if rows else None,
     }
-    write_json(run.summary, result)
-    return result
 
 
 def _report(result: dict[str, Any], run: RunDirectory) -> None:
@@ -202,35 +239,40 @@ def _report(result: dict[str, Any], run: RunDirectory) -> None:
     from nncli.cli.views import scores_text
 
     early = " (stopped early)" if result["stopped_early"] else ""
-    say(
+    say_of_run(
         f"{result['epochs']:,} epochs{early}, {result['steps']:,} steps in "
         f"{duration(result['seconds'])}"
     )
     for part in ("train", "validation"):
         if part in result["last"]:
-            say(f"{part + ':':<12}{scores_text(result['last'][part])}")
+            say_of_run(f"{part + ':':<12}{scores_text(result['last'][part])}")
     best = result["best"]
-    say(
+    say_of_run(
         f"{'best:':<12}{result['monitor']} {number(best['value'])} after epoch "
         f"{best['epoch']:,}"
     )
-    say(f"run {run.path}")
-    say(f"next: nncli eval {shlex.quote(str(run.path))}")
+    say_of_run(f"run {run.path}")
+    say_of_run(f"next: nncli eval {shlex.quote(str(run.path))}")
 
 
 @contextlib.contextmanager
 def _interruptible(trainer: Trainer, run: RunDirectory) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end after the step, the second at once."""
+    """Let the first Ctrl-C, SIGTERM or SIGHUP end after the step, a second at once."""
+    stopped = False
 
     def stop(_signal: int, _frame: Any) -> None:
+        nonlocal stopped
+        if stopped:
+            # A third one lets the second clean up.
+            return
         if trainer.interrupted:
+            stopped = True
             raise InterruptedRun(
                 f"stopped at once; the last checkpoint is kept.\n{_go_on(run)}"
             )
         trainer.interrupted = True
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {which: signal.signal(which, stop) for which in signals}
+    before = {which: signal.signal(which, stop) for which in stopping_signals()}
     try:
         yield
     finally:
