@@ -112,13 +112,15 @@ class Signature:
                 continue
             argument = self.arguments.get(name)
             if argument is None:
-                found.append(Fault((name,), self._unknown(name), at_key=True))
+                found.append(Fault((name,), self.unknown(name), at_key=True))
                 continue
             for place in argument.faults(value):
                 inner = value
                 for part in place:
                     inner = inner[part]
                 text = f"expected {argument.expected_at(place)}, got {show(inner)}."
+                if not place and isinstance(value, str):
+                    text += self._spelling(argument, value)
                 found.append(Fault((name, *place), text))
         for name, argument in self.arguments.items():
             if argument.required and name not in given:
@@ -135,7 +137,16 @@ class Signature:
             if not argument.required
         }
 
-    def _unknown(self, name: str) -> str:
+    def _spelling(self, argument: Argument, text: str) -> str:
+        """Say how nothing, or a list of one, is written."""
+        if text.casefold() == "none" and not argument.faults(None):
+            return " Write null."
+        if argument.schema().get("type") == "array":
+            return f" Write [{text if text.casefold() != 'none' else ''}]."
+        return ""
+
+    def unknown(self, name: str) -> str:
+        """Refuse a name, and say what was probably meant."""
         names = list(self.arguments)
         if not names:
             return "unknown key: nothing can be set here."

@@ -72,6 +72,14 @@ def test_components_suggests_the_nearest_name(command: Command) -> None:
     assert "dense" in outcome.err
 
 
+def test_components_that_misses_lists_the_nearest_names(command: Command) -> None:
+    outcome = command("components", "entropy")
+    assert outcome.code == 2
+    assert "softmax_cross_entropy" in outcome.err
+    assert len(outcome.err) < 300
+    assert len(command("components", "xyz").err) < 300
+
+
 @pytest.mark.usefixtures("own_registries")
 def test_components_includes_a_plugin(command: Command, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path)
