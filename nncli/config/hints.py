@@ -16,8 +16,9 @@ from nncli.core.text import show
 
 @cache
 def sections() -> dict[str, type[Section]]:
-    """Return every section below the config by its place: ``training.average``."""
-    return {dotted(path): cls for path, cls in _inside(Config, ()) if _is_section(cls)}
+    """Return the config and every section in it by place: ``training.average``."""
+    inside = {dotted(path): cls for path, cls in _inside(Config, ())}
+    return {"config": Config} | {p: c for p, c in inside.items() if _is_section(c)}
 
 
 def _inside(cls: type[Description], path: Path) -> list[tuple[Path, Any]]:

@@ -34,8 +34,9 @@ class EarlyStopping(Section):
     """Stop when the monitored value has not improved for a while.
 
     Attributes:
-        patience: Epochs to go on without an improvement.
+        patience: Epochs to go on without an improvement. Example: 30.
         min_delta: By how much a value must be better to count as an improvement.
+            Example: 0.001.
     """
 
     patience: Positive
@@ -46,7 +47,7 @@ class Averaging(Section):
     """Evaluate and use a moving average of the weights instead of the last ones.
 
     Attributes:
-        decay: Share of the average that stays at each step.
+        decay: Share of the average that stays at each step. Example: 0.99.
     """
 
     decay: Fraction = 0.999
@@ -56,21 +57,26 @@ class Training(Section):
     """How long and in which portions.
 
     Attributes:
-        epochs: Passes over the training part.
-        batch_size: Rows a step; ``full`` for all of them.
+        epochs: Passes over the training part. Example: 100.
+        batch_size: Rows a step; ``full`` for all of them. Example: 64.
         evaluate_every: Epochs between two evaluations; the last one always counts.
+            Example: 10.
         monitor: ``loss`` or a metric: decides which checkpoint is the best one. Of
             the validation part, where there is one, else of the training part.
+            Example: accuracy.
         clip_norm: Scale a gradient down to at most this Euclidean norm; null for never.
+            Example: 1.0.
         clip_value: Cut each element of a gradient to at most this size, before
-            clip_norm; null for never.
+            clip_norm; null for never. Example: 0.5.
         accumulate: Batches a step: their gradients are averaged as if they were one
             batch. What is left at the end of an epoch makes a step of its own.
+            Example: 4.
         average: A moving average of the weights, for evaluations and all use of the
-            network; null for none. Checkpoints hold both.
+            network; null for none. Checkpoints hold both. Example: {decay: 0.99}.
         early_stopping: When to stop before the last epoch; null for never.
+            Example: {patience: 30}.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
-            training; 0 writes one at every evaluation.
+            training; 0 writes one at every evaluation. Example: 60.
     """
 
     epochs: Positive
@@ -98,18 +104,22 @@ class Config(Section):
 
     Attributes:
         dataset: Where the rows come from; null where a program hands them over.
+            Example: {type: spiral, samples: 100}.
         layers: The network, from input to output.
-        loss: What training makes small.
-        optimizer: How parameters move.
-        training: How long and in which portions.
-        name: Name of the run directory; by default the file's name.
-        seed: Seed of everything random.
-        precision: Element type of the whole run.
-        split: Which rows are kept from training.
+            Example: [{type: dense, units: 8}, relu, {type: dense, units: 3}].
+        loss: What training makes small. Example: softmax_cross_entropy.
+        optimizer: How parameters move. Example: {type: adam, lr: 0.01}.
+        training: How long and in which portions. Example: {epochs: 100}.
+        name: Name of the run directory; by default the file's name. Example: first.
+        seed: Seed of everything random. Example: 7.
+        precision: Element type of the whole run. Example: float64.
+        split: Which rows are kept from training. Example: {validation: 0.2}.
         transforms: Changes of the inputs, in order, fitted on the training part.
-        schedule: How the learning rate changes.
-        metrics: What is scored beside the loss.
+            Example: [standardize].
+        schedule: How the learning rate changes. Example: cosine.
+        metrics: What is scored beside the loss. Example: [accuracy].
         plugins: Python files with components of your own; relative to this file.
+            Example: [my_layers.py].
     """
 
     dataset: Dataset | None

@@ -33,9 +33,11 @@ class Argument(Field):
 
     Attributes:
         help: What the class's docstring says of it.
+        example: A value as YAML, where the docstring ends with ``Example: ...``.
     """
 
     help: str = ""
+    example: str = ""
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that this argument accepts."""
@@ -93,7 +95,7 @@ class Signature:
         self.cls = cls
         texts = argument_help(cls)
         self.arguments = {
-            name: Argument(**vars(field), help=texts.get(name, ""))
+            name: _argument(field, texts.get(name, ""))
             for name, field in fields_of(cls).items()
         }
 
@@ -151,6 +153,12 @@ class Signature:
         if not names:
             return "unknown key: nothing can be set here."
         return f"unknown key. {nearest(name, names)}"
+
+
+def _argument(field: Field, text: str) -> Argument:
+    """Add what the docstring says of a field: its help, perhaps with an example."""
+    meaning, _, example = text.partition(" Example: ")
+    return Argument(**vars(field), help=meaning, example=example.removesuffix("."))
 
 
 @cache

@@ -15,9 +15,9 @@ class Split(Section):
     """Which share of the rows is kept from training; drawn with the config's seed.
 
     Attributes:
-        validation: Share of rows to evaluate on while training.
-        test: Share of rows to evaluate on in the end.
-        stratify: Keep the classes' shares the same in all parts.
+        validation: Share of rows to evaluate on while training. Example: 0.2.
+        test: Share of rows to evaluate on in the end. Example: 0.2.
+        stratify: Keep the classes' shares the same in all parts. Example: false.
     """
 
     validation: Fraction = 0.0

@@ -264,8 +264,6 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     "type as key, as in other tools": (
         edited("{type: dense, units: 6}", "dense: {units: 6}"),
         ("config.yaml:6:5: layers[0]: type is missing: write {type: dense, units",),
-            "config.yaml:6:5: layers[0]: type is missing: write {type: dense, units: 6}.",
-        ),
     ),
     "type that is a number": (
         edited("type: dense", "type: 7"),
