@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -149,10 +150,19 @@ def _explain(cls: type[Component]) -> None:
 
     doc = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
     say(f"{cls.kind} {cls.type_name}\n\n{doc}\n")
-    arguments = list(signature_of(cls).arguments.values())
+    every = signature_of(cls).arguments.values()
+    arguments = [argument for argument in every if argument.name not in cls.quiet]
+    common = [argument for argument in every if argument.name in cls.quiet]
     if not arguments:
         say("No arguments.\n")
-        return
+    else:
+        _table(arguments)
+    for argument in common:
+        text = f"{argument.name} (default {_default(argument)})"
+        say(fill(f"As every {cls.kind}, {text}: {argument.help}", 80))
+
+
+def _table(arguments: list[Argument]) -> None:
     rows = table("argument", "value", "default", "meaning")
     for argument in arguments:
         rows.add_row(
@@ -162,6 +172,7 @@ def _explain(cls: type[Component]) -> None:
             argument.help,
         )
     out().print(rows)
+    say("")
 
 
 def _default(argument: Argument) -> str:

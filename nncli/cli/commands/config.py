@@ -52,7 +52,7 @@ def validate(
     facts = {
         "valid": True,
         "layers": len(experiment.config.layers),
-        "parameters": experiment.network.flat.values.size,
+        "parameters": experiment.network.size,
         "rows": {name: len(part) for name, part in experiment.parts.items()},
     }
     if json:
