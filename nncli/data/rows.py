@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nncli.core.arrays import Array, Shape
-from nncli.core.errors import DataError, ShapeError
+from nncli.core.balance import balanced_weights
+from nncli.core.errors import ArgumentError, DataError, ShapeError
+from nncli.core.text import show
 from nncli.data.base import Table
+from nncli.data.labels import Labels
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -77,3 +83,41 @@ def weighted(table: Table, weights: ArrayLike | None) -> Table:
             "sample_weight: expected numbers of at least 0, not all of them 0."
         )
     return dataclasses.replace(table, weights=array)
+
+
+ClassWeight = Mapping[Any, float] | Literal["balanced"]
+
+
+def class_weighted(table: Table, given: ClassWeight, labels: Labels | None) -> Table:
+    """Return the table with each row's weight times that of its class.
+
+    Args:
+        table: The training part.
+        given: Factors by class, 1 for those that are not named; or ``balanced``, see
+            ``balanced_weights``.
+        labels: The classes as the program writes them.
+
+    Raises:
+        DataError: The targets are no classes, one a row.
+        ArgumentError: A class is none of these, or a factor is no number >= 0.
+    """
+    if table.classes is None or labels is None or table.y.ndim != 1:
+        raise DataError("class_weight: expected targets of one class a row.")
+    if not isinstance(given, Mapping) and given != "balanced":
+        raise ArgumentError(
+            "class_weight: expected numbers by class, or 'balanced', got "
+            f"{show(given)}."
+        )
+    if isinstance(given, str):
+        factors = balanced_weights(np.bincount(table.y, minlength=len(table.classes)))
+    else:
+        factors = np.ones(len(table.classes))
+        for label, factor in given.items():
+            if not isinstance(factor, Real) or not 0 <= factor < np.inf:
+                raise ArgumentError(
+                    f"class_weight: expected a number of at least 0 for class {label}, "
+                    f"got {show(factor)}."
+                )
+            factors[labels.encode(np.asarray([label]))] = factor
+    rows = factors[table.y]
+    return weighted(table, rows if table.weights is None else rows * table.weights)

@@ -85,15 +85,18 @@ class Experiment:
         """Let the network have, inside the block, the weights it is to be used with."""
         return nullcontext() if self.average is None else self.average.in_use()
 
+    def targets(self, table: Table) -> Targets:
+        """Return a table's targets beside the outputs they are compared with."""
+        shape, dtype = self.network.shapes[-1], DTYPES[self.config.precision]
+        return Targets(table.y, table.classes, shape, dtype)
+
     def prepare(self, table: Table) -> Part:
         """Transform and encode rows as those of the training part were."""
         x = table.x
         for transform in self.transforms:
             x = transform(x)
         dtype = DTYPES[self.config.precision]
-        targets = self.loss.encode(
-            Targets(table.y, table.classes, self.network.shapes[-1], dtype)
-        )
+        targets = self.loss.encode(self.targets(table))
         weights = None if table.weights is None else table.weights.astype(dtype)
         return Part(np.ascontiguousarray(x, dtype), targets, weights)
 

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from nncli.config.schema import Config
-from nncli.core.errors import ConfigError, DataError, Problem
+from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.core.randomness import stream
 from nncli.data.base import Table, Transform
 from nncli.data.split import split_table
@@ -32,6 +32,7 @@ def take(experiment: Experiment, tables: dict[str, Table], *, fit: bool = True) 
         raise ConfigError(problems)
     if fit:
         _fit_transforms(experiment.transforms, train)
+    _fit_loss(experiment, train)
     experiment.parts = {name: experiment.prepare(t) for name, t in tables.items()}
     lonely = lonely_row(experiment)
     if lonely:
@@ -49,6 +50,18 @@ def split_parts(table: Table, config: Config) -> dict[str, Table]:
     except DataError as error:
         text = str(error).removeprefix("split: ")
         raise ConfigError([Problem(("split",), text)]) from None
+
+
+def _fit_loss(experiment: Experiment, train: Table) -> None:
+    """Let the loss take what it wants from the training part, into the config too."""
+    targets, config = experiment.targets(train), experiment.config
+    try:
+        fitted = experiment.loss.fitted(targets)
+        if fitted is not experiment.loss:
+            experiment.config = config.changed(loss=config.loss.fitted(targets))
+    except ArgumentError as error:
+        raise ConfigError([Problem(("loss",), str(error))]) from None
+    experiment.loss = fitted
 
 
 def _fit_transforms(transforms: list[Transform], train: Table) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -102,6 +102,17 @@ class Loss(Component, family="loss", kw_only=True):
             ArgumentError: Such targets do not fit the loss, whatever the shape.
         """
         return one_hot_or_values(targets, self.type_name)
+
+    def fitted(self, targets: Targets) -> Self:
+        """Return the loss with what it takes from the training rows; here, itself.
+
+        Args:
+            targets: Theirs.
+
+        Raises:
+            ArgumentError: It cannot be taken from these rows.
+        """
+        return self
 
     def names_classes(self, targets: Array) -> bool:
         """Say whether targets that a program hands over are classes, not numbers."""

@@ -18,7 +18,14 @@ from nncli.core.randomness import stream
 from nncli.data.base import Table
 from nncli.data.batches import Batch
 from nncli.data.labels import Labels
-from nncli.data.rows import finite, paired, shaped, weighted
+from nncli.data.rows import (
+    ClassWeight,
+    class_weighted,
+    finite,
+    paired,
+    shaped,
+    weighted,
+)
 from nncli.data.split import Split, split_table
 from nncli.experiment.build import assemble, train_as
 from nncli.experiment.experiment import Experiment
@@ -108,6 +115,7 @@ class Learner:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         callbacks: Sequence[Callback] = (),
         **training: Any,
     ) -> History:
@@ -125,6 +133,8 @@ class Learner:
             validation_data: Inputs and targets to evaluate on.
             validation_split: Share of the rows to evaluate on instead.
             sample_weight: (N,) how much each row counts in the loss.
+            class_weight: How much the training rows of each class count in the loss, 1
+                where not said; ``"balanced"`` counts all classes the same.
             callbacks: Who hears of it.
             training: What ``training`` takes in a config: ``epochs`` (1 by default),
                 ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
@@ -144,9 +154,16 @@ class Learner:
             made = component_from(Training, {"epochs": 1, **training})
             table = weighted(self._table(x, y), sample_weight)
             parts = self._parts(table, validation_data, validation_split)
+            if class_weight is not None:
+                train = class_weighted(parts["train"], class_weight, self._labels)
+                parts["train"] = train
             experiment = self._take(parts, made)
         elif (
-            training or validation_data or validation_split or sample_weight is not None
+            training
+            or validation_data
+            or validation_split
+            or sample_weight is not None
+            or class_weight is not None
         ):
             raise ArgumentError(
                 "fit: without rows the config says how to train. Give overrides to "
