@@ -7,20 +7,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
 
 from nncli.core.arrays import Array
+from nncli.core.errors import MissingExtra
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.model import Model
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import (
+        _check_sample_weight,
+        check_is_fitted,
+        validate_data,
+    )
+except ModuleNotFoundError as error:
+    raise MissingExtra("nncli.sklearn", "scikit-learn", "sklearn") from error
 
 AUTO_BATCH = 200
 

@@ -14,7 +14,7 @@ import typer
 from nncli.cli import commands
 from nncli.core.errors import NncliError
 
-EPILOG = "Start with: nncli train configs/spiral.yaml"
+EPILOG = "Start with: nncli train spiral"
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_override
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -21,13 +23,20 @@ AllowPlugins = Annotated[
     typer.Option("--allow-plugins", help="Let the config run the Python it names."),
 ]
 ConfigFile = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="The YAML file, or the name of an example: spiral.",
+        autocompletion=complete_config,
+        show_default=False,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="PATH=VALUE",
         help="Changes of the config: optimizer.lr=0.01 layers[0].units=32",
+        autocompletion=complete_override,
         show_default=False,
     ),
 ]

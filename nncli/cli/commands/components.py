@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_component
 from nncli.cli.console import Json, out, say, say_json, table
 from nncli.cli.plugins import Plugins, run_plugins
 from nncli.core.errors import UsageError
@@ -32,6 +33,7 @@ def components(
         str | None,
         typer.Argument(
             help="A family, a component, or a section of the config.",
+            autocompletion=complete_component,
             show_default=False,
         ),
     ] = None,

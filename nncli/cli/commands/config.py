@@ -16,11 +16,11 @@ from nncli.cli.plugins import Plugins, run_plugins
 
 VALIDATE = """\b
 Example:
-  nncli config validate configs/spiral.yaml
+  nncli config validate spiral
 """
 SHOW = """\b
 Example:
-  nncli config show configs/spiral.yaml optimizer=sgd
+  nncli config show spiral optimizer=sgd
 """
 SCHEMA = """\b
 Example:
