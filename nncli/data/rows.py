@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal
 
@@ -27,26 +27,81 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     inputs, targets = np.asarray(x), np.asarray(y)
     if inputs.ndim == 0 or targets.shape[:1] != inputs.shape[:1]:
         raise DataError(
-            f"rows: expected as many inputs as targets, got shapes "
-            f"{inputs.shape} and {targets.shape}."
+            f"rows: expected as many targets y as inputs x, got x of shape "
+            f"{inputs.shape} and y of shape {targets.shape}."
         )
     if not len(inputs):
         raise DataError("rows: expected at least one row, got none.")
-    return finite(inputs, "inputs"), targets
+    return finite(inputs, "inputs", columns_of(x)), targets
 
 
-def finite(values: Array, what: str) -> Array:
-    """Return numbers as float64; refuse texts, NaN and infinity."""
+def columns_of(x: Any) -> list[str]:
+    """Return the names of a data frame's columns; none for what has no names."""
+    return [str(name) for name in getattr(x, "columns", ())]
+
+
+def finite(values: Array, what: str, columns: Sequence[str] = ()) -> Array:
+    """Return numbers as float64; refuse texts, NaN and infinity.
+
+    Args:
+        values: (N, ...) what was given.
+        what: What messages call it.
+        columns: Names of the columns, where they have names.
+    """
     try:
         numbers: Array = values.astype(np.float64)
     except (TypeError, ValueError):
+        place, value = _first_text(values)
+        where = f" in {_located(place, columns)}" if place else ""
         raise DataError(
-            f"rows: expected numbers as {what}, got {values.dtype} values such as "
-            f"{values.reshape(-1)[0]!r}."
+            f"rows: expected numbers as {what}, got {value!r}{where}. Leave such a "
+            "column out, or write it as numbers."
         ) from None
-    if not np.isfinite(numbers).all():
-        raise DataError(f"rows: expected finite {what}, got NaN or infinity.")
+    fault = not_finite(numbers, columns)
+    if fault:
+        raise DataError(f"rows: expected finite {what}: {fault}.")
     return numbers
+
+
+def not_finite(values: Array, columns: Sequence[str] = ()) -> str:
+    """Say how many rows hold NaN or infinity, and where the first is; or nothing."""
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return ""
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    kinds = [
+        name
+        for name, found in (("NaN", np.isnan(values)), ("infinity", np.isinf(values)))
+        if found.any()
+    ]
+    rows = int(bad.reshape(len(values), -1).any(axis=1).sum())
+    verb = "holds" if rows == 1 else "hold"
+    return (
+        f"{rows:,} of {len(values):,} rows {verb} {' or '.join(kinds)}, the first in "
+        f"{_located(place, columns)}"
+    )
+
+
+def _located(place: tuple[int, ...], columns: Sequence[str]) -> str:
+    """Write a place as row and column, counted from 0."""
+    row, *rest = place
+    if not rest:
+        return f"row {row} (from 0)"
+    if len(rest) > 1:
+        return f"row {row} at {tuple(rest)} (from 0)"
+    if rest[0] < len(columns):
+        return f"row {row} (from 0), column {columns[rest[0]]!r}"
+    return f"row {row}, column {rest[0]} (from 0)"
+
+
+def _first_text(values: Array) -> tuple[tuple[int, ...], Any]:
+    """Return the place and the value of the first element that is no number."""
+    for place in np.ndindex(values.shape):
+        try:
+            float(values[place])
+        except (TypeError, ValueError):
+            return place, values[place]
+    return (), values.dtype
 
 
 def shaped(values: Array, row: Shape) -> Array:
@@ -59,7 +114,7 @@ def shaped(values: Array, row: Shape) -> Array:
         wanted = f"({', '.join(['N', *map(str, row)])})"
         hint = " For a single row, give x[None]." if values.shape == row else ""
         raise ShapeError(
-            f"rows: expected inputs of shape {wanted}, got {values.shape}.{hint}"
+            f"rows: expected inputs x of shape {wanted}, got {values.shape}.{hint}"
         )
     return values
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nncli.autograd.tape import no_grad
 from nncli.config.schema import Config
 from nncli.core.errors import (
@@ -15,6 +13,7 @@ from nncli.core.errors import (
     ShapeError,
 )
 from nncli.data.base import Table
+from nncli.data.rows import not_finite
 from nncli.experiment.experiment import Experiment
 from nncli.losses.base import Targets
 from nncli.network.network import Network
@@ -72,10 +71,10 @@ def check_table(table: Table, config: Config) -> None:
     name = config.dataset.type_name if config.dataset else ""
     if not len(table):
         raise DataError(f"dataset {name}: expected at least one row, got none.")
-    if not np.isfinite(table.x).all() or not np.isfinite(table.y).all():
-        raise DataError(
-            f"dataset {name}: expected finite numbers, got NaN or infinity."
-        )
+    for what, values in (("inputs", table.x), ("targets", table.y)):
+        fault = not_finite(values)
+        if fault:
+            raise DataError(f"dataset {name}: expected finite {what}: {fault}.")
 
 
 def misfits(experiment: Experiment, table: Table) -> list[Problem]:

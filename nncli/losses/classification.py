@@ -19,22 +19,32 @@ from nncli.ops.softmax import Softmax
 Weights = list[NonNegative] | Literal["balanced"] | None
 
 
+_ONE_HOT = (
+    "{} expects class indices as targets; got one-hot rows. Give y.argmax(axis=-1)."
+)
+
+
 class Categorical(Loss):
     """Base of losses from outputs (N, ..., K) and class indices (N, ...)."""
 
     def encode(self, targets: Targets) -> Array:
         """Return class indices."""
         if targets.classes is None and _one_hot(targets.values):
-            raise ArgumentError(
-                f"{self.type_name} expects class indices as targets; got one-hot "
-                "rows. Give y.argmax(axis=-1)."
-            )
+            raise ArgumentError(_ONE_HOT.format(self.type_name))
         if targets.classes is None:
             raise ArgumentError(
                 f"{self.type_name} expects classes as targets; the dataset gives "
                 "numbers. Use a loss for numbers, such as mse."
             )
         count, shape = len(targets.classes), targets.output_shape
+        given = targets.values.shape[1:]
+        if shape != (*given, count) and _one_hot(targets.values) and given == shape:
+            raise ArgumentError(_ONE_HOT.format(self.type_name))
+        if given == (1,) and shape == (count,):
+            raise ArgumentError(
+                f"{self.type_name} expects one class index a row, (N,); got a column, "
+                "(N, 1). Give y.ravel()."
+            )
         if shape != (*targets.values.shape[1:], count):
             raise ShapeError(
                 f"{self.type_name} expects one output for each of the {count} classes; "

@@ -21,6 +21,7 @@ from nncli.data.labels import Labels
 from nncli.data.rows import (
     ClassWeight,
     class_weighted,
+    columns_of,
     finite,
     paired,
     shaped,
@@ -242,7 +243,7 @@ class Learner:
         return Labels(np.asarray(self.classes)).decode(chosen)
 
     def _predictions(self, x: ArrayLike) -> Array:
-        inputs = finite(np.asarray(x), "inputs")
+        inputs = finite(np.asarray(x), "inputs", columns_of(x))
         return predictions(self._built, shaped(inputs, self.network.shapes[0]))
 
     @property
