@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +13,12 @@ import pytest
 
 from nncli.autograd.function import FUNCTIONS
 from nncli.cli.app import run
+from nncli.config.read import parse
+from nncli.config.schema import Training
+from nncli.config.write import to_flow
+from nncli.core.signature import signature_of
 from nncli.layers.base import Layer
+from tests.command import Command
 from tests.conftest import CONFIGS
 
 ROOT = CONFIGS.parent
@@ -110,3 +117,55 @@ def test_readme_programs_run(
     (tmp_path / "configs").symlink_to(CONFIGS)
     monkeypatch.chdir(tmp_path)
     exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_two_ellipses_stops_early(command: Command) -> None:
+    result = command.train(CONFIGS / "two_ellipses.yaml", "--json").json()
+    assert result["stopped_early"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_programs_of_python_md_run(number: int) -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    programs = blocks(text, "python")
+    assert len(programs) == 3
+    exec(compile(programs[number], "python.md", "exec"), {"__name__": "python_md"})
+
+
+@pytest.mark.usefixtures("own_registries")
+def test_plugin_of_plugins_md_works_as_it_stands(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("my_parts.py").write_text(blocks(text, "python")[0], encoding="utf-8")
+    Path("wave.yaml").write_text(blocks(text, "yaml")[0], encoding="utf-8")
+    shell(command, text)
+    rows = Path("runs/wave-1/metrics.jsonl").read_text().splitlines()
+    assert json.loads(rows[-1])["validation"]["my_close"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["tutorial", "recipes"])
+def test_commands_of_a_document_work(
+    name: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell(command, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def test_training_md_shows_keys_that_there_are(command: Command) -> None:
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for shown in blocks(text, "yaml"):
+        ((key, value),) = parse(shown, "training.md").value.items()
+        assert command("config", "show", "spiral", f"{key}={to_flow(value)}").code == 0
+    for key in signature_of(Training).arguments:
+        assert f"`{key}" in text or f"{key}:" in text, key
+
+
+def shell(command: Command, text: str) -> None:
+    """Run the commands of a document in this folder, one after the other."""
+    for block in blocks(text, "bash"):
+        for line in block.splitlines():
+            if line.startswith("nncli "):
+                outcome = command(*shlex.split(line)[1:])
+                assert outcome.code == 0, f"{line}: {outcome.err}"
