@@ -152,7 +152,12 @@ class Signature:
         names = list(self.arguments)
         if not names:
             return "unknown key: nothing can be set here."
-        return f"unknown key. {nearest(name, names)}"
+        text = nearest(name, names)
+        if text.startswith("Expected") and set(names) == set(
+            getattr(self.cls, "quiet", ())
+        ):
+            return f"unknown key: only {', '.join(names)} can be set here."
+        return f"unknown key. {text}"
 
 
 def _argument(field: Field, text: str) -> Argument:

@@ -24,7 +24,7 @@ Examples:
   nncli components layer      the layers
   nncli components dense      all about one of them
   nncli components config     the keys of a config
-  nncli components training   those of a section; and training.average, split...
+  nncli components training   those of a section; training.average, split
 """
 
 

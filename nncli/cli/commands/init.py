@@ -31,7 +31,10 @@ def init(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Copy example configs into this folder; what is there is never overwritten."""
+    """Copy example configs into this folder.
+
+    What is there already is never overwritten.
+    """
     from nncli.config.examples import examples, title_of
     from nncli.core.text import nearest
 
