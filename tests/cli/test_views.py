@@ -228,7 +228,7 @@ def screen(width: int, *arguments: object) -> list[str]:
 
 def test_live_view_never_wraps(tmp_path: Path) -> None:
     config, width = CONFIGS / "two_ellipses.yaml", 48
-    # The report at the end, which is no part of the view, is longer where it stops early.
+    # The report at the end is no part of the view, and longer where it stops early.
     whole = "training.early_stopping=null"
     runs = ("--name", "e", "--runs-dir", tmp_path / "r")
     lines = screen(width, "train", config, whole, *runs)
