@@ -19,7 +19,7 @@ from nncli.metrics.base import Metric
 from nncli.optimizers.base import Optimizer
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.schedules.base import Schedule
-from nncli.training.cost import layer_facts, layer_table
+from nncli.training.cost import counted, layer_facts, layer_table
 from nncli.training.learner import Learner
 from nncli.training.session import restore_without_data
 from nncli.training.state import capture
@@ -173,7 +173,8 @@ class Model(Learner):
         shape = list(self.network.shapes[0])
         facts = layer_facts(self.network)
         text = layer_table(shape, facts, self._built.fused or None)
-        return f"{text}\nparameters  {self.flat.values.size:,}\n"
+        counts = counted(self.network.size, self.flat.values.size)
+        return f"{text}\nparameters  {counts}\n"
 
     def _captured(self) -> Checkpoint:
         return capture(self._built, self._progress)

@@ -104,7 +104,7 @@ def test_fit_refuses_rows_that_do_not_fit() -> None:
     x, y = quadrants()
     with pytest.raises(ConfigError, match="one output for each of the 3 classes"):
         classifier().fit(x, np.arange(len(x)) % 3)
-    with pytest.raises(DataError, match="as many inputs as targets"):
+    with pytest.raises(DataError, match="as many targets y as inputs x"):
         classifier().fit(x, y[:-1])
     with pytest.raises(DataError, match="NaN"):
         classifier().fit(x * np.nan, y)

@@ -16,7 +16,7 @@ from nncli.cli import commands
 from nncli.cli.console import note
 from nncli.core.errors import InterruptedRun, NncliError
 
-EPILOG = "Start with: nncli train configs/spiral.yaml"
+EPILOG = "Start with: nncli train spiral"
 
 
 def _version(wanted: bool) -> None:

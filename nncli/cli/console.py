@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_override
 from nncli.core.text import json_text
 
 if TYPE_CHECKING:
@@ -28,13 +29,20 @@ Threads = Annotated[
     ),
 ]
 ConfigFile = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="The YAML file, or the name of an example: spiral.",
+        autocompletion=complete_config,
+        show_default=False,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="PATH=VALUE",
         help="Changes of the config: optimizer.lr=0.01 layers[0].units=32",
+        autocompletion=complete_override,
         show_default=False,
     ),
 ]

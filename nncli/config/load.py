@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.config.examples import find_config
 from nncli.config.override import apply_overrides
 from nncli.config.plugins import run_plugin
 from nncli.config.read import Document, read_config
@@ -31,7 +32,7 @@ def load_config(
     """Read, change and validate a config file.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or the name of an example.
         overrides: ``path=value`` texts.
         allow_plugins: Whether the config may run the Python files it names.
 
@@ -39,6 +40,7 @@ def load_config(
         ConfigError: The config has problems.
         UsageError: The file cannot be read, or plugins are not allowed.
     """
+    path = find_config(path)
     document = read_config(path)
     apply_overrides(document, overrides)
     document.value.setdefault("name", _name_from(path))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as FolderPath
-from typing import Annotated, Any
+from typing import Any
 
+from nncli.config.hints import hint, without_type
 from nncli.config.read import Document
 from nncli.config.schema import Config
-from nncli.core.description import Description
+from nncli.core.description import Description, choices_of, described, described_items
 from nncli.core.errors import ArgumentError, Path, Problem, told
 from nncli.core.registry import Component
 from nncli.core.signature import Argument, signature_of
@@ -34,12 +33,16 @@ class _Walk:
         """
         if value is None:
             return value
-        wanted = _ours(annotation)
+        wanted = described(annotation)
         if wanted is not None and not isinstance(value, list):
+            if _is_none(value) and type(None) in choices_of(annotation):
+                return self.fail(
+                    path, f"got {show(value)}. Write null, or leave it out."
+                )
             if issubclass(wanted, Component):
                 return self.component(wanted, value, path)
             return self.section(wanted, value, path)
-        item = _item_of_ours(annotation)
+        item = described_items(annotation)
         if item is not None and isinstance(value, list):
             made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
             failed = any(part is _FAILED for part in made)
@@ -63,9 +66,7 @@ class _Walk:
             text = f"expected {kind} ({names}), got {show(value)}."
             return self.fail(path, text)
         if "type" not in value:
-            names = ", ".join(family.registry.names())
-            text = f"type is missing: expected {{type: ...}} with one of {names}."
-            return self.fail(path, text)
+            return self.fail(path, f"type is missing: {without_type(family, value)}")
         cls = family.registry.find(value["type"]) if _is_text(value["type"]) else None
         if cls is None:
             name = value["type"]
@@ -99,7 +100,7 @@ class _Walk:
         }
         failed = [key for key, part in made.items() if part is _FAILED]
         self.problems.extend(
-            Problem((*path, *fault.path), fault.text, fault.at_key)
+            self.problem(cls, fault, path)
             for fault in signature.faults(made, skip=failed)
         )
         if len(self.problems) > before:
@@ -108,6 +109,11 @@ class _Walk:
             return cls(**made)
         except ArgumentError as error:
             return self.fail(path, str(error))
+
+    def problem(self, cls: type[Description], fault: Problem, path: Path) -> Problem:
+        """Give a fault its place; an unknown key may have one elsewhere."""
+        text = partial(hint, cls, str(fault.path[0])) if fault.at_key else fault.text
+        return Problem((*path, *fault.path), text, fault.at_key)
 
     def fail(self, path: Path, text: str | Callable[[], str]) -> Any:
         self.problems.append(Problem(path, text))
@@ -188,32 +194,9 @@ def _across(config: Config) -> list[Problem]:
     return problems
 
 
+def _is_none(value: Any) -> bool:
+    return _is_text(value) and value.casefold() == "none"
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _choices(annotation: Any) -> list[Any]:
-    """Return the alternatives of an annotation, without null and bounds."""
-    if typing.get_origin(annotation) is Annotated:
-        return _choices(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [c for part in typing.get_args(annotation) for c in _choices(part)]
-    return [] if annotation is type(None) else [annotation]
-
-
-def _ours(annotation: Any) -> type[Description] | None:
-    """Return the family or section that an annotation names, if any."""
-    for choice in _choices(annotation):
-        if isinstance(choice, type) and issubclass(choice, Description):
-            return choice
-    return None
-
-
-def _item_of_ours(annotation: Any) -> Any:
-    """Return the annotation of a list's items, where those are ours."""
-    for choice in _choices(annotation):
-        if typing.get_origin(choice) is list:
-            item = typing.get_args(choice)[0]
-            if _ours(item) or _item_of_ours(item):
-                return item
-    return None

@@ -31,3 +31,16 @@ _Dumper.add_representer(str, _text)
 def to_yaml(value: Any) -> str:
     """Return YAML text; reading it gives ``value`` again."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def to_flow(value: Any) -> str:
+    """Return YAML on one line: ``{type: dense, units: 64}``, ``null``, ``true``."""
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=True,
+        width=float("inf"),
+    )
+    return str(text).removesuffix("...\n").rstrip("\n")

@@ -7,6 +7,7 @@ NncliError                 1   failed at run time
 ├── ShapeError             2   the shapes of two neighbours do not fit
 │   └── IndexShapeError    2   an index is out of range
 ├── DataError              1   a data file cannot be read as what it claims to be
+├── MissingExtra           2   a package that only a part of nncli needs is missing
 ├── RunError               1   a run directory or a checkpoint cannot be used
 ├── PluginError            1   a plugin's own code failed
 ├── CheckFailed            3   a check (gradcheck) found something wrong
@@ -95,6 +96,24 @@ class RunError(NncliError):
 
 class PluginError(NncliError):
     """The code of a plugin raised an exception."""
+
+
+class MissingExtra(NncliError, ImportError):  # noqa: N818 - it says what is missing
+    """A package is missing that only a part of nncli needs.
+
+    Args:
+        what: The part: ``nncli.sklearn``.
+        package: The missing package.
+        extra: The extra of nncli that brings it.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what}: expected {package} to be installed, found it missing. Install "
+            f'it: pip install "nncli[{extra}]"'
+        )
 
 
 class CheckFailed(NncliError):  # noqa: N818 - a failed check is a result, not a fault

@@ -41,9 +41,11 @@ class Argument(Field):
 
     Attributes:
         help: What the class's docstring says of it.
+        example: A value as YAML, where the docstring ends with ``Example: ...``.
     """
 
     help: str = ""
+    example: str = ""
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that this argument accepts."""
@@ -105,7 +107,7 @@ class Signature:
         self.cls = cls
         texts = argument_help(cls)
         self.arguments = {
-            name: Argument(**vars(field), help=texts.get(name, ""))
+            name: _argument(field, texts.get(name, ""))
             for name, field in fields_of(cls).items()
         }
 
@@ -124,7 +126,7 @@ class Signature:
                 continue
             argument = self.arguments.get(name)
             if argument is None:
-                text = partial(self._unknown, name)
+                text = partial(self.unknown, name)
                 found.append(Problem((name,), text, at_key=True))
                 continue
             for place in argument.faults(value):
@@ -148,11 +150,31 @@ class Signature:
             if not argument.required
         }
 
-    def _unknown(self, name: str) -> str:
+    def _spelling(self, argument: Argument, text: str) -> str:
+        """Say how nothing, or a list of one, is written."""
+        if text.casefold() == "none" and not argument.faults(None):
+            return " Write null."
+        if argument.schema().get("type") == "array":
+            return f" Write [{text if text.casefold() != 'none' else ''}]."
+        return ""
+
+    def unknown(self, name: str) -> str:
+        """Refuse a name, and say what was probably meant."""
         names = list(self.arguments)
         if not names:
             return "unknown key: nothing can be set here."
-        return f"unknown key. {nearest(name, names)}"
+        text = nearest(name, names)
+        if text.startswith("Expected") and set(names) == set(
+            getattr(self.cls, "quiet", ())
+        ):
+            return f"unknown key: only {', '.join(names)} can be set here."
+        return f"unknown key. {text}"
+
+
+def _argument(field: Field, text: str) -> Argument:
+    """Add what the docstring says of a field: its help, perhaps with an example."""
+    meaning, _, example = text.partition(" Example: ")
+    return Argument(**vars(field), help=meaning, example=example.removesuffix("."))
 
 
 def _misfit(argument: Argument, place: Path, value: Any) -> str:

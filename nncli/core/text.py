@@ -9,8 +9,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from nncli.core.aliases import meant, remark
+
 MAX_NAME = 64
 """Letters of a name that are looked at."""
+
+MANY = 40
+"""More names than that are not listed in a message."""
 
 
 def show(value: Any) -> str:
@@ -40,15 +45,28 @@ def json_text(value: Any) -> str:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Suggest the nearest valid name, two where they are as near, or list all."""
+    """Suggest the valid name that was probably meant, or list what there is.
+
+    A name of another library leads to the one here; else the nearest name is
+    suggested, two where they are as near; else all are listed, of many the nearest.
+    """
+    close = meant(name, names)
+    if not close and remark(name):
+        return remark(name)
     # Nobody mistypes more than that, and likeness takes the product of the lengths.
     given = name[:MAX_NAME].casefold()
     near = [(_likeness(given, each.casefold()), each) for each in names]
     best = max((ratio for ratio, _ in near), default=0.0)
-    if best < 0.6:
+    if not close and best >= 0.6:
+        close = [each for ratio, each in near if ratio > best - 0.05]
+    if close:
+        return f"Did you mean {' or '.join(map(repr, close))}?"
+    if len(names) <= MANY:
         return f"Expected one of: {', '.join(names)}."
-    close = [repr(each) for ratio, each in near if ratio > best - 0.05]
-    return f"Did you mean {' or '.join(close)}?"
+    part = [each for each in names if name and name.casefold() in each.casefold()]
+    ranked = sorted(near, key=lambda pair: (pair[1] not in part, -pair[0]))
+    found = dict.fromkeys(each for _, each in ranked)
+    return f"The nearest of {len(set(names))}: {', '.join(list(found)[:6])}."
 
 
 def _likeness(given: str, name: str) -> float:

@@ -21,8 +21,11 @@ class By(Section):
 
     Attributes:
         fold: The column says the part: ``train``, ``validation`` or ``test``.
+            Example: part.
         group: Rows with one value stay in one part (one patient, one writer).
+            Example: patient.
         time: The rows are taken in the order of this column: the first train.
+            Example: date.
     """
 
     fold: str | None = None
@@ -42,14 +45,14 @@ class Split(Section):
     """Which share of the rows is kept from training.
 
     Attributes:
-        validation: Share of rows to evaluate on while training.
-        test: Share of rows to evaluate on in the end.
-        stratify: Keep the classes' shares the same in all parts.
+        validation: Share of rows to evaluate on while training. Example: 0.2.
+        test: Share of rows to evaluate on in the end. Example: 0.2.
+        stratify: Keep the classes' shares the same in all parts. Example: false.
         seed: What the parts are drawn with; null for the config's seed. With a seed of
-            their own the parts stay the same where the config's changes.
+            their own the parts stay the same where the config's changes. Example: 1.
         order: ``random``, or ``given``: the first rows train, then come those of
-            validation, the last ones are those of the test.
-        by: A column to split by, for example ``{group: patient}``; null for none.
+            validation, the last ones are those of the test. Example: given.
+        by: A column to split by; null for none. Example: {group: patient}.
     """
 
     validation: Fraction = 0.0

@@ -13,7 +13,7 @@ from nncli.core.errors import (
     ShapeError,
 )
 from nncli.data.base import Rows
-from nncli.data.rows import check_finite
+from nncli.data.rows import not_finite
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
@@ -71,11 +71,9 @@ def check_rows(rows: Rows, config: Config) -> None:
     if not len(rows):
         raise DataError(f"dataset {name}: expected at least one row, got none.")
     for field, what in (("x", "inputs"), ("y", "targets")):
-        start = 0
-        floats = rows.fields[field].dtype.kind == "f"
-        for (block,) in rows.blocks(field) if floats else ():
-            check_finite(block, f"dataset {name}", what, start)
-            start += len(block)
+        fault = not_finite(rows, field, rows.columns if field == "x" else None)
+        if fault:
+            raise DataError(f"dataset {name}: expected finite {what}: {fault}.")
 
 
 def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:

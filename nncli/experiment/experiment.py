@@ -105,9 +105,12 @@ class Experiment:
 
     def encode(self, rows: Rows, values: Array) -> Array:
         """Return targets of some rows as the loss wants them."""
+        return self.loss.encode(self.targets(rows, values))
+
+    def targets(self, rows: Rows, values: Array) -> Targets:
+        """Return targets of some rows beside the outputs they are compared with."""
         names = None if rows.classes is None else tuple(map(str, rows.classes))
-        shape, dtype = self.network.shapes[-1], self.network.dtype
-        return self.loss.encode(Targets(values, names, shape, dtype))
+        return Targets(values, names, self.network.shapes[-1], self.network.dtype)
 
     @property
     def input_dtype(self) -> np.dtype[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.config.schema import Config
 from nncli.core.arrays import Array
-from nncli.core.errors import ConfigError, DataError, Problem
+from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.data.base import Rows, Transform
 from nncli.data.split import split_rows
 from nncli.experiment.crosschecks import lonely_row, misfits
@@ -37,6 +37,7 @@ def take(
         raise ConfigError(problems)
     if fit:
         _fit_transforms(experiment.transforms, rows, index)
+    _fit_loss(experiment, rows, index)
     experiment.parts = {name: experiment.prepare(*part) for name, part in parts.items()}
     lonely = lonely_row(experiment)
     if lonely:
@@ -55,6 +56,20 @@ def split_parts(rows: Rows, config: Config) -> dict[str, Places]:
         text = str(error).removeprefix("split: ")
         raise ConfigError([Problem(("split",), text)]) from None
     return {name: (rows, index) for name, index in parts.items()}
+
+
+def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
+    """Let the loss take what it wants from the training part, into the config too."""
+    config = experiment.config
+    places = slice(0, len(rows)) if index is None else index
+    targets = experiment.targets(rows, rows.read("y", places))
+    try:
+        fitted = experiment.loss.fitted(targets)
+        if fitted is not experiment.loss:
+            experiment.config = config.changed(loss=config.loss.fitted(targets))
+    except ArgumentError as error:
+        raise ConfigError([Problem(("loss",), str(error))]) from None
+    experiment.loss = fitted
 
 
 def _fit_transforms(

@@ -64,6 +64,7 @@ def add_children(
     for i, layer in enumerate(layers):
         index = earlier + i % length
         layer.source = (*parent.source, name, index)
+        layer.frozen = parent.frozen
         prefix = f"repeat.{i // length}." if repeat > 1 else ""
         parent.children[f"{prefix}{name}.{index}"] = layer
     return chain(layers, spec, parent.context, parent.default_init)[-1]

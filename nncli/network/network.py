@@ -43,7 +43,8 @@ class Network:
         inputs: What the inputs hold, by name.
         shapes: Shape of a row before the first layer and after each one.
         nested: All layers, those inside other layers too, by their places.
-        flat: All parameters, and all their gradients, in one array each.
+        flat: All parameters that are trained, and their gradients, in one array each.
+        frozen: The parameters that are not trained, by name.
         state: Untrained arrays of all layers, by name.
         streams: Where noise comes from.
 
@@ -77,10 +78,15 @@ class Network:
         )
         for path, layer in self.nested.items():
             layer.label = f"{bracketed(path)} {layer.title}"
-        self.flat = Flat(self._collect("parameters"))
+        tensors: dict[str, Tensor] = self._collect("parameters")
+        self.flat = Flat({k: t for k, t in tensors.items() if t.requires_grad})
+        self.frozen = {k: t for k, t in tensors.items() if not t.requires_grad}
         self.state: dict[str, Array] = self._collect("state")
         self.penalties = [
-            penalty for layer in self.nested.values() for penalty in layer.penalties()
+            penalty
+            for layer in self.nested.values()
+            for penalty in layer.penalties()
+            if penalty.weight.requires_grad
         ]
         self._try()
 
@@ -90,6 +96,11 @@ class Network:
             for path, layer in self.nested.items()
             for name, value in getattr(layer, kind).items()
         }
+
+    @property
+    def size(self) -> int:
+        """How many numbers the parameters hold, the frozen ones included."""
+        return self.flat.values.size + sum(t.size for t in self.frozen.values())
 
     @property
     def output(self) -> OutputKind:

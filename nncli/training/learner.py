@@ -18,7 +18,14 @@ from nncli.data.base import Table
 from nncli.data.batches import Batch
 from nncli.data.frames import columns_of, in_order
 from nncli.data.labels import Labels
-from nncli.data.rows import finite, paired, shaped, weighted
+from nncli.data.rows import (
+    ClassWeight,
+    class_weighted,
+    finite,
+    paired,
+    shaped,
+    weighted,
+)
 from nncli.data.split import Split
 from nncli.experiment.build import assemble, input_of, labels_of, train_as
 from nncli.experiment.experiment import Experiment
@@ -109,6 +116,7 @@ class Learner:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         callbacks: Sequence[Callback] = (),
         **training: Any,
     ) -> History:
@@ -126,6 +134,8 @@ class Learner:
             validation_data: Inputs and targets to evaluate on.
             validation_split: Share of the rows to evaluate on instead.
             sample_weight: (N,) how much each row counts in the loss.
+            class_weight: How much the training rows of each class count in the loss, 1
+                where not said; ``"balanced"`` counts all classes the same.
             callbacks: Who hears of it.
             training: What ``training`` takes in a config: ``epochs`` (1 by default),
                 ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
@@ -146,9 +156,17 @@ class Learner:
             made = component_from(Training, {**length, **training})
             table = weighted(self._table(x, y), sample_weight)
             parts = self._parts(table, validation_data, validation_split)
+            if class_weight is not None:
+                _, index = parts["train"]
+                heavier = class_weighted(table, class_weight, self._labels, index)
+                parts["train"] = heavier, index
             experiment = self._take(parts, made)
         elif (
-            training or validation_data or validation_split or sample_weight is not None
+            training
+            or validation_data
+            or validation_split
+            or sample_weight is not None
+            or class_weight is not None
         ):
             raise ArgumentError(
                 "fit: without rows the config says how to train. Give overrides to "
@@ -228,7 +246,7 @@ class Learner:
 
     def _predictions(self, x: ArrayLike) -> Array:
         ordered = in_order(x, self._built.columns)
-        inputs = finite(np.asarray(ordered), "inputs")
+        inputs = finite(np.asarray(ordered), "inputs", columns_of(ordered))
         rows = Table(shaped(inputs, self.network.shapes[0]))
         with using(threads_of(self._built)):
             return predictions(self._built, rows)

@@ -173,7 +173,8 @@ def _arrays(experiment: Experiment) -> dict[str, Array]:
     """Return every array that training changes, by its name in a checkpoint."""
     network, optimizer = experiment.network, experiment.optimizer
     arrays: dict[str, Array] = {
-        name: tensor.data for name, tensor in network.flat.tensors.items()
+        name: tensor.data
+        for name, tensor in (network.flat.tensors | network.frozen).items()
     }
     arrays |= network.state
     arrays |= {f"optimizer.{name}": array for name, array in optimizer.state.items()}

@@ -198,7 +198,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "unknown key where there is none": (
         edited("- tanh", "- {type: tanh, alpha: 1}"),
-        ("config.yaml:7:18: layers[1].alpha: unknown key: nothing can be set here.",),
+        ("config.yaml:7:18: layers[1].alpha: unknown key: only trainable can be set",),
     ),
     "unknown key in a section": (
         edited("validation: 0.25", "valid: 0.25"),
@@ -263,7 +263,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "type as key, as in other tools": (
         edited("{type: dense, units: 6}", "dense: {units: 6}"),
-        ("config.yaml:6:5: layers[0]: type is missing: expected {type: ...}",),
+        ("config.yaml:6:5: layers[0]: type is missing: write {type: dense, units",),
     ),
     "type that is a number": (
         edited("type: dense", "type: 7"),

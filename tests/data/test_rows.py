@@ -1,117 +1,121 @@
-"""Rows: gathered in any type and order, gone through in blocks, told by a digest."""
+"""What a program hands over is checked, and errors say where it is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nncli.core.arrays import Array
-from nncli.data import base
-from nncli.data.base import Index, Table, gather
+import nncli as nn
+from nncli.config.schema import Config
+from nncli.config.validate import component_from
+from nncli.core.errors import NncliError
+from nncli.data.base import Table
+from nncli.data.rows import finite, not_finite, paired
+from nncli.experiment.crosschecks import check_rows
 
-ROWS, SHAPE = 29, (3, 2)
-TYPES = ["?", "u1", "u2", "i4", "i8", ">i4", "f2", "f4", "f8", ">f8"]
-
-STORED: dict[str, Callable[[Array, Path], Array]] = {
-    "C order": lambda x, folder: x,
-    "Fortran order": lambda x, folder: np.asfortranarray(x),
-    "every second": lambda x, folder: np.repeat(x, 2, axis=0)[::2],
-    "backwards": lambda x, folder: x[::-1].copy()[::-1],
-    "a column": lambda x, folder: np.concatenate([x, x], axis=1)[:, : SHAPE[0]],
-    "mapped": lambda x, folder: mapped(x, folder, "C"),
-    "mapped, Fortran order": lambda x, folder: mapped(x, folder, "F"),
-}
-PLACES: list[Index] = [
-    slice(0, ROWS),
-    slice(3, 17),
-    slice(4, 4),
-    np.array([5, 28, 0, 5, 1]),
-    np.arange(ROWS)[::-1],
-    np.arange(0),
-]
+X = np.random.default_rng(0).normal(size=(150, 4))
+Y = np.arange(150) % 3
 
 
-def mapped(x: Array, folder: Path, order: str) -> Array:
-    file = folder / "x.npy"
-    np.save(file, np.asarray(x, order=order))  # type: ignore[call-overload]
-    return np.asanyarray(np.load(file, mmap_mode="r"))
+class Frame:
+    """What is asked of a data frame."""
+
+    def __init__(self, values: Any, columns: list[str]) -> None:
+        self.values, self.columns = values, columns
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.values, dtype)
 
 
-def values(dtype: str) -> Array:
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 200, (ROWS, *SHAPE)).astype(dtype)
+def spoiled(value: float) -> Any:
+    x = X.copy()
+    x[[17, 20, 149], [2, 0, 1]] = value
+    return x
 
 
-@pytest.mark.parametrize("stored", STORED)
-@pytest.mark.parametrize("dtype", TYPES)
-def test_gathered_rows_are_numpy_s(dtype: str, stored: str, tmp_path: Path) -> None:
-    x = values(dtype)
-    source = STORED[stored](x, tmp_path)
-    table = Table(source)
-    for index, target in product(PLACES, ("f4", "f8")):
-        expected = x[index].astype(target)
-        for order in "CF":
-            out = np.full(expected.shape, np.nan, target, order=order)  # type: ignore[call-overload]
-            gather(source, index, out)
-            np.testing.assert_array_equal(out, expected)
-            out[:] = np.nan
-            table.take(index, {"x": out})
-            np.testing.assert_array_equal(out, expected)
-        own = table.read("x", index)
-        assert own.dtype == source.dtype
-        np.testing.assert_array_equal(own, x[index])
+def test_not_finite_says_how_many_and_where() -> None:
+    assert not_finite(Table(X), "x") == ""
+    wanted = "3 of 150 rows hold NaN, the first in row 17, column 2 (from 0)"
+    assert not_finite(Table(spoiled(np.nan)), "x") == wanted
+    both = spoiled(np.inf)
+    both[0, 0] = np.nan
+    assert not_finite(Table(both), "x").startswith(
+        "4 of 150 rows hold NaN or infinity, the first"
+    )
+    one = np.array([1.0, np.inf])
+    assert (
+        not_finite(Table(one), "x")
+        == "1 of 2 rows holds infinity, the first in row 1 (from 0)"
+    )
+    image = np.zeros((2, 3, 4))
+    image[1, 2, 3] = np.nan
+    assert not_finite(Table(image), "x").endswith("row 1 at (2, 3) (from 0)")
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i8"])
-def test_gathered_tokens_stay_integers(dtype: str) -> None:
-    out = np.empty((2, *SHAPE), np.int64)
-    gather(values(dtype), np.array([7, 3]), out)
-    np.testing.assert_array_equal(out, values(dtype)[[7, 3]])
-    with pytest.raises(TypeError):
-        gather(values("f4"), np.array([7, 3]), out)
+def test_fit_and_predict_say_which_rows_hold_nan() -> None:
+    model = nn.Model([nn.Dense(3)]).compile()
+    with pytest.raises(NncliError, match="inputs: 3 of 150 rows hold NaN, the first"):
+        model.fit(spoiled(np.nan), Y)
+    model.fit(X, Y)
+    frame = Frame(spoiled(np.nan), ["a", "b", "c", "d"])
+    with pytest.raises(NncliError, match=r"row 17 \(from 0\), column 'c'"):
+        model.predict(frame)
 
 
-@pytest.mark.parametrize("index", [None, np.array([4, 20, 3, 3, 28, 0])])
-@pytest.mark.parametrize("nbytes", [1, 100, 300, 10**6])
-def test_blocks_go_through_the_rows_in_order(
-    nbytes: int, index: Array | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(base, "BLOCK", nbytes)
-    x, y = values("u2"), np.arange(ROWS)
-    blocks = [*Table(x, y).blocks("x", "y", index=index)]
-    assert max(len(here) for here, _ in blocks) <= max(1, nbytes // 56)
-    for found, expected in zip(zip(*blocks, strict=True), (x, y), strict=True):
-        whole = expected if index is None else expected[index]
-        np.testing.assert_array_equal(np.concatenate(found), whole)
-        assert found[0].dtype == expected.dtype
+def test_dataset_says_which_rows_hold_nan() -> None:
+    values = {
+        "dataset": "spiral",
+        "layers": ["relu"],
+        "loss": "mse",
+        "optimizer": "adam",
+        "training": {"epochs": 1},
+    }
+    config = component_from(Config, values)
+    with pytest.raises(
+        NncliError, match="dataset spiral: expected finite inputs: 3 of"
+    ):
+        check_rows(Table(spoiled(np.nan), Y, None), config)
+    targets = Y.astype(float)
+    targets[4] = np.inf
+    with pytest.raises(NncliError, match="finite targets: 1 of 150 rows holds infin"):
+        check_rows(Table(X, targets, None), config)
 
 
-def test_digest_is_of_the_content_however_it_is_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x, y = values("f4"), np.arange(ROWS)
-    expected = Table(x, y).digest()
-    for store in STORED.values():
-        assert Table(store(x, tmp_path), y.repeat(2)[::2]).digest() == expected
-    monkeypatch.setattr(base, "BLOCK", 150)
-    assert Table(x, y).digest() == expected
+def test_frame_of_mixed_types_names_the_column() -> None:
+    values = np.array([[1.0, "2", "red"], [2.0, "3", "blue"]], object)
+    with pytest.raises(NncliError, match=r"got 'red' in row 0 .*, column 'c'"):
+        paired(Frame(values, ["a", "b", "c"]), [0, 1])
+    with pytest.raises(NncliError, match=r"got 'red' in row 0, column 2 \(from 0\)"):
+        finite(values, "inputs")
 
 
-def test_digest_sees_the_last_element_the_shape_and_the_type() -> None:
-    x, y = values("f4"), np.arange(ROWS)
-    other, last = x.copy(), y.copy()
-    other[-1, -1, -1] = np.nextafter(other[-1, -1, -1], np.float32(np.inf))
-    last[-1] += 1
-    tables = [
-        Table(x, y),
-        Table(other, y),
-        Table(x, last),
-        Table(x.reshape(ROWS, -1), y),
-        Table(x.astype("f8"), y),
-        Table(x, y.astype("i4")),
-    ]
-    assert len({table.digest() for table in tables}) == len(tables)
+def test_wrong_shapes_name_what_was_expected_and_given() -> None:
+    with pytest.raises(NncliError, match=r"x of shape \(150, 4\) and y of .*\(149,"):
+        paired(X, Y[:149])
+    model = nn.Model([nn.Dense(3)]).compile()
+    model.fit(X, Y)
+    with pytest.raises(NncliError, match=r"x of shape \(N, 4\), got \(150, 3\)"):
+        model.predict(X[:, :3])
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool])
+def test_one_hot_targets_of_class_indices_are_advised(dtype: Any) -> None:
+    model = nn.Model([nn.Dense(3)]).compile(loss="softmax_cross_entropy")
+    with pytest.raises(NncliError, match=r"got one-hot rows. Give y.argmax\(axis=-1\)"):
+        model.fit(X, np.eye(3, dtype=dtype)[Y])
+
+
+def test_column_of_class_indices_is_advised() -> None:
+    model = nn.Model([nn.Dense(3)]).compile(loss="softmax_cross_entropy")
+    with pytest.raises(NncliError, match=r"got a column, \(N, 1\). Give y.ravel\(\)"):
+        model.fit(X, Y[:, None])
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber"])
+def test_class_indices_for_a_loss_of_numbers_are_advised(loss: str) -> None:
+    model = nn.Model([nn.Dense(3)]).compile(loss=loss)
+    with pytest.raises(NncliError, match=r"looks like class indices.*np.eye\(3\)\[y\]"):
+        model.fit(X, Y)
+    nn.Model([nn.Dense(3)]).compile(loss=loss).fit(X, np.eye(3)[Y])

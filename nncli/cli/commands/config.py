@@ -16,11 +16,11 @@ from nncli.cli.plugins import Plugins, run_plugins
 
 VALIDATE = """\b
 Example:
-  nncli config validate configs/spiral.yaml
+  nncli config validate spiral
 """
 SHOW = """\b
 Example:
-  nncli config show configs/spiral.yaml optimizer=sgd
+  nncli config show spiral optimizer=sgd
 """
 SCHEMA = """\b
 Example:
@@ -52,7 +52,7 @@ def validate(
     facts = {
         "valid": True,
         "layers": len(experiment.config.layers),
-        "parameters": experiment.network.flat.values.size,
+        "parameters": experiment.network.size,
         "rows": {name: len(part) for name, part in experiment.parts.items()},
     }
     if json:

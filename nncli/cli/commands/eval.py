@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nncli.cli.completion import complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
@@ -43,6 +44,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         typer.Argument(
             metavar="RUN|CHECKPOINT",
             help="A run directory (its best checkpoint) or a checkpoint.",
+            autocompletion=complete_run,
             show_default=False,
         ),
     ],

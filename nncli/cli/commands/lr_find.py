@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli lr-find configs/digits.yaml
-  nncli lr-find configs/digits.yaml optimizer=sgd --low 1e-4 --high 10
-  nncli lr-find configs/digits.yaml --steps 300 --json
+  nncli lr-find digits
+  nncli lr-find digits optimizer=sgd --low 1e-4 --high 10
+  nncli lr-find digits --steps 300 --json
 """
 
 WIDTH, HEIGHT = 66, 14

@@ -6,8 +6,8 @@ from nncli.cli.console import AllowPlugins, ConfigFile, Json, Overrides, say, sa
 
 EPILOG = """\b
 Examples:
-  nncli summary configs/digits.yaml
-  nncli summary configs/digits.yaml training.batch_size=256 --json
+  nncli summary digits
+  nncli summary digits training.batch_size=256 --json
 """
 
 

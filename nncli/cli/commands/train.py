@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
@@ -36,23 +37,33 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli train configs/spiral.yaml
-  nncli train configs/spiral.yaml optimizer.lr=0.01 training.epochs=500
+  nncli train spiral
+  nncli train spiral optimizer.lr=0.01 training.epochs=500
   nncli train --resume runs/spiral-1
   nncli train --resume runs/spiral-1 training.epochs=20000
-  nncli train configs/digits.yaml --dry-run
+  nncli train digits --dry-run
 """
 
 
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False),
+        typer.Argument(
+            metavar="CONFIG",
+            help="The YAML file, or the name of an example: spiral.",
+            autocompletion=complete_config,
+            show_default=False,
+        ),
     ] = None,
     overrides: Overrides = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with this run directory."),
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with this run directory.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     name: Annotated[
         str | None,
@@ -85,9 +96,7 @@ def train(
         _resume(resume, changes, allow_plugins, json)
         return
     if config is None:
-        raise UsageError(
-            "train: expected a CONFIG, for example: nncli train configs/spiral.yaml"
-        )
+        raise UsageError("train: expected a CONFIG, for example: nncli train spiral")
     from nncli.config.load import load_config
     from nncli.experiment.build import build
 
