@@ -129,11 +129,10 @@ NOISE = GaussianNoise(0.5)
 @pytest.mark.parametrize("size", [5, ROWS])
 def test_noise_is_a_function_of_seed_epoch_and_batch(size: int) -> None:
     def noise(seed: int, epoch: int, first: int = 0) -> list[bytes]:
-        batches = Batches(part(), size, seed, [NOISE])
-        return [
-            (batch.x.data - X[batch.targets.data]).tobytes()
-            for batch in batches.epoch(epoch, first)
-        ]
+        # Of zeros, so that nothing but the noise is there.
+        batches = Batches(part(0 * X), size, seed, [NOISE])
+        found = batches.epoch(epoch, first)
+        return [batch.x.data[:3].tobytes() for batch in found]
 
     whole = noise(0, 1)
     assert noise(0, 1) == whole

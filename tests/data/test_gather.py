@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_gathered_rows_are_numpy_s(dtype: str, stored: str, tmp_path: Path) -> N
         own = table.read("x", index)
         assert own.dtype == source.dtype
         np.testing.assert_array_equal(own, x[index])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_gathering_takes_no_memory_that_grows_with_all_rows(order: str) -> None:
+    source = np.zeros((100_000, 8), np.float32, order=order)  # type: ignore[call-overload]
+    for dtype in ("f4", "f8"):
+        out = np.empty((10, 8), dtype)
+        tracemalloc.start()
+        gather(source, np.arange(10), out)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1e6
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i8"])

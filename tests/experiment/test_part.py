@@ -82,9 +82,14 @@ def test_part_gives_the_same_bits_however_it_is_prepared(
             monkeypatch.setattr(batches_module, "AHEAD", ahead)
             for size, bits in expected.items():
                 assert seen(fresh, size) == bits
-    if not transforms:
+        whole = fresh.batch(slice(0, len(fresh)))
+        chosen: Index = slice(0, ROWS) if index is None else index
+        if not transforms:
+            np.testing.assert_array_equal(whole.x.data, rows.x[chosen].astype(run))
+        assert whole.weights is not None
+        assert rows.weights is not None
         np.testing.assert_array_equal(
-            made(rows, None, [], run).batch(slice(0, ROWS)).x.data, rows.x.astype(run)
+            whole.weights.data, rows.weights[chosen].astype(run)
         )
 
 
