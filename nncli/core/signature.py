@@ -133,7 +133,7 @@ class Signature:
                 inner = value
                 for part in place:
                     inner = inner[part]
-                text = partial(_misfit, argument, place, inner)
+                text = partial(self._misfit, argument, place, inner)
                 found.append(Problem((name, *place), text))
         for name, argument in self.arguments.items():
             if argument.required and name not in given:
@@ -150,6 +150,12 @@ class Signature:
             if not argument.required
         }
 
+    def _misfit(self, argument: Argument, place: Path, value: Any) -> str:
+        text = f"expected {argument.expected_at(place)}, got {show(value)}."
+        if not place and isinstance(value, str):
+            text += self._spelling(argument, value)
+        return text
+
     def _spelling(self, argument: Argument, text: str) -> str:
         """Say how nothing, or a list of one, is written."""
         if text.casefold() == "none" and not argument.faults(None):
@@ -157,6 +163,11 @@ class Signature:
         if argument.schema().get("type") == "array":
             return f" Write [{text if text.casefold() != 'none' else ''}]."
         return ""
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether one of the arguments is a file that must be there."""
+        return any(a.is_file and a.required for a in self.arguments.values())
 
     def unknown(self, name: str) -> str:
         """Refuse a name, and say what was probably meant."""
@@ -175,10 +186,6 @@ def _argument(field: Field, text: str) -> Argument:
     """Add what the docstring says of a field: its help, perhaps with an example."""
     meaning, _, example = text.partition(" Example: ")
     return Argument(**vars(field), help=meaning, example=example.removesuffix("."))
-
-
-def _misfit(argument: Argument, place: Path, value: Any) -> str:
-    return f"expected {argument.expected_at(place)}, got {show(value)}."
 
 
 @cache

@@ -57,7 +57,7 @@ def nearest(name: str, names: list[str]) -> str:
     given = name[:MAX_NAME].casefold()
     near = [(_likeness(given, each.casefold()), each) for each in names]
     best = max((ratio for ratio, _ in near), default=0.0)
-    if not close and best >= 0.6:
+    if not close and best > 0.6:
         close = [each for ratio, each in near if ratio > best - 0.05]
     if close:
         return f"Did you mean {' or '.join(map(repr, close))}?"

@@ -82,8 +82,12 @@ def test_example_of_every_key_is_one_that_it_takes(place: str) -> None:
         assert argument.example, argument.name
         prefix = "" if place == "config" else f"{place}."
         changes = [f"{prefix}{argument.name}={argument.example}"]
-        if place not in ("config", "training", "split"):
+        if place.startswith("training."):
             changes.append("training.early_stopping.patience=3")
+        if argument.name == "steps":
+            changes.append("training.epochs=null")
+        if argument.name == "fold":
+            changes.append("split.validation=0")
         values = dict(parse(SMALL, "small").value)
         if argument.name == "plugins":
             assert parse(argument.example, "x").value == ["my_layers.py"]

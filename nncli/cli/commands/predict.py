@@ -53,7 +53,10 @@ def predict(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Predict new rows with a trained network; its training data are not needed."""
+    """Predict new rows with a trained network.
+
+    The data that it was trained on need not be there.
+    """
     from nncli.data.base import Table
     from nncli.data.rows import finite
     from nncli.experiment.predict import predictions
