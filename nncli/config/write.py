@@ -31,3 +31,11 @@ _Dumper.add_representer(str, _text)
 def to_yaml(value: Any) -> str:
     """Return YAML text; reading it gives ``value`` again."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def with_comments(data: bytes, lines: list[str]) -> bytes:
+    """Return the bytes of a YAML file with comment lines put on top."""
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    # What ends a line would end the comment.
+    text = "".join(f"# {' '.join(line.split())}\n" for line in lines)
+    return mark + text.encode() + data.removeprefix(mark)

@@ -27,12 +27,15 @@ def show(value: Any) -> str:
 
 def nearest(name: str, names: list[str]) -> str:
     """Suggest the nearest valid name, two where they are as near, or list all."""
+    return suggestion(name, names) or f"Expected one of: {', '.join(names)}."
+
+
+def suggestion(name: str, names: list[str]) -> str:
+    """Suggest the nearest of many names, two where they are as near; "" if none is."""
     near = [(_likeness(name.casefold(), each.casefold()), each) for each in names]
     best = max((ratio for ratio, _ in near), default=0.0)
-    if best < 0.6:
-        return f"Expected one of: {', '.join(names)}."
     close = [repr(each) for ratio, each in near if ratio > best - 0.05]
-    return f"Did you mean {' or '.join(close)}?"
+    return f"Did you mean {' or '.join(close[:3])}?" if best >= 0.6 else ""
 
 
 def _likeness(given: str, name: str) -> float:
@@ -45,6 +48,35 @@ def _likeness(given: str, name: str) -> float:
 def with_article(noun: str) -> str:
     """Put ``a`` or ``an`` in front."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write how many there are: ``1 epoch``, ``10,000 epochs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun: ``epochs``, ``classes``."""
+    return noun + ("es" if noun.endswith("s") else "s")
+
+
+def number(value: float | None) -> str:
+    """Write a number with four significant digits, or a dash for none."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e5):
+        return f"{value:.3e}"
+    return f"{value:.4f}" if size < 10 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe(schema: Mapping[str, Any]) -> str:
@@ -73,14 +105,11 @@ def describe(schema: Mapping[str, Any]) -> str:
 
 
 def _describe_array(schema: Mapping[str, Any]) -> str:
-    item = re.sub(r"\ban? (\w+)", _plural, describe(schema.get("items", {})))
+    described = describe(schema.get("items", {}))
+    item = re.sub(r"\ban? (\w+)", lambda match: plural(match[1]), described)
     least = schema.get("minItems")
     text = f"a list of {item}" if item != "any value" else "a list"
     return f"{text} (at least {least})" if least else text
-
-
-def _plural(match: re.Match[str]) -> str:
-    return match[1] + ("es" if match[1].endswith("s") else "s")
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -97,20 +126,52 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return f" {' and '.join(bounds)}" if bounds else ""
 
 
-def table(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
+def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
+    """Break a text between words, and nowhere else.
+
+    Args:
+        text: One line.
+        width: How long a line may be.
+        hang: By how much all lines but the first are indented.
+    """
+    lines = [""]
+    for piece in re.findall(r"\s*\S+", text):
+        if lines[-1].strip() and len(lines[-1] + piece) > width:
+            lines.append(" " * hang + piece.lstrip())
+        else:
+            lines[-1] += piece
+    return lines
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    numbers: Collection[int] = (),
+    spare: Sequence[int] = (),
+    width: int = 80,
+) -> str:
     """Write rows, the first of them the head, as columns of text.
 
     Args:
         rows: Cells.
         numbers: Indices of columns that are aligned at the right.
+        spare: Indices of columns that are left out where there is no room, in order.
+        width: How long a line may be.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    kept = list(range(len(widths)))
+    for column in spare:
+        if _total([widths[i] for i in kept]) > width:
+            kept.remove(column)
     lines = [
         "  ".join(
-            cell.rjust(width) if i in numbers else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            row[i].rjust(widths[i]) if i in numbers else row[i].ljust(widths[i])
+            for i in kept
         ).rstrip()
         for row in rows
     ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+    lines.insert(1, "─" * _total([widths[i] for i in kept]))
     return "\n".join(lines)
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)

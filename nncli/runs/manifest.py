@@ -14,8 +14,10 @@ import numpy as np
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def manifest(seed: int, data_sha256: str, command: list[str]) -> dict[str, Any]:
-    """Return versions, machine, threads, seed, data digest and command."""
+def manifest(
+    seed: int, data_sha256: str, command: list[str], overrides: list[str]
+) -> dict[str, Any]:
+    """Return versions, machine, threads, seed, data digest, command and overrides."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "nncli": version("nncli"),
@@ -31,5 +33,11 @@ def manifest(seed: int, data_sha256: str, command: list[str]) -> dict[str, Any]:
         "seed": seed,
         "data_sha256": data_sha256,
         "command": command,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "overrides": overrides,
+        "started": now(),
     }
+
+
+def now() -> str:
+    """Return the time as files tell it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nncli.config.load import Loaded, load_values
+from nncli.config.load import Loaded, load_values, plugin_copies
 from nncli.config.read import Document
-from nncli.config.write import to_yaml
-from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.config.write import to_yaml, with_comments
+from nncli.core.errors import ConfigError, RunError
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
 from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
+from nncli.runs.sources import config_of, plugins_of
 from nncli.training.state import Progress, capture, restore
-
-EXTENDABLE = "training.epochs"
 
 
 @dataclass
@@ -31,34 +30,60 @@ class Restored:
 
 
 def create_run(
-    experiment: Experiment, loaded: Loaded, parent: Path, command: list[str]
+    experiment: Experiment,
+    loaded: Loaded,
+    parent: Path,
+    command: list[str],
+    facts: dict[str, Any] | None = None,
 ) -> RunDirectory:
-    """Make a run directory whose first checkpoint is the untrained network."""
+    """Make a run directory whose first checkpoint is the untrained network.
+
+    Args:
+        experiment: What shall be trained.
+        loaded: Its config, and the file that it was read from.
+        parent: Where runs lie.
+        command: The command line.
+        facts: What else the manifest shall tell.
+    """
     document, config = loaded.document, experiment.config
 
     def fill(run: RunDirectory) -> None:
-        _write_configs(run, document, experiment)
-        facts = manifest(config.seed, experiment.data_sha256, command)
-        write_json(run.manifest, facts)
+        write_bytes(run.config, _as_given(document))
+        write_bytes(run.resolved, to_yaml(config.spec).encode())
+        _copy_plugins(loaded, run.plugins)
+        changes = _overrides(document)
+        told = manifest(config.seed, experiment.data_sha256, command, changes)
+        write_json(run.manifest, told | (facts or {}))
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))
 
     return RunDirectory.create(parent, config.name, fill)
 
 
-def _write_configs(
-    run: RunDirectory, document: Document, experiment: Experiment
-) -> None:
-    given = to_yaml(document.value)
-    if document.text and not document.overrides and "name" in _keys(document):
-        given = "\n".join(document.text) + "\n"
-    write_bytes(run.config, given.encode())
-    write_bytes(run.resolved, to_yaml(experiment.config.spec).encode())
+def _as_given(document: Document) -> bytes:
+    """Return the file as it was written, with overrides as comments on top."""
+    if not document.raw:
+        return to_yaml(document.value).encode()
+    changes = _overrides(document)
+    if not changes:
+        return document.raw
+    return with_comments(document.raw, ["Changed on the command line:", *changes])
 
 
-def _keys(document: Document) -> set[Any]:
-    """Return the top-level keys that the file itself has."""
-    return {path[0] for path in document.key_marks if len(path) == 1}
+def _copy_plugins(loaded: Loaded, folder: Path) -> None:
+    """Keep the plugins in the run, so that it goes on with the code it began with."""
+    if loaded.plugins:
+        folder.mkdir()
+    files = [Path(file) for file in loaded.config.plugins]
+    copies = plugin_copies(files, folder)
+    for source, copy in zip(loaded.plugins, copies, strict=True):
+        if copy is not None:
+            write_bytes(copy, source.read_bytes())
+
+
+def _overrides(document: Document) -> list[str]:
+    """Return the overrides that made a difference, in their order."""
+    return list(dict.fromkeys(document.overrides.values()))
 
 
 def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
@@ -69,11 +94,15 @@ def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
         UsageError: Its config names plugins and they are not allowed.
     """
     checkpoint = load_checkpoint(path)
-    return _rebuild(path, checkpoint, [], allow_plugins)
+    return rebuild(path, checkpoint, [], allow_plugins=allow_plugins)
 
 
 def restore_without_data(
-    checkpoint: Checkpoint, source: str, *, allow_plugins: bool
+    checkpoint: Checkpoint,
+    source: str,
+    *,
+    allow_plugins: bool,
+    copies: Path | None = None,
 ) -> Restored:
     """Make the experiment of a checkpoint, to use it or to train it on other rows.
 
@@ -81,6 +110,7 @@ def restore_without_data(
         checkpoint: Of a run, or of a model.
         source: What messages call it.
         allow_plugins: Whether its config may run the Python files it names.
+        copies: Where its run keeps copies of its plugins, which are run instead.
 
     Raises:
         RunError: It is not the checkpoint of a model.
@@ -89,7 +119,9 @@ def restore_without_data(
     meta = checkpoint.meta
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
-        loaded = load_values(value, source=source, allow_plugins=allow_plugins)
+        loaded = load_values(
+            value, source=source, allow_plugins=allow_plugins, copies=copies
+        )
         classes = None if names is None else tuple(map(str, names))
         sizes = tuple(int(size) for size in shape)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -107,60 +139,22 @@ def restore_without_data(
     return Restored(experiment, checkpoint, restore(experiment, checkpoint))
 
 
-def resume_run(
-    run: RunDirectory, overrides: list[str], *, allow_plugins: bool
+def rebuild(
+    path: Path, checkpoint: Checkpoint, overrides: list[str], *, allow_plugins: bool
 ) -> Restored:
-    """Build a run's experiment as its last checkpoint left it.
+    """Build the experiment that a checkpoint describes, data included, and fill it.
 
-    Rows that were logged after that checkpoint are dropped, for they will be made
-    again. ``training.epochs`` may be changed, to go on after the end.
+    Args:
+        path: Where the checkpoint lies.
+        checkpoint: What was read.
+        overrides: ``path=value`` texts that leave the shapes of everything as they are.
+        allow_plugins: Whether its config may run the Python files it names.
 
     Raises:
-        RunError: The run cannot be continued.
-        UsageError: Something else than the number of epochs is changed, or there is
-            nothing left to do.
+        RunError: It is no whole checkpoint, or its data is not to be had.
+        UsageError: Its config names plugins and they are not allowed.
     """
-    for text in overrides:
-        if text.partition("=")[0] != EXTENDABLE:
-            raise UsageError(
-                f"override {text!r}: a run that is resumed can only be changed in "
-                f"{EXTENDABLE}. Start a new run for other changes."
-            )
-    checkpoint = load_checkpoint(run.last)
-    restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
-    _refuse_finished(run, restored)
-    run.keep_rows(restored.progress.rows)
-    if overrides:
-        # The checkpoint first: it alone decides what a resumed run does.
-        save_checkpoint(run.last, capture(restored.experiment, restored.progress))
-        resolved = to_yaml(restored.experiment.config.spec).encode()
-        write_bytes(run.config, resolved)
-        write_bytes(run.resolved, resolved)
-    return restored
-
-
-def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
-    at, epochs = restored.progress, restored.experiment.config.training.epochs
-    # Without a summary the run was killed between its last checkpoint and its end.
-    if not at.done(epochs) or not run.summary.exists():
-        return
-    if at.stopped:
-        raise UsageError(
-            f"{run.path}: the run stopped early after {at.epoch} epochs. For more, "
-            "start a new run with a larger training.early_stopping.patience."
-        )
-    raise UsageError(
-        f"{run.path}: the run is finished after {at.epoch} epochs. To go on, add "
-        f"{EXTENDABLE}={2 * at.epoch}."
-    )
-
-
-def _rebuild(
-    path: Path, checkpoint: Checkpoint, overrides: list[str], allow_plugins: bool
-) -> Restored:
-    value = checkpoint.meta.get("config")
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: expected a config in the checkpoint, found none.")
+    value = config_of(path, checkpoint)
     try:
         loaded = load_values(
             value,
@@ -168,10 +162,11 @@ def _rebuild(
             source=str(path),
             folder=path.parent,
             allow_plugins=allow_plugins,
+            copies=plugins_of(path),
         )
         experiment = build(loaded)
     except ConfigError as error:
-        if any(problem.path == ("plugins",) for problem in error.problems):
+        if overrides or any(p.path == ("plugins",) for p in error.problems):
             raise
         raise RunError(f"{path}: its config cannot be used here:\n{error}") from None
     except RecursionError:
@@ -184,7 +179,7 @@ def _rebuild(
         )
     at = restore(experiment, checkpoint)
     steps = experiment.steps_per_epoch
-    if at.batch >= steps or at.step != at.epoch * steps + at.batch:
+    if at.batch >= steps or at.step != at.epoch * steps + at.batch + at.offset:
         raise RunError(
             f"{path}: expected a place in a training of {steps} steps an epoch, got "
             f"epoch {at.epoch}, batch {at.batch}, step {at.step}."

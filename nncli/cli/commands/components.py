@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.console import Json, out, say, say_json, table
+from nncli.cli.console import Json, say, say_json
 from nncli.cli.plugins import Plugins, run_plugins
+from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _facts(cls: type[Component]) -> dict[str, Any]:
 def _list(found: list[type[Component]]) -> None:
     from nncli.config.jsonschema import first_line
 
-    rows = table("family", "name", "what")
+    rows = Table("??family", "name", "?what")
     family = ""
     for cls in found:
         shown = cls.kind if cls.kind != family else ""
@@ -98,7 +99,7 @@ def _list(found: list[type[Component]]) -> None:
             rows.add_row()
         family = cls.kind
         rows.add_row(shown, _call(cls), first_line(cls))
-    out().print(rows)
+    rows.print()
     say("")
     say("All about one of them: nncli components NAME")
 
@@ -121,7 +122,7 @@ def _explain(cls: type[Component]) -> None:
     if not arguments:
         say("No arguments.\n")
         return
-    rows = table("argument", "value", "default", "meaning")
+    rows = Table("argument", "??value", "?default", "meaning")
     for argument in arguments:
         rows.add_row(
             argument.name,
@@ -129,7 +130,7 @@ def _explain(cls: type[Component]) -> None:
             _default(argument),
             argument.help,
         )
-    out().print(rows)
+    rows.print()
 
 
 def _default(argument: Argument) -> str:
