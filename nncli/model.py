@@ -11,6 +11,7 @@ from nncli.config.schema import Config
 from nncli.config.validate import component_from
 from nncli.core.errors import RunError
 from nncli.core.registry import spec_of
+from nncli.core.text import count, html_table
 from nncli.data.base import Transform
 from nncli.data.labels import Labels
 from nncli.experiment.build import build
@@ -183,6 +184,32 @@ class Model(Learner):
         facts = layer_facts(self.network)
         text = layer_table(shape, facts, self._built.fused or None)
         return f"{text}\nparameters  {self.flat.values.size:,}\n"
+
+    def __repr__(self) -> str:
+        """Show the layers as they are made, and how far the model is."""
+        layers = ", ".join(map(repr, self.layers))
+        return f"Model([{layers}]): {self._state()}"
+
+    def _repr_html_(self) -> str:
+        """Return a small table of the layers, for notebooks."""
+        if self._experiment is None:
+            rows = [("layer",), *((repr(layer),) for layer in self.layers)]
+            return html_table(rows, self._state())
+        facts = layer_facts(self.network)
+        rows = [("layer", "output", "parameters")]
+        for layer in facts:
+            shape = ", ".join(["N", *map(str, layer["output_shape"])])
+            rows.append((layer["layer"], f"({shape})", f"{layer['parameters']:,}"))
+        return html_table(rows, self._state())
+
+    def _state(self) -> str:
+        if self._experiment is None:
+            return "compiled, not built" if self._compiled else "not compiled"
+        size = count(self.flat.values.size, "parameter")
+        if not self._progress.step:
+            return f"{size}, not trained"
+        at = self._progress
+        return f"{size}, {count(at.epoch, 'epoch')}, {count(at.step, 'step')}"
 
     def _captured(self) -> Checkpoint:
         checkpoint = capture(self._built, self._progress)

@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import pkgutil
+import shutil
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from nncli.cli import commands
 from nncli.core.errors import NncliError
+from nncli.core.text import wrapped
 
 EPILOG = "Start with: nncli train configs/spiral.yaml"
 
@@ -38,7 +40,11 @@ def make_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            # Click alone takes no terminal for narrower than 50 columns.
+            "terminal_width": min(shutil.get_terminal_size().columns, 80) - 2,
+        },
     )
 
     @app.callback()
@@ -70,6 +76,17 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _tell(text: str) -> None:
+    """Print a message, on a terminal broken between words.
+
+    Lines of a file, which are indented, and commands to be pasted stay whole.
+    """
+    for line in text.split("\n"):
+        whole = line.startswith(" ") or ": nncli " in line or not sys.stderr.isatty()
+        width = len(line) if whole else shutil.get_terminal_size().columns
+        print("\n".join(wrapped(line, width)), file=sys.stderr)  # noqa: T201
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 
@@ -85,7 +102,7 @@ def run(arguments: list[str] | None = None) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except NncliError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _tell(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)  # noqa: T201

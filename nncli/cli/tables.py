@@ -30,13 +30,21 @@ class _Column:
     cells: list[str | Text] = field(default_factory=list)
 
     @property
+    def texts(self) -> list[str]:
+        """Head and cells."""
+        return [self.head, *map(str, self.cells)]
+
+    @property
+    def most(self) -> int:
+        """The width that breaks nothing."""
+        return _longest(self.texts)
+
+    @property
     def least(self) -> int:
         """The width that breaks no number and no word."""
-        from rich.cells import cell_len
-
-        texts = [self.head, *map(str, self.cells)]
-        pieces = texts if self.number else [w for t in texts for w in t.split()]
-        return max(map(cell_len, pieces), default=0)
+        if self.number:
+            return self.most
+        return _longest([word for text in self.texts for word in text.split()])
 
 
 class Table:
@@ -70,11 +78,11 @@ class Table:
 
         columns = self.chosen(width)
         made = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column in columns:
+        for column, size in zip(columns, _widths(columns, width), strict=True):
             if column.number:
-                made.add_column(column.head, justify="right", no_wrap=True)
+                made.add_column(column.head, justify="right", no_wrap=True, width=size)
             else:
-                made.add_column(column.head, overflow="fold")
+                made.add_column(column.head, overflow="fold", width=size)
         for cells in zip(*(column.cells for column in columns), strict=True):
             made.add_row(*cells)
         return made
@@ -82,9 +90,35 @@ class Table:
     def chosen(self, width: int) -> list[_Column]:
         """Return the columns that have room in a width."""
         columns = list(self._columns)
-        while sum(c.least + GAP for c in columns) - GAP > width:
+        while _total(columns) > width:
             readiest = max(columns, key=lambda column: column.spare)
             if not readiest.spare:
                 break
             columns.remove(readiest)
         return columns
+
+
+def _longest(texts: list[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
+
+
+def _total(columns: list[_Column]) -> int:
+    return sum(column.least + GAP for column in columns) - GAP
+
+
+def _widths(columns: list[_Column], width: int) -> list[int]:
+    """Share a width so that no word is broken to save a line elsewhere."""
+    free = max(width - _total(columns), 0)
+    widths = {id(column): column.least for column in columns}
+    # Who lacks little gets it first: what is long has several lines anyway.
+    for column in sorted(columns, key=lambda column: column.most - column.least):
+        given = min(column.most - column.least, free)
+        widths[id(column)] += given
+        free -= given
+    # Where even that is too much, the last one is broken.
+    over = sum(widths.values()) + GAP * (len(columns) - 1) - width
+    last = id(columns[-1])
+    widths[last] = max(widths[last] - max(over, 0), 1)
+    return [widths[id(column)] for column in columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import html
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -70,6 +71,12 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if size < 10 else f"{value:.2f}"
 
 
+def scores_text(scores: dict[str, Any], between: str = " ") -> str:
+    """Write scores as ``loss 0.1234, accuracy 0.9800``."""
+    pairs = ((name, number(value)) for name, value in scores.items())
+    return ", ".join(f"{name}{between}{text}" for name, text in pairs)
+
+
 def duration(seconds: float) -> str:
     """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
     if seconds < 60:
@@ -127,7 +134,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 
 def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
-    """Break a text between words, and nowhere else.
+    """Break a text at its spaces, but for those that are no-break spaces.
 
     Args:
         text: One line.
@@ -135,12 +142,20 @@ def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
         hang: By how much all lines but the first are indented.
     """
     lines = [""]
-    for piece in re.findall(r"\s*\S+", text):
+    for piece in re.findall(r" *[^ ]+", text):
         if lines[-1].strip() and len(lines[-1] + piece) > width:
             lines.append(" " * hang + piece.lstrip())
         else:
             lines[-1] += piece
-    return lines
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+SHORTEST = 8
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut a text to a width, an ellipsis at its end."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def table(
@@ -162,6 +177,10 @@ def table(
     for column in spare:
         if _total([widths[i] for i in kept]) > width:
             kept.remove(column)
+    # What is left over the first column pays: it holds names, the others numbers.
+    over = _total([widths[i] for i in kept]) - width
+    widths[0] = max(widths[0] - max(over, 0), min(widths[0], SHORTEST))
+    rows = [(shortened(row[0], widths[0]), *row[1:]) for row in rows]
     lines = [
         "  ".join(
             row[i].rjust(widths[i]) if i in numbers else row[i].ljust(widths[i])
@@ -175,3 +194,18 @@ def table(
 
 def _total(widths: list[int]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
+
+
+def html_table(rows: Sequence[Sequence[str]], note: str = "") -> str:
+    """Write rows, the first of them the head, as a table for notebooks, escaped.
+
+    Args:
+        rows: Cells.
+        note: A line below it.
+    """
+    head, *body = (tuple(html.escape(cell) for cell in row) for row in rows)
+    lines = ["<table>", "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"]
+    for cells in body:
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    below = f"<p>{html.escape(note)}</p>" if note else ""
+    return "".join([*lines, "</table>", below])

@@ -15,6 +15,7 @@ from nncli.config.validate import component_from
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
 from nncli.core.randomness import stream
+from nncli.core.text import show
 from nncli.data.base import Table
 from nncli.data.batches import Batch
 from nncli.data.labels import Labels
@@ -28,6 +29,7 @@ from nncli.layers.base import Layer
 from nncli.network.network import Network
 from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
+from nncli.training.progress import progress_in_text
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
 from nncli.training.trainer import Trainer
@@ -109,6 +111,7 @@ class Learner:
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
         callbacks: Sequence[Callback] = (),
+        verbose: int = 0,
         **training: Any,
     ) -> History:
         """Train; called again, it goes on from where it is.
@@ -126,6 +129,8 @@ class Learner:
             validation_split: Share of the rows to evaluate on instead.
             sample_weight: (N,) how much each row counts in the loss.
             callbacks: Who hears of it.
+            verbose: 0 prints nothing; 1 prints progress to stdout: one line that is
+                written over in a terminal, a table of lines elsewhere.
             training: What ``training`` takes in a config: ``epochs`` (1 by default),
                 ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
                 ``clip_norm``, ``early_stopping={"patience": 10}`` and the others.
@@ -140,6 +145,8 @@ class Learner:
             DivergedError: A loss or gradient is not finite.
         """
         self._check_compiled()
+        if verbose not in (0, 1):
+            raise ArgumentError(f"fit: expected verbose 0 or 1, got {show(verbose)}.")
         if x is not None:
             made = component_from(Training, {"epochs": 1, **training})
             table = weighted(self._table(x, y), sample_weight)
@@ -159,7 +166,8 @@ class Learner:
         history, at = History(), self._progress
         at.go_on()
         epochs = at.epoch + experiment.config.training.epochs
-        Trainer(experiment, None, [history, *callbacks], at, epochs).fit()
+        views = [progress_in_text()] if verbose else []
+        Trainer(experiment, None, [history, *views, *callbacks], at, epochs).fit()
         return history
 
     def train_on_batch(

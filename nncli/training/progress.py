@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nncli.core.text import duration, number
 from nncli.training.callbacks import Callback, Row
@@ -141,8 +141,3 @@ def scores_line(trainer: Trainer, row: Row) -> str:
         scores = " ".join(f"{name} {number(v)}" for name, v in row[part].items())
         texts.append(f"{part}: {scores}")
     return "  ".join(texts)
-
-
-def scores_text(scores: dict[str, Any]) -> str:
-    """Write scores as ``loss 0.1234, accuracy 0.9800``."""
-    return ", ".join(f"{name} {number(value)}" for name, value in scores.items())

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from nncli.core.text import scores_text
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
-from nncli.training.progress import scores_text
 from nncli.training.trainer import Trainer
 from tests.cli.plugins import write_plugin
 from tests.command import Command

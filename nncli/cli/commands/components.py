@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.console import Json, say, say_json
+from nncli.cli.console import Json, say, say_json, say_wrapped
 from nncli.cli.plugins import Plugins, run_plugins
 from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
@@ -101,7 +101,7 @@ def _list(found: list[type[Component]]) -> None:
         rows.add_row(shown, _call(cls), first_line(cls))
     rows.print()
     say("")
-    say("All about one of them: nncli components NAME")
+    say_wrapped("All about one of them: nncli components NAME")
 
 
 def _call(cls: type[Component]) -> str:
@@ -117,7 +117,10 @@ def _explain(cls: type[Component]) -> None:
     from nncli.core.signature import signature_of
 
     doc = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
-    say(f"{cls.kind} {cls.type_name}\n\n{doc}\n")
+    say(f"{cls.kind} {cls.type_name}\n")
+    for line in doc.splitlines():
+        say_wrapped(line, hang=len(line) - len(line.lstrip()))
+    say("")
     arguments = list(signature_of(cls).arguments.values())
     if not arguments:
         say("No arguments.\n")

@@ -15,10 +15,11 @@ from nncli.cli.console import (
     out,
     say,
     say_json,
+    say_wrapped,
 )
 from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
-from nncli.core.text import count, number
+from nncli.core.text import count, number, shortened
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment, Part
@@ -124,7 +125,7 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
 
 
 def _show(result: dict[str, Any], scores: dict[str, float | None]) -> None:
-    say(f"{result['checkpoint']} (after epoch {result['epoch']:,})")
+    say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
     say(f"{result['split']}: {count(result['rows'], 'row')}")
     for name, value in scores.items():
         say(f"  {name:<12}{number(value)}")
@@ -146,16 +147,12 @@ def _confusion(names: list[str], result: dict[str, Any]) -> Table | None:
     """Draw which class (row) was taken for which (column); None if too wide."""
     # What is zero is left out, so that mistakes stand out.
     cells = [[f"{n:,}" if n else "·" for n in row] for row in result["confusion"]]
-    heads = [_short(name, 5) for name in names]
+    heads = [shortened(name, 5) for name in names]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     corner = "class, taken for"
     if len(corner) + sum(width + 3 for width in widths) > out().width:
         return None
     shown = Table(corner, *(f">{head}" for head in heads))
     for name, counts in zip(names, cells, strict=True):
-        shown.add_row(_short(name, len(corner)), *counts)
+        shown.add_row(shortened(name, len(corner)), *counts)
     return shown
-
-
-def _short(name: str, width: int) -> str:
-    return name if len(name) <= width else f"{name[: width - 1]}…"

@@ -25,7 +25,7 @@ from nncli.cli.console import (
     say_wrapped,
 )
 from nncli.core.errors import DivergedError, InterruptedRun, UsageError
-from nncli.core.text import count, duration, number
+from nncli.core.text import count, duration, number, scores_text
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
@@ -264,8 +264,6 @@ def _finish(
 
 
 def _report(result: dict[str, Any], run: RunDirectory, made: int) -> None:
-    from nncli.training.progress import scores_text
-
     early = " (stopped early)" if result["stopped_early"] else ""
     # Of a run that went on, the time is that of its last part.
     part = "" if made == result["steps"] else f", {made:,} of them now,"
@@ -275,7 +273,8 @@ def _report(result: dict[str, Any], run: RunDirectory, made: int) -> None:
     )
     for name in ("train", "validation"):
         if name in result["last"]:
-            say_wrapped(f"{name + ':':<12}{scores_text(result['last'][name])}", hang=12)
+            scores = scores_text(result["last"][name], between="\xa0")
+            say_wrapped(f"{name + ':':<12}{scores}", hang=12)
     best = result["best"]
     if best["value"] is not None:
         say_wrapped(
