@@ -192,6 +192,7 @@ class Model(Learner):
 
     def _repr_html_(self) -> str:
         """Return a small table of the layers, for notebooks."""
+        rows: list[tuple[str, ...]]
         if self._experiment is None:
             rows = [("layer",), *((repr(layer),) for layer in self.layers)]
             return html_table(rows, self._state())
