@@ -10,6 +10,7 @@ from nncli.core.text import suggestion
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint
 from nncli.runs.directory import RunDirectory
 
+CONFIGS = (".yaml", ".yml")
 RUNS = Path("runs")
 """Where runs lie, and where a bare name is looked up."""
 
@@ -41,6 +42,11 @@ def find_checkpoint(given: str | Path, runs: Path = RUNS) -> Path:
     """
     path = _found(Path(given), runs, "a run directory or a checkpoint")
     if not path.is_dir():
+        if path.suffix in CONFIGS:
+            raise UsageError(
+                f"{path}: expected a run or a checkpoint, got a config. Train it first: "
+                f"nncli train {path}"
+            )
         return path
     run = RunDirectory.open(path)
     for candidate in (run.best, run.last):
@@ -138,7 +144,7 @@ def _neighbours(folder: Path) -> list[Path]:
     return [
         entry
         for entry in entries
-        if entry.suffix in (".yaml", ".yml", ".safetensors")
+        if entry.suffix in (*CONFIGS, ".safetensors")
         or (entry / "checkpoints").is_dir()
     ]
 

@@ -128,6 +128,14 @@ def test_a_missing_config_is_told_with_near_files(
     assert "Check the path." in command("train", "other/qqq.yaml").err
 
 
+def test_a_config_in_place_of_a_run_is_told_as_that(
+    command: Command, write_config: Write
+) -> None:
+    outcome = command("eval", write_config())
+    assert outcome.code == 2
+    assert "got a config. Train it first: nncli train" in outcome.err
+
+
 @pytest.mark.usefixtures("own_registries")
 def test_a_run_goes_on_with_the_plugins_it_began_with(
     command: Command, write_config: Write, tmp_path: Path
