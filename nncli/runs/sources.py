@@ -44,8 +44,8 @@ def find_checkpoint(given: str | Path, runs: Path = RUNS) -> Path:
     if not path.is_dir():
         if path.suffix in CONFIGS:
             raise UsageError(
-                f"{path}: expected a run or a checkpoint, got a config. Train it first: "
-                f"nncli train {path}"
+                f"{path}: expected a run or a checkpoint, got a config. Train it "
+                f"first: nncli train {path}"
             )
         return path
     run = RunDirectory.open(path)
