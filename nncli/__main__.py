@@ -7,9 +7,18 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with the code of the outcome."""
-    from nncli.cli.app import run
+    from nncli.cli.process import prepare
 
-    sys.exit(run())
+    try:
+        prepare()
+        from nncli.cli.app import run
+
+        code = run()
+    except KeyboardInterrupt:
+        # While nncli itself was loaded.
+        sys.stderr.write("stopped.\n")
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from nncli.core.errors import RunError
 from nncli.core.registry import spec_of
 from nncli.core.text import count, html_table
 from nncli.data.base import Transform
-from nncli.data.labels import Labels
 from nncli.experiment.build import build
 from nncli.layers.base import Layer
 from nncli.losses.base import Loss
@@ -22,7 +21,7 @@ from nncli.optimizers.base import Optimizer
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.sources import find_checkpoint, load_source, plugins_of
 from nncli.schedules.base import Schedule
-from nncli.training.cost import layer_facts, layer_table
+from nncli.training.cost import counted, layer_facts, layer_table
 from nncli.training.learner import Learner
 from nncli.training.session import restore_without_data
 from nncli.training.state import capture
@@ -183,7 +182,8 @@ class Model(Learner):
         shape = list(self.network.shapes[0])
         facts = layer_facts(self.network)
         text = layer_table(shape, facts, self._built.fused or None)
-        return f"{text}\nparameters  {self.flat.values.size:,}\n"
+        counts = counted(self.network.size, self.flat.values.size)
+        return f"{text}\nparameters  {counts}\n"
 
     def __repr__(self) -> str:
         """Show the layers as they are made, and how far the model is."""
@@ -213,10 +213,7 @@ class Model(Learner):
         return f"{size}, {count(at.epoch, 'epoch')}, {count(at.step, 'step')}"
 
     def _captured(self) -> Checkpoint:
-        checkpoint = capture(self._built, self._progress)
-        if self._labels is not None:
-            checkpoint.meta["labels"] = self._labels.to_json()
-        return checkpoint
+        return capture(self._built, self._progress)
 
     def _restore(
         self,
@@ -230,7 +227,7 @@ class Model(Learner):
         )
         self._hold(restored.experiment.config)
         self._experiment, self._progress = restored.experiment, restored.progress
-        self._labels = Labels.of_checkpoint(checkpoint.meta, source)
+        self._labels = restored.experiment.labels
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle what a checkpoint holds, rather than buffers and plans."""

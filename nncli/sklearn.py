@@ -7,19 +7,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nncli.config.validate import component_from
 from nncli.core.arrays import Array
 from nncli.core.description import Description
-from nncli.core.errors import ArgumentError
+from nncli.core.errors import ArgumentError, MissingExtra
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.model import Model
 from nncli.optimizers.base import Optimizer
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils import check_array, check_consistent_length, check_random_state
+    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ModuleNotFoundError as error:
+    raise MissingExtra("nncli.sklearn", "scikit-learn", "sklearn") from error
 
 AUTO_BATCH = 200
 NESTED = ("optimizer", "schedule")
@@ -185,6 +190,8 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         patience: Stop after so many epochs without a better validation loss.
         validation_fraction: Share of the rows for that.
         random_state: Seed.
+        class_weight: Factors of the rows by class, 1 for those that are not named;
+            ``balanced`` for n / (K·n_k), so that all classes count the same.
 
     Attributes:
         classes_: The classes in the order of ``predict_proba``.
@@ -194,6 +201,38 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         loss_: The last of them.
     """
 
+    def __init__(
+        self,
+        hidden: Sequence[int] = (100,),
+        activation: str = "relu",
+        layers: Sequence[Any] | None = None,
+        l2: float = 1e-4,
+        optimizer: Any = "adam",
+        lr: float | None = None,
+        schedule: Any = "constant",
+        batch_size: int | str = "auto",
+        epochs: int = 200,
+        patience: int | None = None,
+        validation_fraction: float = 0.1,
+        random_state: Any = None,
+        class_weight: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            activation=activation,
+            layers=layers,
+            l2=l2,
+            optimizer=optimizer,
+            lr=lr,
+            schedule=schedule,
+            batch_size=batch_size,
+            epochs=epochs,
+            patience=patience,
+            validation_fraction=validation_fraction,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NNClassifier:
@@ -201,6 +240,10 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         inputs, targets = validate_data(self, X, y, dtype=_DTYPES)
         check_classification_targets(targets)
         weights = _weights(sample_weight, inputs)
+        if self.class_weight is not None:
+            # scikit-learn's own, so that its names of classes and its errors are.
+            factors = compute_sample_weight(self.class_weight, targets)
+            weights = factors if weights is None else weights * factors
         self.classes_, index = np.unique(targets, return_inverse=True)
         if weights is not None and len(np.unique(index[weights > 0])) < 2:
             raise ValueError("Expected rows of more than one class with weights > 0.")

@@ -11,6 +11,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 SMALLEST = {
+    "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from nncli.autograd.function import FUNCTIONS
 from nncli.cli.app import run
-from nncli.config.schema import Config, Training
+from nncli.config.read import parse
+from nncli.config.schema import Training
+from nncli.config.write import to_flow
 from nncli.core.signature import signature_of
 from nncli.layers.base import Layer
+from tests.command import Command
 from tests.conftest import CONFIGS
 
 ROOT = CONFIGS.parent
@@ -56,17 +62,17 @@ def test_readme_shows_the_message_of_a_mistake(
 
 
 def test_readme_and_docs_name_what_there_is() -> None:
-    config = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
-    for key in signature_of(Config).arguments:
-        assert f"| `{key}` |" in config
-    for key in signature_of(Training).arguments:
-        assert f"`{key}`" in config
     commands = ROOT / "nncli" / "cli" / "commands"
     files = {path.stem for path in commands.glob("*.py")} - {"__init__"}
     verbs = {name.replace("_", "-") for name in files}
     assert verbs == set(re.findall(r"^\| `nncli ([a-z-]+)", README, re.MULTILINE))
     for path in CONFIGS.glob("*.yaml"):
         assert f"(configs/{path.name})" in README
+
+
+def test_config_md_has_the_tables_of_the_docstrings() -> None:
+    reference = import_module("scripts.reference")
+    assert reference.document() == reference.DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_links_between_documents_lead_somewhere() -> None:
@@ -111,3 +117,55 @@ def test_readme_programs_run(
     (tmp_path / "configs").symlink_to(CONFIGS)
     monkeypatch.chdir(tmp_path)
     exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_two_ellipses_stops_early(command: Command) -> None:
+    result = command.train(CONFIGS / "two_ellipses.yaml", "--json").json()
+    assert result["stopped_early"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_programs_of_python_md_run(number: int) -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    programs = blocks(text, "python")
+    assert len(programs) == 3
+    exec(compile(programs[number], "python.md", "exec"), {"__name__": "python_md"})
+
+
+@pytest.mark.usefixtures("own_registries")
+def test_plugin_of_plugins_md_works_as_it_stands(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("my_parts.py").write_text(blocks(text, "python")[0], encoding="utf-8")
+    Path("wave.yaml").write_text(blocks(text, "yaml")[0], encoding="utf-8")
+    shell(command, text)
+    rows = Path("runs/wave-1/metrics.jsonl").read_text().splitlines()
+    assert json.loads(rows[-1])["validation"]["my_close"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["tutorial", "recipes"])
+def test_commands_of_a_document_work(
+    name: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell(command, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def test_training_md_shows_keys_that_there_are(command: Command) -> None:
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for shown in blocks(text, "yaml"):
+        ((key, value),) = parse(shown, "training.md").value.items()
+        assert command("config", "show", "spiral", f"{key}={to_flow(value)}").code == 0
+    for key in signature_of(Training).arguments:
+        assert f"`{key}" in text or f"{key}:" in text, key
+
+
+def shell(command: Command, text: str) -> None:
+    """Run the commands of a document in this folder, one after the other."""
+    for block in blocks(text, "bash"):
+        for line in block.splitlines():
+            if line.startswith("nncli "):
+                outcome = command(*shlex.split(line)[1:])
+                assert outcome.code == 0, f"{line}: {outcome.err}"

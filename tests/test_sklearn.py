@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import check_estimator
 
 import nncli as nn
@@ -149,3 +150,16 @@ def test_wrapper_imports_nothing_private() -> None:
     ]
     private = {name for name in names if name.startswith("_")} - {"__future__"}
     assert private == set()
+
+
+def test_class_weight_is_that_of_scikit_learn() -> None:
+    x, y = load_iris(return_X_y=True)
+    kept = np.r_[0:50, 50:60, 100:120]
+    x, y = x[kept], y[kept]
+    arguments: dict[str, Any] = {"epochs": 3, "random_state": 0, "optimizer": FAST}
+    balanced = NNClassifier(class_weight="balanced", **arguments).fit(x, y)
+    weights = compute_sample_weight("balanced", y)
+    by_rows = NNClassifier(**arguments).fit(x, y, sample_weight=weights)
+    np.testing.assert_array_equal(balanced.predict_proba(x), by_rows.predict_proba(x))
+    plain = NNClassifier(**arguments).fit(x, y)
+    assert not np.array_equal(balanced.predict_proba(x), plain.predict_proba(x))

@@ -177,6 +177,8 @@ def layer_reports(
     tensors = {"input": x} if x.requires_grad else {}
     for path, one in inside.items():
         for name, tensor in one.parameters.items():
+            if not tensor.requires_grad:
+                continue
             tensors[f"{path}.{name}".removeprefix("layer.")] = tensor
     return check_gradients(objective, tensors, generators, most)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,8 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.checking.everything import SEED, Check, layer_reports
 from nncli.checking.variations import show_shape
+from nncli.core.arrays import xp
+from nncli.core.errors import DataError
 from nncli.core.randomness import stream
 from nncli.experiment.experiment import Experiment
 from nncli.layers.chain import watch
@@ -34,15 +37,35 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     part = experiment.parts["train"]
     # Spread over the part, so that all classes of a sorted set are there.
     index = np.unique(np.linspace(0, len(part) - 1, rows).astype(int))
-    x, targets = Tensor(part.x[index]), Tensor(part.targets[index])
+    batch = part.batch(index)
+    x, targets = batch.x, batch.targets
     with trial(network, training=True):
         yield from _check_network(experiment, x, targets)
+
+
+def _refuse_overflow(experiment: Experiment, x: Tensor, targets: Tensor) -> None:
+    """Refuse rows whose loss overflows: of those, nothing can be said.
+
+    Raises:
+        DataError: They are too large.
+    """
+    network = experiment.network
+    with xp.errstate(all="ignore"), no_grad():
+        loss = network.with_penalties(experiment.loss(network(x), targets)).item()
+    if not math.isfinite(loss):
+        largest = [float(abs(t.data).max(initial=0)) for t in (x, targets)]
+        raise DataError(
+            f"gradcheck: expected rows with a finite loss, got {loss} from inputs up "
+            f"to {largest[0]:.3g} and targets up to {largest[1]:.3g}, which are too "
+            "large. Scale the data, inputs for example with transforms=[standardize]."
+        )
 
 
 def _check_network(
     experiment: Experiment, x: Tensor, targets: Tensor
 ) -> Iterator[Check]:
     network = experiment.network
+    _refuse_overflow(experiment, x, targets)
     rng = stream(SEED, "check")
     # Off the first values: with biases of zero, an input of zero sits on ReLU's kink.
     network.flat.values += rng.uniform(-0.1, 0.1, network.flat.values.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
@@ -13,10 +14,11 @@ from typing import Annotated
 import typer
 
 from nncli.cli import commands
-from nncli.core.errors import NncliError
+from nncli.cli.console import note
+from nncli.core.errors import InterruptedRun, NncliError
 from nncli.core.text import wrapped
 
-EPILOG = "Start with: nncli train configs/spiral.yaml"
+EPILOG = "Start with: nncli train spiral"
 
 
 def _version(wanted: bool) -> None:
@@ -70,21 +72,26 @@ def make_app() -> typer.Typer:
 
 def _drop_output() -> None:
     """Keep Python from trying once more, at its end, to write what it could not."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _tell(text: str) -> None:
-    """Print a message, on a terminal broken between words.
+def _folded(text: str) -> str:
+    """Break a message between words, where it is shown on a terminal.
 
     Lines of a file, which are indented, and commands to be pasted stay whole.
     """
+    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
+        return text
+    columns, lines = shutil.get_terminal_size().columns, []
     for line in text.split("\n"):
-        whole = line.startswith(" ") or ": nncli " in line or not sys.stderr.isatty()
-        width = len(line) if whole else shutil.get_terminal_size().columns
-        print("\n".join(wrapped(line, width)), file=sys.stderr)  # noqa: T201
+        whole = line.startswith(" ") or ": nncli " in line
+        lines += wrapped(line, len(line) if whole else columns)
+    return "\n".join(lines)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -97,23 +104,35 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows what it can.
             stream.reconfigure(errors="replace")
+    code, text = _run(arguments)
+    if text:
+        note(_folded(text))
+    _drop_output()
+    return code
+
+
+def _run(arguments: list[str] | None) -> tuple[int, str]:
+    """Run one command; return its exit code, and what is to be said of it."""
     try:
         code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
     except SystemExit as error:
-        return error.code if isinstance(error.code, int) else 1
+        code = error.code if isinstance(error.code, int) else 1
+        # Typer ends quietly at Ctrl-C.
+        return code, "stopped." if code == InterruptedRun.exit_code else ""
     except NncliError as error:
-        _tell(f"error: {error}")
-        return error.exit_code
+        return error.exit_code, f"error: {error}"
     except KeyboardInterrupt:
-        print("stopped.", file=sys.stderr)  # noqa: T201
-        return 130
+        return InterruptedRun.exit_code, "stopped."
     except MemoryError:
-        print("error: the memory of this machine does not suffice.", file=sys.stderr)  # noqa: T201
-        return 1
+        return 1, "error: the memory of this machine does not suffice."
     except OSError as error:
         # A full disk, say. (Typer itself ends quietly where a reader left a pipe.)
-        _drop_output()
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}.", file=sys.stderr)  # noqa: T201
-        return 1
-    return code if isinstance(code, int) else 0
+        return 1, f"error: {error.filename or 'stdout'}: {error.strerror or error}."
+    except Exception as error:
+        from nncli.config.plugins import plugin_failure
+
+        failure = plugin_failure(error)
+        if failure is None:
+            raise
+        return failure.exit_code, f"error: {failure}"
+    return code if isinstance(code, int) else 0, ""

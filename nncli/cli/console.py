@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.core.text import wrapped
+from nncli.cli.completion import complete_config, complete_override
+from nncli.core.text import json_text, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,12 +22,19 @@ AllowPlugins = Annotated[
     bool,
     typer.Option("--allow-plugins", help="Let the config run the Python it names."),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, max=1024, help="Threads of BLAS, instead of the config's."
+    ),
+]
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="CONFIG|RUN",
-        help="A YAML file; or a run (its directory, or its name), or a checkpoint, "
-        "whose config is taken.",
+        help="A YAML file, or the name of an example; or a run (its directory, or its "
+        "name), or a checkpoint, whose config is taken.",
+        autocompletion=complete_config,
         show_default=False,
     ),
 ]
@@ -39,6 +46,7 @@ Overrides = Annotated[
     typer.Argument(
         metavar="PATH=VALUE",
         help="Changes of the config: optimizer.lr=0.01 layers[0].units=32",
+        autocompletion=complete_override,
         show_default=False,
     ),
 ]
@@ -92,9 +100,25 @@ def say_wrapped(text: str, hang: int = 0) -> None:
         say(line)
 
 
+def say_of_run(text: str, hang: int | None = None) -> None:
+    """Print a result that the run's directory holds too.
+
+    Where it cannot be printed (nobody reads any more, a full disk) training goes on.
+
+    Args:
+        text: What to print.
+        hang: Break it between words, all lines but the first indented by that.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        if hang is None:
+            say(text)
+        else:
+            say_wrapped(text, hang)
+
+
 def note(text: str) -> None:
     """Print one line that is no result; if it cannot be printed, go on."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
@@ -128,4 +152,4 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 
 def say_json(value: Any) -> None:
     """Print a result as JSON."""
-    say(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    say(json_text(value))

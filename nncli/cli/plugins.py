@@ -19,7 +19,7 @@ Plugins = Annotated[
 
 def run_plugins(files: list[Path] | None) -> None:
     """Import the files that were named."""
-    from nncli.config.load import run_plugin
+    from nncli.config.plugins import run_plugin
     from nncli.core.errors import UsageError
 
     for file in files or []:

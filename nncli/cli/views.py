@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import err, note, watched
+from nncli.core.files import append_text, open_file
 from nncli.core.text import duration, number
 from nncli.runs.atomic import write_bytes
 from nncli.training.callbacks import Callback, Row
@@ -51,7 +53,7 @@ class LogWriter(Callback):
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Note the row."""
-        self._lines.append(f"{_now()} {row_line(trainer, row)}")
+        self._lines.append(dated(row_line(trainer, row)))
         # A line costs more than a small step: write them a second at a time.
         if time.monotonic() - self._written_at >= 1.0:
             self._flush(trainer)
@@ -65,22 +67,25 @@ class LogWriter(Callback):
         run = trainer.run
         if run is None or not run.log.exists():
             return
-        text, newline, _ = run.log.read_text("utf-8", "replace").rpartition("\n")
-        known = set(map(int, re.findall(r"^\S+ epoch +([0-9]+)/", text, re.MULTILINE)))
-        lost = [row for row in run.rows() if row["epoch"] not in known]
-        lines = [f"{_now()} {row_line(trainer, row)} (late)" for row in lost]
+        with open_file(run.log) as file:
+            text, newline, _ = file.read().decode(errors="replace").rpartition("\n")
+        # An epoch may have several rows.
+        known = Counter(re.findall(r"^\S+ epoch +([0-9]+)/", text, re.MULTILINE))
         write_bytes(run.log, f"{text}{newline}".encode())
-        self._lines.extend(lines)
+        for row in run.rows():
+            epoch = str(row["epoch"])
+            if not known[epoch]:
+                self._lines.append(dated(f"{row_line(trainer, row)} (late)"))
+            known[epoch] -= known[epoch] > 0
 
     def _write(self, trainer: Trainer, text: str) -> None:
-        self._lines.append(f"{_now()} {text}")
+        self._lines.append(dated(text))
         self._flush(trainer)
 
     def _flush(self, trainer: Trainer) -> None:
+        lines, self._lines = self._lines, []
         if trainer.run is not None:
-            with trainer.run.log.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in self._lines))
-        self._lines.clear()
+            append_text(trainer.run.log, "".join(lines))
         self._written_at = time.monotonic()
 
 
@@ -119,9 +124,11 @@ class LiveView(Callback):
     def on_end(self, trainer: Trainer) -> None:
         """Draw the last state; it stays on the screen unless the results follow."""
         self._ended = True
-        self._draw(trainer)
-        self._live.transient = trainer.done
-        self._live.stop()
+        try:
+            self._draw(trainer)
+        finally:
+            self._live.transient = trainer.done
+            self._live.stop()
 
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
@@ -152,9 +159,9 @@ class LiveView(Callback):
         if not beside:
             # The words have a line of their own.
             free = self._console.width - 2
-        width = min(24, free // 2)
-        bar = ProgressBar(trainer.total_steps, at.step, width=width)
-        title = Text(name[: free - width], style="bold")
+        width = max(0, min(24, free // 2))
+        bar = ProgressBar(trainer.total_steps, at.step, width=width) if width else ""
+        title = Text(name[: max(0, free - width)], style="bold")
         if beside:
             head.add_row(title, bar, Text(words, no_wrap=True))
             return head
@@ -215,8 +222,9 @@ class LiveView(Callback):
         if len(self._losses) < 2:
             return lines
         label = f"  {_judged(trainer)} loss "
-        width = min(40, self._console.width - len(label) - 1)
-        return [*lines, Text(label + sparkline(self._losses, width), no_wrap=True)]
+        width = max(0, min(40, self._console.width - len(label) - 1))
+        curve = Text(label, no_wrap=True, overflow="ellipsis")
+        return [*lines, curve.append(sparkline(self._losses, width) if width else "")]
 
 
 def _judged(trainer: Trainer) -> str:
@@ -237,5 +245,6 @@ def sparkline(values: list[float], width: int) -> str:
     return "".join(_BARS[round((mean - low) / span * top)] for mean in means)
 
 
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S")
+def dated(text: str) -> str:
+    """Write a line of a log."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.config.examples import find_config
 from nncli.config.override import apply_overrides
+from nncli.config.plugins import run_plugin
 from nncli.config.read import Document, read_config
 from nncli.config.schema import Config
 from nncli.config.validate import validate
-from nncli.core.errors import NncliError, Problem, UsageError
+from nncli.core.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def load_config(
     """Read, change and validate a config file.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or the name of an example.
         overrides: ``path=value`` texts.
         allow_plugins: Whether the config may run the Python files it names.
         copies: Where a run keeps copies of its plugins, which are run instead.
@@ -52,6 +52,7 @@ def load_config(
         ConfigError: The config has problems.
         UsageError: The file cannot be read, or plugins are not allowed.
     """
+    path = find_config(path)
     document = read_config(path)
     apply_overrides(document, overrides)
     document.value.setdefault("name", _name_from(path))
@@ -130,7 +131,7 @@ def finish(
         for name, source, file in zip(plugins, sources, files, strict=True):
             run_plugin(source, name, file)
         document.value["plugins"] = list(map(str, files))
-    return Loaded(validate(document), document, tuple(sources))
+    return Loaded(validate(document, folder), document, tuple(sources))
 
 
 def plugin_copies(files: Sequence[Path], copies: Path | None) -> list[Path | None]:
@@ -142,41 +143,3 @@ def plugin_copies(files: Sequence[Path], copies: Path | None) -> list[Path | Non
         copies / (name if names.index(name) == i else f"{i}-{name}")
         for i, name in enumerate(names)
     ]
-
-
-def run_plugin(path: Path, shown: str, original: Path | None = None) -> None:
-    """Import a Python file, so that its components enter the registries.
-
-    Args:
-        path: The file.
-        shown: What messages call it.
-        original: The file that it is a copy of: the components are then that file's,
-            and may be registered again.
-
-    Raises:
-        UsageError: The file cannot be imported.
-    """
-    module_name = f"nncli_plugin_{(original or path).stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{shown}: expected a Python file, got {path.name}.")
-    module = importlib.util.module_from_spec(spec)
-    module.__file__ = str(original or path)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        where = f"{shown}{_line_of(error, str(path))}"
-        kind = "" if isinstance(error, NncliError) else f"{type(error).__name__}: "
-        raise UsageError(f"{where}: the plugin failed: {kind}{error}") from error
-
-
-def _line_of(error: BaseException, file: str) -> str:
-    """Return ``:line`` of the deepest frame in the file, if there is one."""
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f":{line}" if line else ""

@@ -16,15 +16,39 @@ _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,9})\]|([0-9]{1,9})")
 def apply_overrides(document: Document, overrides: list[str]) -> None:
     """Change a document in place.
 
-    A new ``type`` drops the arguments of the old one, but for those that were set by an
-    override before it. A mapping that is not there yet is made.
+    What holds others is changed before what is inside it, and a ``type`` before its
+    arguments, whatever the order on the command line; of two values for one place the
+    later wins. A new ``type`` drops the arguments that the document gives the old one.
+    A mapping that is not there yet is made.
 
     Raises:
         UsageError: An override is not ``path=value``, or its path leads nowhere.
     """
-    for text in overrides:
-        path, value = _split(text)
+    changes = [(text, *_split(text)) for text in overrides]
+    lasting = [
+        change
+        for i, change in enumerate(changes, start=1)
+        if not any(_gives(value, at, change[1]) for _, at, value in changes[i:])
+    ]
+    for text, path, value in sorted(lasting, key=lambda change: _depth(change[1])):
         _set(document, text, path, value)
+
+
+def _depth(path: errors.Path) -> int:
+    """Return how deep a change reaches; a type is as deep as what it is the type of."""
+    return len(path) - (path[-1] == "type")
+
+
+def _gives(value: Any, at: errors.Path, path: errors.Path) -> bool:
+    """Whether a value that is set at a place brings one for a path inside it."""
+    if len(at) >= len(path) or path[: len(at)] != at:
+        return False
+    for part in path[len(at) :]:
+        inside: Any = dict(enumerate(value)) if isinstance(value, list) else value
+        if not isinstance(inside, dict) or part not in inside:
+            return False
+        value = inside[part]
+    return True
 
 
 def _split(text: str) -> tuple[errors.Path, Any]:
@@ -71,9 +95,8 @@ def _set(document: Document, text: str, path: errors.Path, value: Any) -> None:
     _check_part(text, path[:-1], node, last)
     if last == "type" and node.get("type", value) != value:
         for key in set(node) - {"type"}:
-            if (*path[:-1], key) not in document.overrides:
-                del node[key]
-                _forget(document, (*path[:-1], key))
+            del node[key]
+            _forget(document, (*path[:-1], key))
     node[last] = value
     _forget(document, path)
     document.overrides[path] = text

@@ -11,16 +11,24 @@ from typing import Any
 import yaml
 
 from nncli.config.scalar import scalar
+from nncli.config.syntax import Mark, explain
 from nncli.core import errors
-from nncli.core.errors import ConfigError, Problem, UsageError
+from nncli.core.errors import (
+    MOST_TOLD,
+    ConfigError,
+    Problem,
+    UsageError,
+    and_more,
+)
+from nncli.core.files import open_file
 from nncli.core.text import show
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 50
+MAX_VALUES = 10_000
+"""More would take the parser, in Python, longer than anyone waits for a message."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-Mark = tuple[int, int]
 
 
 @dataclass
@@ -48,11 +56,12 @@ class Document:
     def error(self, problems: list[Problem]) -> ConfigError:
         """Make one error of all problems, each with its place and source line."""
         parts: list[str] = []
-        order = sorted(problems, key=lambda p: self._find(p)[::-1])
+        order = sorted(problems, key=lambda p: self._find(p)[::-1])[:MOST_TOLD]
         for (where, mark), group in groupby(order, key=self._find):
             parts += [f"{where}: {problem}" for problem in group]
             parts += self._excerpt(where, mark)
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        parts += and_more(len(problems))
+        count = f"{len(problems):,} problem{'s' if len(problems) > 1 else ''}"
         text = "\n".join([*parts, f"{count} in {self.source}."])
         return ConfigError(problems, _printable(text))
 
@@ -105,7 +114,7 @@ def read_config(path: Path) -> Document:
     """
     name = str(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(
@@ -115,8 +124,11 @@ def read_config(path: Path) -> Document:
         raise UsageError(
             f"{name}: expected a YAML file, got a directory. Name a file in it."
         ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{name}: expected a readable file, got: {error}.") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"{name}: expected a YAML file, got: {reason}.") from None
+    except ValueError as error:
+        raise UsageError(f"{name}: expected a YAML file, got: {error}.") from None
     if len(data) > MAX_BYTES:
         raise UsageError(
             f"{name}: expected at most 1 MiB of YAML, got more. Is it the right file?"
@@ -149,7 +161,7 @@ def parse(text: str, source: str) -> Document:
         message = f"the character U+{error.character:04X} is not allowed. Remove it."
         parser.refuse((len(before), len(before[-1])), message)
     except yaml.MarkedYAMLError as error:
-        parser.refuse(*_syntax(error, text))
+        parser.refuse(*explain(error, text))
     except (ValueError, OverflowError):
         # PyYAML converts numbers of escapes and directives without a look at them.
         mark = parser.loader.get_mark()
@@ -157,34 +169,6 @@ def parse(text: str, source: str) -> Document:
     if parser.problems:
         raise document.error(parser.problems)
     return document
-
-
-_HINTS = {
-    r"'\t'": "Indent with spaces, not tabs.",
-    "mapping values are not allowed": "Quote a text with ': ' in it; indent evenly.",
-    "cannot start any token": "Quote a text that begins with this sign.",
-    "expected <block end>": "Let what belongs together begin in the same column.",
-    "end of stream": "Close the quotation mark.",
-    "expected the node content": "Put a value here, or close the bracket before.",
-    "expected ',' or": "Close the bracket, or put a comma between its items.",
-}
-
-
-def _syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[Mark, str]:
-    """Return where a text stops being YAML, why, and how to mend it."""
-    place, begin = error.problem_mark, error.context_mark
-    message = str(error.problem)
-    if error.context:
-        message += f" ({error.context}"
-        if begin and place and begin.index < place.index:
-            message += f" that begins at {begin.line + 1}:{begin.column + 1}"
-        message += ")"
-    hints = (hint for sign, hint in _HINTS.items() if sign in message)
-    message = f"{message}. {next(hints, '')}".rstrip()
-    if begin and (place is None or place.index >= len(text)):
-        # What is never closed is missed at the end; show where it was opened.
-        place = begin
-    return (place.line + 1, place.column + 1) if place else (1, 1), message
 
 
 class _Parser:
@@ -195,6 +179,7 @@ class _Parser:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self.values = 0
 
     def run(self, text: str) -> Any:
         # SafeLoader in Python: the C loader crashes on deep nesting.
@@ -219,6 +204,10 @@ class _Parser:
 
     def _value(self, event: Any, path: errors.Path) -> Any:
         self.document.value_marks[path] = _mark(event)
+        self.values += 1
+        if self.values > MAX_VALUES:
+            text = f"expected at most {MAX_VALUES:,} values in a config, got more."
+            raise self.document.error([_Placed(path, text, mark=_mark(event))])
         if len(path) > MAX_DEPTH:
             text = f"expected at most {MAX_DEPTH} levels, got more."
             self._problem(event, path[:3], text)

@@ -18,7 +18,7 @@ from nncli.core.signature import (
     Positive,
     PositiveFloat,
 )
-from nncli.data.base import Dataset, Transform
+from nncli.data.base import Augmentation, Dataset, Transform
 from nncli.data.split import Split
 from nncli.layers.base import Layer
 from nncli.losses.base import Loss
@@ -30,12 +30,16 @@ from nncli.schedules.decay import Constant
 Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 
+Threads = Annotated[int, Ge(1), Le(1024)]
+
+
 class EarlyStopping(Section):
     """Stop when the monitored value has not improved for a while.
 
     Attributes:
-        patience: Epochs to go on without an improvement.
+        patience: Epochs to go on without an improvement. Example: 30.
         min_delta: By how much a value must be better to count as an improvement.
+            Example: 0.001.
     """
 
     patience: Positive
@@ -46,7 +50,7 @@ class Averaging(Section):
     """Evaluate and use a moving average of the weights instead of the last ones.
 
     Attributes:
-        decay: Share of the average that stays at each step.
+        decay: Share of the average that stays at each step. Example: 0.99.
     """
 
     decay: Fraction = 0.999
@@ -56,36 +60,62 @@ class Training(Section):
     """How long and in which portions.
 
     Attributes:
-        epochs: Passes over the training part.
-        batch_size: Rows a step; ``full`` for all of them.
+        epochs: Passes over the training part; null where steps say how long.
+            Example: 100.
+        steps: Steps in all, instead of epochs; null where epochs say how long.
+            Example: 2000.
+        batch_size: Rows a step; ``full`` for all of them. Example: 64.
         evaluate_every: Epochs between two evaluations; the last one always counts.
+            Example: 10.
+        evaluate_steps: Steps between two evaluations, instead of epochs; null for
+            evaluate_every. Example: 250.
+        evaluate_rows: At most so many rows of the training part are scored at an
+            evaluation, always the same ones; ``all``, or null for as many as the
+            validation part has (all, where there is none). Example: 1000.
         monitor: ``loss`` or a metric: decides which checkpoint is the best one. Of
             the validation part, where there is one, else of the training part.
+            Example: accuracy.
         clip_norm: Scale a gradient down to at most this Euclidean norm; null for never.
+            Example: 1.0.
         clip_value: Cut each element of a gradient to at most this size, before
-            clip_norm; null for never.
+            clip_norm; null for never. Example: 0.5.
         accumulate: Batches a step: their gradients are averaged as if they were one
             batch. What is left at the end of an epoch makes a step of its own.
+            Example: 4.
         average: A moving average of the weights, for evaluations and all use of the
-            network; null for none. Checkpoints hold both.
+            network; null for none. Checkpoints hold both. Example: {decay: 0.99}.
+        threads: Threads that products of matrices use; ``auto`` for one where steps are
+            small, and all cores where they are large. A run that is resumed uses as
+            many as it began with: bits depend on it. Example: 2.
         early_stopping: When to stop before the last epoch; null for never.
+            Example: {patience: 30}.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
-            training; 0 writes one at every evaluation.
+            training; 0 writes one at every evaluation. Example: 60.
     """
 
-    epochs: Positive
+    epochs: Positive | None = None
+    steps: Positive | None = None
     batch_size: Positive | Literal["full"] = 32
     evaluate_every: Positive = 1
+    evaluate_steps: Positive | None = None
+    evaluate_rows: Positive | Literal["all"] | None = None
     monitor: str = "loss"
     clip_norm: PositiveFloat | None = None
     clip_value: PositiveFloat | None = None
     accumulate: Positive = 1
     average: Averaging | None = None
+    threads: Threads | Literal["auto"] = "auto"
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
 
     def __post_init__(self) -> None:
-        """Refuse to gather batches where there is only one."""
+        """Refuse a training without an end, and to gather batches where is only one."""
+        if (self.epochs is None) == (self.steps is None):
+            found = "neither" if self.epochs is None else "both"
+            raise ArgumentError(
+                "expected epochs (passes over the training part) or steps, got "
+                f"{found}. Set epochs, for example epochs: 100."
+            )
         if self.accumulate > 1 and self.batch_size == "full":
             raise ArgumentError(
                 f"expected accumulate 1 with batch_size full, got {self.accumulate}: "
@@ -98,18 +128,24 @@ class Config(Section):
 
     Attributes:
         dataset: Where the rows come from; null where a program hands them over.
+            Example: {type: spiral, samples: 100}.
         layers: The network, from input to output.
-        loss: What training makes small.
-        optimizer: How parameters move.
-        training: How long and in which portions.
-        name: Name of the run directory; by default the file's name.
-        seed: Seed of everything random.
-        precision: Element type of the whole run.
-        split: Which rows are kept from training.
+            Example: [{type: dense, units: 8}, relu, {type: dense, units: 3}].
+        loss: What training makes small. Example: softmax_cross_entropy.
+        optimizer: How parameters move. Example: {type: adam, lr: 0.01}.
+        training: How long and in which portions. Example: {epochs: 100}.
+        name: Name of the run directory; by default the file's name. Example: first.
+        seed: Seed of everything random. Example: 7.
+        precision: Element type of the whole run. Example: float64.
+        split: Which rows are kept from training. Example: {validation: 0.2}.
         transforms: Changes of the inputs, in order, fitted on the training part.
-        schedule: How the learning rate changes.
-        metrics: What is scored beside the loss.
+            Example: [standardize].
+        augmentations: Random changes of training batches, in order.
+            Example: [{type: gaussian_noise, std: 0.1}].
+        schedule: How the learning rate changes. Example: cosine.
+        metrics: What is scored beside the loss. Example: [accuracy].
         plugins: Python files with components of your own; relative to this file.
+            Example: [my_layers.py].
     """
 
     dataset: Dataset | None
@@ -123,6 +159,7 @@ class Config(Section):
     precision: Literal["float32", "float64"] = "float32"
     split: Split = field(default_factory=Split)
     transforms: list[Transform] = field(default_factory=list)
+    augmentations: list[Augmentation] = field(default_factory=list)
     schedule: Schedule = field(default_factory=Constant)
     metrics: list[Metric] = field(default_factory=list)
     plugins: list[str] = field(default_factory=list)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import types
-import typing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import partial
+from pathlib import Path as FolderPath
+from typing import Any
 
+from nncli.config.hints import hint, without_type
 from nncli.config.read import Document
 from nncli.config.schema import Config
-from nncli.core.description import Description
-from nncli.core.errors import ArgumentError, Path, Problem
+from nncli.core.description import Description, choices_of, described, described_items
+from nncli.core.errors import ArgumentError, Path, Problem, told
 from nncli.core.registry import Component
-from nncli.core.signature import signature_of
+from nncli.core.signature import Argument, signature_of
 from nncli.core.text import nearest, show, with_article
 
 
@@ -21,6 +23,7 @@ class _Walk:
     """Makes components and sections, and collects what is wrong on the way."""
 
     problems: list[Problem]
+    folder_of: Callable[[Path], FolderPath] | None = None
 
     def value(self, annotation: Any, value: Any, path: Path) -> Any:
         """Make what ``annotation`` wants where that is something of ours.
@@ -30,16 +33,27 @@ class _Walk:
         """
         if value is None:
             return value
-        wanted = _ours(annotation)
+        wanted = described(annotation)
         if wanted is not None and not isinstance(value, list):
+            if _is_none(value) and type(None) in choices_of(annotation):
+                return self.fail(
+                    path, f"got {show(value)}. Write null, or leave it out."
+                )
             if issubclass(wanted, Component):
                 return self.component(wanted, value, path)
             return self.section(wanted, value, path)
-        item = _item_of_ours(annotation)
+        item = described_items(annotation)
         if item is not None and isinstance(value, list):
             made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
-            return _FAILED if _FAILED in made else made
+            failed = any(part is _FAILED for part in made)
+            return _FAILED if failed else made
         return value
+
+    def argument(self, argument: Argument, value: Any, path: Path) -> Any:
+        """Make an argument; a file's path becomes absolute."""
+        if argument.is_file and isinstance(value, str) and self.folder_of is not None:
+            return str((self.folder_of(path) / value).absolute())
+        return self.value(argument.annotation, value, path)
 
     def component(self, family: type[Component], value: Any, path: Path) -> Any:
         if isinstance(value, family):
@@ -52,20 +66,15 @@ class _Walk:
             text = f"expected {kind} ({names}), got {show(value)}."
             return self.fail(path, text)
         if "type" not in value:
-            names = ", ".join(family.registry.names())
-            text = f"type is missing: expected {{type: ...}} with one of {names}."
-            return self.fail(path, text)
+            return self.fail(path, f"type is missing: {without_type(family, value)}")
         cls = family.registry.find(value["type"]) if _is_text(value["type"]) else None
         if cls is None:
             name = value["type"]
-            text = (
-                family.registry.unknown(name)
-                if _is_text(name)
-                else f"expected the name of {with_article(family.kind)}, "
-                f"got {show(name)}."
-            )
             place = (*path, "type")
-            return self.fail(place, text)
+            if _is_text(name):
+                return self.fail(place, partial(family.registry.unknown, name))
+            kind = with_article(family.kind)
+            return self.fail(place, f"expected the name of {kind}, got {show(name)}.")
         rest = {key: v for key, v in value.items() if key != "type"}
         return self.construct(cls, rest, path)
 
@@ -84,14 +93,14 @@ class _Walk:
         signature = signature_of(cls)
         before = len(self.problems)
         made = {
-            key: self.value(signature.arguments[key].annotation, value, (*path, key))
+            key: self.argument(signature.arguments[key], value, (*path, key))
             if key in signature.arguments
             else value
             for key, value in given.items()
         }
         failed = [key for key, part in made.items() if part is _FAILED]
         self.problems.extend(
-            Problem((*path, *fault.path), fault.message, fault.at_key)
+            self.problem(cls, fault, path)
             for fault in signature.faults(made, skip=failed)
         )
         if len(self.problems) > before:
@@ -101,22 +110,37 @@ class _Walk:
         except ArgumentError as error:
             return self.fail(path, str(error))
 
-    def fail(self, path: Path, message: str) -> Any:
-        self.problems.append(Problem(path, message))
+    def problem(self, cls: type[Description], fault: Problem, path: Path) -> Problem:
+        """Give a fault its place; an unknown key may have one elsewhere."""
+        text = partial(hint, cls, str(fault.path[0])) if fault.at_key else fault.text
+        return Problem((*path, *fault.path), text, fault.at_key)
+
+    def fail(self, path: Path, text: str | Callable[[], str]) -> Any:
+        self.problems.append(Problem(path, text))
         return _FAILED
 
 
 _FAILED = object()
 
 
-def validate(document: Document) -> Config:
+def validate(document: Document, folder: FolderPath = FolderPath()) -> Config:
     """Turn plain values into a typed config.
+
+    Args:
+        document: The plain values.
+        folder: Where paths in it are relative to; those of overrides are relative to
+            the working directory.
 
     Raises:
         ConfigError: With every problem at once.
     """
     problems: list[Problem] = []
-    config = _Walk(problems).section(Config, document.value, ())
+
+    def folder_of(path: Path) -> FolderPath:
+        typed = any(path[:n] in document.overrides for n in range(1, len(path) + 1))
+        return FolderPath() if typed else folder
+
+    config = _Walk(problems, folder_of).section(Config, document.value, ())
     if not problems:
         problems.extend(_across(config))
     if problems:
@@ -138,8 +162,9 @@ def component_from(family: Any, value: Any) -> Any:
     problems: list[Problem] = []
     made = _Walk(problems).value(family, value, ())
     if not isinstance(made, family):
-        text = "\n".join(map(str, problems))
-        raise ArgumentError(text or f"expected a {family.kind}, got {show(value)}.")
+        raise ArgumentError(
+            told(problems) or f"expected a {family.kind}, got {show(value)}."
+        )
     return made
 
 
@@ -169,32 +194,9 @@ def _across(config: Config) -> list[Problem]:
     return problems
 
 
+def _is_none(value: Any) -> bool:
+    return _is_text(value) and value.casefold() == "none"
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _choices(annotation: Any) -> list[Any]:
-    """Return the alternatives of an annotation, without null and bounds."""
-    if typing.get_origin(annotation) is Annotated:
-        return _choices(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [c for part in typing.get_args(annotation) for c in _choices(part)]
-    return [] if annotation is type(None) else [annotation]
-
-
-def _ours(annotation: Any) -> type[Description] | None:
-    """Return the family or section that an annotation names, if any."""
-    for choice in _choices(annotation):
-        if isinstance(choice, type) and issubclass(choice, Description):
-            return choice
-    return None
-
-
-def _item_of_ours(annotation: Any) -> Any:
-    """Return the annotation of a list's items, where those are ours."""
-    for choice in _choices(annotation):
-        if typing.get_origin(choice) is list:
-            item = typing.get_args(choice)[0]
-            if _ours(item) or _item_of_ours(item):
-                return item
-    return None

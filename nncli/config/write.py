@@ -33,6 +33,19 @@ def to_yaml(value: Any) -> str:
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
+def to_flow(value: Any) -> str:
+    """Return YAML on one line: ``{type: dense, units: 64}``, ``null``, ``true``."""
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=True,
+        width=float("inf"),
+    )
+    return str(text).removesuffix("...\n").rstrip("\n")
+
+
 def with_comments(data: bytes, lines: list[str]) -> bytes:
     """Return the bytes of a YAML file with comment lines put on top."""
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+import types
+import typing
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from nncli.core.errors import ArgumentError, NncliError
+from nncli.core.errors import ArgumentError, NncliError, Problem
 from nncli.core.fields import FieldsMeta, bind, fields_of, label_of
-from nncli.core.signature import Fault, plain, signature_of
+from nncli.core.signature import plain, signature_of
 from nncli.core.text import nearest
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ class DescriptionMeta(FieldsMeta):
         return cls.make({name: values[name] for name in signature.arguments})
 
 
-def _located(name: str, fault: Fault) -> str:
+def _located(name: str, fault: Problem) -> str:
     where = ".".join((name, *map(str, fault.path)))
     return f"{where}: {fault.message}"
 
@@ -129,3 +131,30 @@ class Section(Description):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         SECTIONS[cls.__name__] = cls
+
+
+def choices_of(annotation: Any) -> list[Any]:
+    """Return the alternatives of an annotation, without bounds."""
+    if typing.get_origin(annotation) is Annotated:
+        return choices_of(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [c for part in typing.get_args(annotation) for c in choices_of(part)]
+    return [annotation]
+
+
+def described(annotation: Any) -> type[Description] | None:
+    """Return the family or section that an annotation names, if any."""
+    for choice in choices_of(annotation):
+        if isinstance(choice, type) and issubclass(choice, Description):
+            return choice
+    return None
+
+
+def described_items(annotation: Any) -> Any:
+    """Return the annotation of a list's items, where those are ours."""
+    for choice in choices_of(annotation):
+        if typing.get_origin(choice) is list:
+            item = typing.get_args(choice)[0]
+            if described(item) or described_items(item):
+                return item
+    return None

@@ -7,7 +7,9 @@ NncliError                 1   failed at run time
 ├── ShapeError             2   the shapes of two neighbours do not fit
 │   └── IndexShapeError    2   an index is out of range
 ├── DataError              1   a data file cannot be read as what it claims to be
+├── MissingExtra           2   a package that only a part of nncli needs is missing
 ├── RunError               1   a run directory or a checkpoint cannot be used
+├── PluginError            1   a plugin's own code failed
 ├── CheckFailed            3   a check (gradcheck) found something wrong
 ├── DivergedError          4   a loss or a gradient is no longer finite
 └── InterruptedRun       130   the user stopped the run
@@ -15,6 +17,7 @@ NncliError                 1   failed at run time
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,13 +43,19 @@ class Problem:
 
     Attributes:
         path: Where in the config, for example ``("layers", 2, "units")``.
-        message: What was expected and what was found.
+        text: What was expected and what was found, or what makes that text: of very
+            many problems only the first are told.
         at_key: The key itself is wrong, rather than its value.
     """
 
     path: Path
-    message: str
+    text: str | Callable[[], str]
     at_key: bool = False
+
+    @property
+    def message(self) -> str:
+        """What was expected and what was found."""
+        return self.text if isinstance(self.text, str) else self.text()
 
     def __str__(self) -> str:
         where = dotted(self.path)
@@ -57,7 +66,7 @@ class ConfigError(UsageError):
     """A config has one or more problems; all of them are reported at once."""
 
     def __init__(self, problems: list[Problem], text: str | None = None) -> None:
-        super().__init__(text or "\n".join(map(str, problems)))
+        super().__init__(text or told(problems))
         self.problems = problems
 
 
@@ -85,6 +94,28 @@ class RunError(NncliError):
     """A run directory or checkpoint is missing, damaged or in use."""
 
 
+class PluginError(NncliError):
+    """The code of a plugin raised an exception."""
+
+
+class MissingExtra(NncliError, ImportError):  # noqa: N818 - it says what is missing
+    """A package is missing that only a part of nncli needs.
+
+    Args:
+        what: The part: ``nncli.sklearn``.
+        package: The missing package.
+        extra: The extra of nncli that brings it.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what}: expected {package} to be installed, found it missing. Install "
+            f'it: pip install "nncli[{extra}]"'
+        )
+
+
 class CheckFailed(NncliError):  # noqa: N818 - a failed check is a result, not a fault
     """A check that the user asked for did not pass."""
 
@@ -103,6 +134,22 @@ class InterruptedRun(NncliError):  # noqa: N818 - named for the event, not a fau
     exit_code: ClassVar[int] = 130
 
 
+MOST_TOLD = 20
+"""How many problems are told of one config; the others are counted."""
+
+
+def told(problems: Sequence[Problem]) -> str:
+    """Write problems one a line, those that are too many as a number."""
+    lines = [str(problem) for problem in problems[:MOST_TOLD]]
+    return "\n".join([*lines, *and_more(len(problems))])
+
+
+def and_more(count: int) -> list[str]:
+    """Say how many of so many problems are not told, if any."""
+    rest = count - MOST_TOLD
+    return [f"... and {rest:,} more."] if rest > 0 else []
+
+
 def dotted(path: Path) -> str:
     """Write a path as the command line takes it: ``layers[2].units``."""
     text = ""
@@ -110,5 +157,6 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            name = part if len(part) <= 64 else f"{part[:61]}..."
+            text += f".{name}" if text else name
     return text

@@ -7,7 +7,14 @@ from typing import Literal
 import numpy as np
 
 Purpose = Literal[
-    "data", "split", "initialization", "shuffling", "noise", "augmentation", "check"
+    "data",
+    "split",
+    "initialization",
+    "shuffling",
+    "noise",
+    "augmentation",
+    "check",
+    "evaluation",
 ]
 
 # The position is part of the stream: append, never reorder.
@@ -19,6 +26,7 @@ _PURPOSES: tuple[Purpose, ...] = (
     "noise",
     "augmentation",
     "check",
+    "evaluation",
 )
 
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 
 from nncli.core.description import Description
 from nncli.core.errors import NncliError
-from nncli.core.text import nearest
+from nncli.core.signature import signature_of
+from nncli.core.text import nearest, show
 
 
 class Registry:
@@ -61,7 +62,7 @@ class Registry:
 
     def unknown(self, name: str) -> str:
         """Say that ``name`` is no member, and which one was probably meant."""
-        return f"unknown {self.family} {name!r}. {nearest(name, self.names())}"
+        return f"unknown {self.family} {show(name)}. {nearest(name, self.names())}"
 
     @contextmanager
     def temporary(self) -> Iterator[None]:
@@ -91,10 +92,25 @@ class Component(Description):
 
         class Layer(Component, family="layer"): ...
         class Relu(Layer, name="relu"): ...
+
+    Class attributes:
+        quiet: Arguments that all members of a family have, and that are only written
+            where they are not the default.
     """
 
     registry: ClassVar[Registry]
     type_name: ClassVar[str] = ""
+    quiet: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def spoken(self) -> dict[str, Any]:
+        """The arguments, without quiet ones that are the default."""
+        defaults = signature_of(type(self)).defaults()
+        return {
+            name: value
+            for name, value in self.arguments.items()
+            if name not in self.quiet or value != defaults[name]
+        }
 
     def __init_subclass__(
         cls, *, family: str = "", name: str = "", **kwargs: Any
@@ -123,7 +139,7 @@ def spec_of(value: Any) -> Any:
     ``{type: ..., argument: ...}`` with every default filled in.
     """
     if isinstance(value, Component):
-        arguments = {key: spec_of(part) for key, part in value.arguments.items()}
+        arguments = {key: spec_of(part) for key, part in value.spoken.items()}
         return {"type": value.type_name, **arguments} if arguments else value.type_name
     if isinstance(value, Description):
         return {key: spec_of(part) for key, part in value.arguments.items()}

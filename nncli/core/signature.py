@@ -6,14 +6,15 @@ import dataclasses
 import inspect
 import re
 import textwrap
+import typing
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, partial
 from numbers import Number
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from nncli.core.errors import Path
+from nncli.core.errors import Path, Problem
 from nncli.core.fields import Field, fields_of
 from nncli.core.text import describe, nearest, show
 
@@ -23,6 +24,13 @@ Positive = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
+
+
+class FilePath:
+    """Marks a text as the path of a file; in a config, relative to the config."""
+
+
+File = Annotated[str, FilePath()]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]
 
@@ -33,13 +41,20 @@ class Argument(Field):
 
     Attributes:
         help: What the class's docstring says of it.
+        example: A value as YAML, where the docstring ends with ``Example: ...``.
     """
 
     help: str = ""
+    example: str = ""
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that this argument accepts."""
         return schema_of(self.annotation)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a text is the path of a file."""
+        return _marks_file(self.annotation)
 
     @property
     def expected(self) -> str:
@@ -62,9 +77,17 @@ class Argument(Field):
             _adapter(self.annotation).validate_python(plain(value))
         except ValidationError as error:
             # Every alternative of a union complains on its own.
-            places = [_place(value, details["loc"]) for details in error.errors()]
+            errors = error.errors(
+                include_url=False, include_context=False, include_input=False
+            )
+            places = [_place(value, details["loc"]) for details in errors]
             return list(dict.fromkeys(places))
         return []
+
+
+def _marks_file(annotation: Any) -> bool:
+    parts = typing.get_args(annotation)
+    return any(isinstance(part, FilePath) or _marks_file(part) for part in parts)
 
 
 def _place(value: Any, location: Path) -> Path:
@@ -77,15 +100,6 @@ def _place(value: Any, location: Path) -> Path:
     return tuple(path)
 
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """One wrong argument: its path below the component, and what is wrong."""
-
-    path: Path
-    message: str
-    at_key: bool = False
-
-
 class Signature:
     """The arguments of one description, those by position first."""
 
@@ -93,14 +107,14 @@ class Signature:
         self.cls = cls
         texts = argument_help(cls)
         self.arguments = {
-            name: Argument(**vars(field), help=texts.get(name, ""))
+            name: _argument(field, texts.get(name, ""))
             for name, field in fields_of(cls).items()
         }
 
     def faults(
         self, given: Mapping[str, Any], skip: Collection[str] = ()
-    ) -> list[Fault]:
-        """List everything that is wrong with ``given``, at once.
+    ) -> list[Problem]:
+        """List everything that is wrong with ``given``, by its path in there.
 
         Args:
             given: Values by argument name.
@@ -112,18 +126,19 @@ class Signature:
                 continue
             argument = self.arguments.get(name)
             if argument is None:
-                found.append(Fault((name,), self._unknown(name), at_key=True))
+                text = partial(self.unknown, name)
+                found.append(Problem((name,), text, at_key=True))
                 continue
             for place in argument.faults(value):
                 inner = value
                 for part in place:
                     inner = inner[part]
-                text = f"expected {argument.expected_at(place)}, got {show(inner)}."
-                found.append(Fault((name, *place), text))
+                text = partial(_misfit, argument, place, inner)
+                found.append(Problem((name, *place), text))
         for name, argument in self.arguments.items():
             if argument.required and name not in given:
                 found.append(
-                    Fault((), f"{name} is missing: expected {argument.expected}.")
+                    Problem((), f"{name} is missing: expected {argument.expected}.")
                 )
         return found
 
@@ -135,11 +150,35 @@ class Signature:
             if not argument.required
         }
 
-    def _unknown(self, name: str) -> str:
+    def _spelling(self, argument: Argument, text: str) -> str:
+        """Say how nothing, or a list of one, is written."""
+        if text.casefold() == "none" and not argument.faults(None):
+            return " Write null."
+        if argument.schema().get("type") == "array":
+            return f" Write [{text if text.casefold() != 'none' else ''}]."
+        return ""
+
+    def unknown(self, name: str) -> str:
+        """Refuse a name, and say what was probably meant."""
         names = list(self.arguments)
         if not names:
             return "unknown key: nothing can be set here."
-        return f"unknown key. {nearest(name, names)}"
+        text = nearest(name, names)
+        if text.startswith("Expected") and set(names) == set(
+            getattr(self.cls, "quiet", ())
+        ):
+            return f"unknown key: only {', '.join(names)} can be set here."
+        return f"unknown key. {text}"
+
+
+def _argument(field: Field, text: str) -> Argument:
+    """Add what the docstring says of a field: its help, perhaps with an example."""
+    meaning, _, example = text.partition(" Example: ")
+    return Argument(**vars(field), help=meaning, example=example.removesuffix("."))
+
+
+def _misfit(argument: Argument, place: Path, value: Any) -> str:
+    return f"expected {argument.expected_at(place)}, got {show(value)}."
 
 
 @cache

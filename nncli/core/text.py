@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import difflib
 import html
+import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from nncli.core.aliases import meant, remark
+
+MAX_NAME = 64
+"""Letters of a name that are looked at."""
+
+MANY = 40
+"""More names than that are not listed in a message."""
 
 
 def show(value: Any) -> str:
@@ -26,17 +35,48 @@ def show(value: Any) -> str:
     return f"{kind} {text}" if kind else text
 
 
+def json_text(value: Any) -> str:
+    """Write JSON for people and programs.
+
+    A path need not be UTF-8: its odd bytes are written as escapes, which any reader of
+    JSON gives back as Python has them.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
 def nearest(name: str, names: list[str]) -> str:
-    """Suggest the nearest valid name, two where they are as near, or list all."""
-    return suggestion(name, names) or f"Expected one of: {', '.join(names)}."
+    """Suggest the valid name that was probably meant, or list what there is.
+
+    A name of another library leads to the one here; else the nearest name is
+    suggested, two where they are as near; else all are listed, of many the nearest.
+    """
+    if not meant(name, names) and remark(name):
+        return remark(name)
+    if guess := suggestion(name, names):
+        return guess
+    if len(names) <= MANY:
+        return f"Expected one of: {', '.join(names)}."
+    part = [each for each in names if name and name.casefold() in each.casefold()]
+    near = _near(name, names)
+    ranked = sorted(near, key=lambda pair: (pair[1] not in part, -pair[0]))
+    found = dict.fromkeys(each for _, each in ranked)
+    return f"The nearest of {len(set(names))}: {', '.join(list(found)[:6])}."
 
 
 def suggestion(name: str, names: list[str]) -> str:
     """Suggest the nearest of many names, two where they are as near; "" if none is."""
-    near = [(_likeness(name.casefold(), each.casefold()), each) for each in names]
+    close, near = meant(name, names), _near(name, names)
     best = max((ratio for ratio, _ in near), default=0.0)
-    close = [repr(each) for ratio, each in near if ratio > best - 0.05]
-    return f"Did you mean {' or '.join(close[:3])}?" if best >= 0.6 else ""
+    if not close and best >= 0.6:
+        close = [each for ratio, each in near if ratio > best - 0.05][:3]
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _near(name: str, names: list[str]) -> list[tuple[float, str]]:
+    # Nobody mistypes more than that, and likeness takes the product of the lengths.
+    given = name[:MAX_NAME].casefold()
+    return [(_likeness(given, each.casefold()), each) for each in names]
 
 
 def _likeness(given: str, name: str) -> float:

@@ -1,40 +1,202 @@
-"""Dataset and Transform: the abstract classes and registries of data."""
+"""Rows, Dataset, Transform and Augmentation: the contracts of where data comes from."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from nncli.core.arrays import Array
+from nncli.autograd.buffers import form, scratch
+from nncli.core.arrays import Array, Shape, xp
 from nncli.core.registry import Component
+from nncli.data.mapped import FileRows
+
+Index = Array | slice
+"""Which rows: their places, or a run of them."""
+
+BLOCK = 2**22
+"""Bytes, as float64, that are looked at together where all rows are gone through."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of inputs and targets.
+class Field:
+    """What one field of a row holds.
 
     Attributes:
-        x: (N, ...) inputs, float64.
-        y: (N,) class indices where there are classes, else (N, ...) numbers.
-        classes: Names of the classes; None where targets are numbers.
+        dtype: The type that it is stored in.
+        shape: Its shape in one row.
+    """
+
+    dtype: np.dtype[Any]
+    shape: Shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one row."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Rows(ABC):
+    """Rows of data: nothing is copied or cast before a batch needs it.
+
+    Attributes:
+        fields: What a row holds, by name: ``x`` the inputs, ``y`` the targets (class
+            indices where there are classes, else numbers), ``weights`` how much it
+            counts in the loss (1 where there is no such field).
+        classes: The classes in the order of their indices, in their own type; None
+            where targets are numbers.
+        columns: Names of the elements of ``x``, where these are columns of a table.
+        keys: Columns that rows can be split by, (N,) each, by name.
+        parts: Places of the rows of official parts, by name; empty where there are
+            none.
+        per_epoch: How many rows an epoch of training takes; None for all of them.
+        below: The inputs are integers from 0 to below − 1 (tokens, categories); None
+            where they are numbers.
+    """
+
+    fields: Mapping[str, Field]
+    classes: tuple[Any, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    keys: Mapping[str, Array] = {}
+    parts: Mapping[str, Array] = {}
+    per_epoch: int | None = None
+    below: int | None = None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    @abstractmethod
+    def take(self, index: Index, out: Mapping[str, Array]) -> None:
+        """Write the fields of some rows into arrays, in the type of each array.
+
+        Args:
+            index: Places of the rows; all of them are there.
+            out: For each field that is wanted, (n, ...) in any type that holds it.
+        """
+
+    def read(self, name: str, index: Index) -> Array:
+        """Return one field of some rows, in its own type."""
+        field = self.fields[name]
+        count = len(range(len(self))[index]) if isinstance(index, slice) else len(index)
+        out = xp.empty((count, *field.shape), field.dtype)
+        self.take(index, {name: out})
+        return out
+
+    def blocks(self, *names: str, index: Array | None = None) -> Iterator[list[Array]]:
+        """Go through rows from the first to the last, some at a time.
+
+        Args:
+            names: Which fields.
+            index: Which rows; None for all.
+
+        Yields:
+            The fields, in their own types.
+        """
+        # Of small types there are no more, for most who look at them want float64.
+        width = max(1, sum(8 * math.prod(self.fields[name].shape) for name in names))
+        total, size = len(self) if index is None else len(index), max(1, BLOCK // width)
+        for start in range(0, total, size):
+            here: Index = slice(start, min(start + size, total))
+            if index is not None:
+                here = index[here]
+            yield [self.read(name, here) for name in names]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of inputs and targets, with their types and shapes."""
+        total = hashlib.sha256()
+        for name in ("x", "y"):
+            field = self.fields[name]
+            total.update(f"{field.dtype.str}{(len(self), *field.shape)}".encode())
+            for (block,) in self.blocks(name):
+                total.update(block.data)
+        return total.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Rows):
+    """Rows whose fields are arrays: in memory or memory-mapped, in their own types.
+
+    Attributes:
+        x: (N, ...) inputs.
+        y: (N,) class indices where there are classes, else (N, ...) numbers; None where
+            only predictions are wanted.
+        classes: The classes in their own type; None where targets are numbers.
         weights: (N,) how much each row counts in the loss; None for 1.
+        targets: What ``y`` holds where ``classes`` is None: numbers, ``classes`` that
+            are still to be numbered, or ``auto``, the loss decides.
     """
 
     x: Array
-    y: Array
-    classes: tuple[str, ...] | None
+    y: Array | None = None
+    classes: tuple[Any, ...] | None = None
     weights: Array | None = None
+    columns: tuple[str, ...] | None = None
+    keys: Mapping[str, Array] = field(default_factory=dict)
+    parts: Mapping[str, Array] = field(default_factory=dict)
+    per_epoch: int | None = None
+    targets: Literal["auto", "classes", "numbers"] = "numbers"
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The fields' arrays by name."""
+        given = {"x": self.x, "y": self.y, "weights": self.weights}
+        return {name: array for name, array in given.items() if array is not None}
+
+    @property
+    def fields(self) -> dict[str, Field]:  # type: ignore[override]
+        """What a row holds."""
+        return {
+            name: Field(array.dtype, array.shape[1:])
+            for name, array in self.arrays.items()
+        }
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def rows(self, index: Array) -> Table:
-        """Return some of the rows."""
-        weights = None if self.weights is None else self.weights[index]
-        return Table(self.x[index], self.y[index], self.classes, weights)
+    @cached_property
+    def _files(self) -> dict[str, FileRows | None]:
+        return {name: FileRows.of(array) for name, array in self.arrays.items()}
+
+    def take(self, index: Index, out: Mapping[str, Array]) -> None:
+        """Gather rows of the arrays."""
+        arrays, files = self.arrays, self._files
+        for name, target in out.items():
+            gather(arrays[name], index, target, files[name])
+
+
+def gather(
+    source: Array, index: Index, out: Array, file: FileRows | None = None
+) -> None:
+    """Write some rows of an array into another one, in its type.
+
+    Without an array in between that grows with the rows, where the source is row-major.
+
+    Args:
+        source: (N, ...) the array.
+        index: Places of the rows.
+        out: (n, ...) where they go.
+        file: How to read the source, where it is mapped from a file.
+    """
+    plain = source.dtype == out.dtype and out.flags.c_contiguous
+    if file is not None:
+        room = out if plain else scratch(form(out.shape, source.dtype))
+        file.take(index, room)
+    elif isinstance(index, slice) or not source.flags.c_contiguous:
+        # NumPy's take would copy all of a source that is not row-major first.
+        room = source[index]
+    else:
+        room = out if plain else scratch(form(out.shape, source.dtype))
+        # Rows are known to exist; "clip" spares the copy that "raise" makes.
+        xp.take(source, index, axis=0, out=room, mode="clip")
+    if room is not out:
+        xp.copyto(out, room, casting="same_kind")
 
 
 class Dataset(Component, family="dataset"):
@@ -48,7 +210,7 @@ class Dataset(Component, family="dataset"):
     drawn: ClassVar[bool] = False
 
     @abstractmethod
-    def load(self, rng: np.random.Generator) -> Table:
+    def load(self, rng: np.random.Generator) -> Rows:
         """Return all rows.
 
         Args:
@@ -66,15 +228,36 @@ class Transform(Component, family="transform"):
     """A change of the inputs, fitted on the training part and kept in checkpoints.
 
     Attributes:
-        state: What a live one was fitted to, by name; empty before.
+        state: What a live one was fitted to, by name, in float64; empty before.
     """
 
     state = _UNFITTED
 
     @abstractmethod
-    def fit(self, x: Array) -> None:
-        """Learn ``state`` from the inputs of the training part."""
+    def fit(self, blocks: Iterator[Array]) -> None:
+        """Learn ``state`` in one pass over the inputs of the training part.
+
+        Args:
+            blocks: (n, ...) float64 inputs, some rows at a time.
+        """
 
     @abstractmethod
-    def __call__(self, x: Array) -> Array:
-        """Return the changed inputs."""
+    def apply(self, x: Array) -> None:
+        """Change (n, ...) inputs in place, in their floating-point type."""
+
+
+class Augmentation(Component, family="augmentation"):
+    """A random change of training batches, drawn anew for each.
+
+    What is drawn for a batch is a pure function of (seed, epoch, batch): a checkpoint
+    needs nothing of it.
+    """
+
+    @abstractmethod
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change (n, ...) inputs of one batch in place.
+
+        Args:
+            x: As the network gets them, transformed.
+            rng: Where all that is random comes from.
+        """

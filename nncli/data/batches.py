@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, xp
 from nncli.core.randomness import stream
+from nncli.data.base import Augmentation, Field, Index
+
+Order = np.ndarray[tuple[int], np.dtype[Any]]
+
+AHEAD = 2**18
+"""Bytes of inputs from which a batch is prepared while the step before it runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,98 +38,181 @@ class Batch:
     weights: Tensor | None = None
 
     @staticmethod
-    def like(x: Array, targets: Array, weights: Array | None, rows: int) -> Batch:
-        """Return empty buffers for so many rows like these."""
-        weight = None if weights is None else _room(weights, rows)
-        return Batch(_room(x, rows), _room(targets, rows), rows, weight)
+    def empty(x: Field, targets: Field, rows: int, *, weighted: bool) -> Batch:
+        """Return empty buffers for so many rows."""
+        weights = Tensor(xp.empty(rows, x.dtype)) if weighted else None
+        return Batch(_room(x, rows), _room(targets, rows), rows, weights)
 
-    def fill(self, x: Array, targets: Array, weights: Array | None) -> None:
-        """Write rows into the buffers."""
-        xp.copyto(self.x.data, x)
-        xp.copyto(self.targets.data, targets)
-        if self.weights is not None and weights is not None:
-            xp.copyto(self.weights.data, weights)
+    def copy_from(self, other: Batch) -> None:
+        """Take over the rows of another batch of the same size."""
+        xp.copyto(self.x.data, other.x.data)
+        xp.copyto(self.targets.data, other.targets.data)
+        if self.weights is not None and other.weights is not None:
+            xp.copyto(self.weights.data, other.weights.data)
+
+
+class Source(Protocol):
+    """What batches are made of: a part of the data."""
+
+    x: Array | None
+
+    def __len__(self) -> int: ...
+
+    def room(self, rows: int) -> Batch:
+        """Return empty buffers for so many rows."""
+
+    def fill(self, index: Index, batch: Batch) -> None:
+        """Write some rows into a batch's buffers."""
 
 
 class Batches:
     """Cuts rows into batches without allocating anything that grows with the data.
 
-    Batches of one size share one pair of buffers: a batch is valid until the next one
-    is drawn. A single batch with all rows is the data itself, in the given order.
+    Batches of one size share their buffers: a batch is valid until the next one is
+    drawn. A single batch with all rows is made once, in the given order.
+
+    Rows that are large and have to be prepared for each batch are prepared by a second
+    thread while the step before them runs.
 
     Args:
-        x: (N, ...) inputs in the dtype of the run.
-        targets: (N, ...) encoded targets.
+        part: The rows.
         size: Rows a batch; the last one may have fewer. At least N for one batch.
         seed: Seed of the order; None for the given order.
-        weights: (N,) how much each row counts; None for 1.
+        augmentations: Random changes of each batch, in order.
+        per_epoch: How many rows an epoch has; None for each row once.
     """
 
     def __init__(
         self,
-        x: Array,
-        targets: Array,
+        part: Source,
         size: int,
         seed: int | None = None,
-        weights: Array | None = None,
+        augmentations: Sequence[Augmentation] = (),
+        per_epoch: int | None = None,
     ) -> None:
-        self.x = x
-        self.targets = targets
-        self.size = min(size, len(x))
+        self.part = part
+        self.rows = len(part) if seed is None or per_epoch is None else per_epoch
+        self.size = min(size, self.rows)
         self.seed = seed
-        self.weights = weights
+        self.augmentations = augmentations
+        self._same = len(self) == 1 and self.rows == len(part)
         self._buffers: dict[int, Batch] = {}
+        self._next: dict[int, Batch] = {}
+        sample = part.room(0).x.data
+        width = sample.itemsize * int(np.prod(sample.shape[1:]))
+        self._ahead = part.x is None and self.size * width >= AHEAD and not self._same
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
-        return -(-len(self.x) // self.size)
+        return -(-self.rows // self.size)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from the batch with index ``first`` on.
 
-        The order is a pure function of (seed, epoch).
+        Their order is a pure function of (seed, epoch), what changes them of (seed,
+        epoch, batch).
         """
-        if len(self) == 1:
-            yield self._whole()
-            return
-        order = self._order(epoch)
-        for begin in range(first * self.size, len(self.x), self.size):
-            index = order[begin : begin + self.size]
-            batch = self._buffer(len(index))
-            # Rows are known to exist; "clip" spares the copy that "raise" makes.
-            xp.take(self.x, index, axis=0, out=batch.x.data, mode="clip")
-            xp.take(self.targets, index, axis=0, out=batch.targets.data, mode="clip")
-            if batch.weights is not None and self.weights is not None:
-                xp.take(self.weights, index, out=batch.weights.data, mode="clip")
+        if self._same:
+            batches: Iterator[Batch] = iter([self._whole()])
+        else:
+            indices = self._indices(epoch, first)
+            batches = self._prefetched(indices) if self._ahead else self._made(indices)
+        for number, batch in enumerate(batches, start=first):
+            if self.augmentations:
+                self._augment(batch, epoch, number)
             yield batch
 
-    def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[Any]]:
+    def _augment(self, batch: Batch, epoch: int, number: int) -> None:
+        if self._same:
+            self.part.fill(slice(0, batch.rows), batch)
+        rng = stream(self.seed or 0, "augmentation", epoch, number)
+        for augmentation in self.augmentations:
+            augmentation.apply(batch.x.data, rng)
+
+    def _indices(self, epoch: int, first: int) -> Iterator[Index]:
+        """Yield the places of each batch's rows."""
+        begins = range(first * self.size, self.rows, self.size)
         if self.seed is None:
-            return np.arange(len(self.x))
-        return stream(self.seed, "shuffling", epoch).permutation(len(self.x))
+            for begin in begins:
+                yield slice(begin, min(begin + self.size, self.rows))
+            return
+        order = self._order(epoch)
+        for begin in begins:
+            yield order[begin : begin + self.size]
+
+    def _order(self, epoch: int) -> Order:
+        rng = stream(self.seed or 0, "shuffling", epoch)
+        total = len(self.part)
+        if self.rows == total:
+            return rng.permutation(total)
+        # Each row once at most, as long as there are enough.
+        return rng.choice(total, self.rows, replace=self.rows > total)
+
+    def _made(self, indices: Iterator[Index]) -> Iterator[Batch]:
+        for index in indices:
+            batch = self._buffer(self._buffers, _count(index))
+            self.part.fill(index, batch)
+            yield batch
+
+    def _prefetched(self, indices: Iterator[Index]) -> Iterator[Batch]:
+        with ThreadPoolExecutor(1, "nncli-rows") as pool:
+            coming: Future[Batch] | None = None
+            for index in chain(indices, [None]):
+                batch = None if coming is None else self._received(coming.result())
+                coming = None if index is None else pool.submit(self._prepare, index)
+                if batch is not None:
+                    yield batch
+
+    def _prepare(self, index: Index) -> Batch:
+        batch = self._buffer(self._next, _count(index))
+        self.part.fill(index, batch)
+        return batch
+
+    def _received(self, ready: Batch) -> Batch:
+        batch = self._buffer(self._buffers, ready.rows)
+        batch.copy_from(ready)
+        return batch
 
     def _whole(self) -> Batch:
-        if not self._buffers:
+        """Return all rows as one batch, which ops may count on never to change."""
+        known = self._buffers.get(self.rows)
+        if known is None:
+            batch = self.part.room(self.rows)
             # Features first in memory, as dense layers keep their outputs: the first
             # product is then a third faster.
-            x = xp.asfortranarray(self.x) if self.x.ndim == 2 else self.x
-            weights = None if self.weights is None else _constant(self.weights)
-            batch = Batch(_constant(x), _constant(self.targets), len(x), weights)
-            self._buffers[batch.rows] = batch
-        return self._buffers[len(self.x)]
+            if batch.x.ndim == 2:
+                batch = Batch(
+                    Tensor(xp.asfortranarray(batch.x.data)),
+                    batch.targets,
+                    batch.rows,
+                    batch.weights,
+                )
+            self.part.fill(slice(0, self.rows), batch)
+            known = batch if self.augmentations else _constant(batch)
+            self._buffers[self.rows] = known
+        return known
 
-    def _buffer(self, rows: int) -> Batch:
-        if rows not in self._buffers:
-            self._buffers[rows] = Batch.like(self.x, self.targets, self.weights, rows)
-        return self._buffers[rows]
+    def _buffer(self, buffers: dict[int, Batch], rows: int) -> Batch:
+        if rows not in buffers:
+            buffers[rows] = self.part.room(rows)
+        return buffers[rows]
 
 
-def _constant(array: Array) -> Tensor:
-    """Return a tensor that nobody writes to, so that ops may count on that."""
-    view = array.view()
+def _constant(batch: Batch) -> Batch:
+    """Return a batch that nobody writes to, so that ops may count on that."""
+    weights = None if batch.weights is None else _fixed(batch.weights)
+    return Batch(_fixed(batch.x), _fixed(batch.targets), batch.rows, weights)
+
+
+def _fixed(tensor: Tensor) -> Tensor:
+    view = tensor.data.view()
     view.flags.writeable = False
     return Tensor(view)
 
 
-def _room(array: Array, rows: int) -> Tensor:
-    return Tensor(xp.empty((rows, *array.shape[1:]), array.dtype))
+def _count(index: Index) -> int:
+    return index.stop - index.start if isinstance(index, slice) else len(index)
+
+
+def _room(field: Field, rows: int) -> Tensor:
+    return Tensor(xp.empty((rows, *field.shape), field.dtype))

@@ -24,8 +24,8 @@ class Digits(Dataset, name="digits"):
     def load(self, rng: np.random.Generator) -> Table:
         """Read the shipped file."""
         values = _read_csv(_shipped("digits.csv.gz"))
-        images = values[:, :64].reshape(-1, 1, 8, 8).astype(float)
-        return Table(images, values[:, 64].astype(int), tuple("0123456789"))
+        images = values[:, :64].reshape(-1, 1, 8, 8)
+        return Table(images, values[:, 64].astype(int), tuple(range(10)))
 
 
 def _shipped(name: str) -> Path:

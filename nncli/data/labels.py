@@ -78,7 +78,7 @@ class Labels:
         value = meta.get("labels")
         try:
             return None if value is None else cls.from_json(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise RunError(
                 f"{source}: expected the labels of a model, got: {error!r}."
             ) from None
@@ -91,10 +91,18 @@ class Labels:
             ValueError: It is not what ``to_json`` gave.
         """
         dtype, values = value
+        if not isinstance(dtype, str):
+            raise TypeError(f"expected the name of a type, got {dtype!r}")
         made = np.dtype(dtype)
         if made.kind not in "iufbU":
             raise ValueError(f"expected a type of numbers or texts, got {made}")
-        return cls(np.array(values, made))
+        if made.kind == "U":
+            # The size of a text is that of the longest one, whatever a file says.
+            made = np.dtype(str)
+        labels = np.array(values, made)
+        if labels.ndim != 1:
+            raise ValueError(f"expected a list of classes, got shape {labels.shape}")
+        return cls(labels)
 
 
 def _of_one_kind(targets: Array) -> Array:

@@ -45,7 +45,7 @@ class Spiral(Dataset, name="spiral"):
         noise = self.noise * rng.normal(size=label.size)
         angle = 2.5 * (4 * (label + radius) + noise)
         x = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-        return Table(x, label, _names(self.classes))
+        return Table(x, label, tuple(range(self.classes)))
 
 
 class Xor(Dataset, name="xor"):
@@ -66,7 +66,7 @@ class Xor(Dataset, name="xor"):
         _check_size(self.samples * 4, 2)
         centre = np.repeat(_CORNERS, self.samples, axis=0)
         x = 2.0 * centre - 1.0 + self.noise * rng.normal(size=centre.shape)
-        return Table(x, centre[:, 0] ^ centre[:, 1], _names(2))
+        return Table(x, centre[:, 0] ^ centre[:, 1], (0, 1))
 
 
 class XorTable(Dataset, name="xor_table"):
@@ -74,7 +74,7 @@ class XorTable(Dataset, name="xor_table"):
 
     def load(self, rng: np.random.Generator) -> Table:
         """Return the four rows."""
-        return Table(_CORNERS.astype(float), _CORNERS[:, 0] ^ _CORNERS[:, 1], _names(2))
+        return Table(_CORNERS.astype(float), _CORNERS[:, 0] ^ _CORNERS[:, 1], (0, 1))
 
 
 class TwoEllipses(Dataset, name="two_ellipses"):
@@ -103,7 +103,7 @@ class TwoEllipses(Dataset, name="two_ellipses"):
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         x = radius[:, None] * axes * circle
         x = x + self.noise * rng.normal(size=x.shape)
-        return Table(x, label, _names(2))
+        return Table(x, label, (0, 1))
 
 
 class Linear(Dataset, name="linear"):
@@ -142,7 +142,3 @@ _CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
 def _check_size(rows: int, features: int) -> None:
     check_memory((rows, features), np.dtype(np.float64), "dataset")
-
-
-def _names(classes: int) -> tuple[str, ...]:
-    return tuple(str(k) for k in range(classes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ArgumentError
 from nncli.data.base import Transform
@@ -13,17 +15,34 @@ class Standardize(Transform, name="standardize"):
     An element that never varies is only shifted. scikit-learn's ``StandardScaler``.
     """
 
-    def fit(self, x: Array) -> None:
-        """Learn mean and (biased) standard deviation."""
-        std = x.std(axis=0)
-        # Of equal values the mean, and so the deviation, may be off by rounding.
-        varies = (x.max(axis=0) > x.min(axis=0)) & (std > 0)
-        self.state = {"mean": x.mean(axis=0), "std": xp.where(varies, std, 1.0)}
+    def fit(self, blocks: Iterator[Array]) -> None:
+        """Learn mean and (biased) standard deviation.
 
-    def __call__(self, x: Array) -> Array:
-        """Return (x − mean) / std."""
-        scaled: Array = (x - self.state["mean"]) / self.state["std"]
-        return scaled
+        Means and sums of squares of blocks are joined as in Chan, Golub and LeVeque
+        1979, "Updating formulae and a pairwise algorithm for computing sample
+        variances".
+        """
+        count, mean, squares = 0, xp.zeros(()), xp.zeros(())
+        for x in blocks:
+            if not count:
+                # Sums of what lies near 0 keep their digits, wherever the data lies,
+                # and are exactly 0 where it never varies.
+                origin = x[0].copy()
+            near = x - origin
+            here = near.mean(axis=0)
+            total = count + len(x)
+            shift = here - mean
+            squares = squares + ((near - here) ** 2).sum(axis=0)
+            squares += shift**2 * (count * len(x) / total)
+            mean = mean + shift * (len(x) / total)
+            count = total
+        std = xp.sqrt(squares / count)
+        self.state = {"mean": origin + mean, "std": xp.where(std > 0, std, 1.0)}
+
+    def apply(self, x: Array) -> None:
+        """Write (x − mean) / std."""
+        xp.subtract(x, self.state["mean"].astype(x.dtype, copy=False), out=x)
+        xp.divide(x, self.state["std"].astype(x.dtype, copy=False), out=x)
 
 
 class Scale(Transform, name="scale"):
@@ -45,14 +64,29 @@ class Scale(Transform, name="scale"):
                 f"expected low < high, got {self.low:g} and {self.high:g}."
             )
 
-    def fit(self, x: Array) -> None:
+    def fit(self, blocks: Iterator[Array]) -> None:
         """Learn the smallest value and the range."""
-        least = x.min(axis=0)
-        span = x.max(axis=0) - least
-        self.state = {"least": least, "span": xp.where(span > 0, span, 1.0)}
+        extremes = _Extremes()
+        for x in blocks:
+            extremes.add(x)
+        span = extremes.largest - extremes.least
+        self.state = {"least": extremes.least, "span": xp.where(span > 0, span, 1.0)}
 
-    def __call__(self, x: Array) -> Array:
-        """Return low + (x − least) / span · (high − low)."""
-        share = (x - self.state["least"]) / self.state["span"]
-        scaled: Array = self.low + share * (self.high - self.low)
-        return scaled
+    def apply(self, x: Array) -> None:
+        """Write low + (x − least) / span · (high − low)."""
+        xp.subtract(x, self.state["least"].astype(x.dtype, copy=False), out=x)
+        xp.divide(x, self.state["span"].astype(x.dtype, copy=False), out=x)
+        xp.multiply(x, self.high - self.low, out=x)
+        xp.add(x, self.low, out=x)
+
+
+class _Extremes:
+    """The smallest and the largest value of each element so far."""
+
+    def __init__(self) -> None:
+        self.least: Array = xp.asarray(xp.inf)
+        self.largest: Array = xp.asarray(-xp.inf)
+
+    def add(self, x: Array) -> None:
+        self.least = xp.minimum(self.least, x.min(axis=0))
+        self.largest = xp.maximum(self.largest, x.max(axis=0))

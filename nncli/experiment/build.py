@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from nncli.config.load import Loaded
 from nncli.config.schema import Config, Training
 from nncli.core.arrays import DTYPES, Shape
 from nncli.core.errors import ConfigError, Problem
 from nncli.core.randomness import Streams, stream
-from nncli.experiment.crosschecks import check_full_batch, check_table
+from nncli.data.base import Rows, Table
+from nncli.data.labels import Labels
+from nncli.experiment.crosschecks import check_full_batch, check_rows
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import digest, split_parts, take
+from nncli.experiment.fit import split_parts, take
 from nncli.layers.base import InputSpec, Layer, LayerError
 from nncli.losses.base import Loss
 from nncli.network.network import Network
@@ -30,21 +35,48 @@ def build(loaded: Loaded) -> Experiment:
         if config.dataset is None:
             text = "expected a dataset to load rows from, got nothing (null)."
             raise ConfigError([Problem(("dataset",), text)])
-        table = config.dataset.load(stream(config.seed, "data"))
-        check_table(table, config)
-        tables = split_parts(table, config)
-        experiment = assemble(config, table.x.shape[1:], table.classes)
-        take(experiment, tables)
+        rows = config.dataset.load(stream(config.seed, "data"))
+        rows = numbered(rows, config.loss)
+        check_rows(rows, config)
+        parts = split_parts(rows, config)
+        experiment = assemble(config, input_of(rows), labels_of(rows))
+        take(experiment, parts)
     except ConfigError as error:
         raise loaded.document.error(error.problems) from None
-    experiment.data_sha256 = digest(table)
+    experiment.columns = rows.columns
+    experiment.data_sha256 = rows.digest()
     return experiment
+
+
+def numbered(rows: Rows, loss: Loss) -> Rows:
+    """Return rows whose targets are classes' indices, where they are classes.
+
+    Raises:
+        DataError: Their values cannot be classes.
+    """
+    if not isinstance(rows, Table) or rows.targets == "numbers" or rows.y is None:
+        return rows
+    if rows.targets == "auto" and not loss.names_classes(rows.y):
+        return dataclasses.replace(rows, targets="numbers")
+    labels = Labels.of(rows.y)
+    classes = tuple(labels.values.tolist())
+    return dataclasses.replace(rows, y=labels.encode(rows.y), classes=classes)
+
+
+def input_of(rows: Rows) -> InputSpec:
+    """Return what rows give to a network."""
+    return InputSpec(rows.fields["x"].shape, rows.below)
+
+
+def labels_of(rows: Rows) -> Labels | None:
+    """Return the classes of rows, if they have some."""
+    return None if rows.classes is None else Labels(np.asarray(rows.classes))
 
 
 def assemble(
     config: Config,
     inputs: Shape | InputSpec | Mapping[str, InputSpec],
-    classes: tuple[str, ...] | None,
+    labels: Labels | None,
 ) -> Experiment:
     """Make what a config describes for rows of a kind, without the rows.
 
@@ -65,7 +97,8 @@ def assemble(
     average = config.training.average
     return Experiment(
         config=config,
-        classes=classes,
+        classes=None if labels is None else labels.names,
+        labels=labels,
         transforms=[transform.live() for transform in config.transforms],
         network=network,
         loss=loss,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nncli.autograd.tape import no_grad
 from nncli.config.schema import Config
 from nncli.core.errors import (
@@ -14,9 +12,9 @@ from nncli.core.errors import (
     Problem,
     ShapeError,
 )
-from nncli.data.base import Table
+from nncli.data.base import Rows
+from nncli.data.rows import not_finite
 from nncli.experiment.experiment import Experiment
-from nncli.losses.base import Targets
 from nncli.network.network import Network
 from nncli.network.trial import trial
 
@@ -63,22 +61,22 @@ def _drawing_layer(network: Network) -> str:
     return holding[0] if holding else "a layer"
 
 
-def check_table(table: Table, config: Config) -> None:
+def check_rows(rows: Rows, config: Config) -> None:
     """Refuse rows that no network can be trained on.
 
     Raises:
         DataError: There are none, or some are not finite.
     """
     name = config.dataset.type_name if config.dataset else ""
-    if not len(table):
+    if not len(rows):
         raise DataError(f"dataset {name}: expected at least one row, got none.")
-    if not np.isfinite(table.x).all() or not np.isfinite(table.y).all():
-        raise DataError(
-            f"dataset {name}: expected finite numbers, got NaN or infinity."
-        )
+    for field, what in (("x", "inputs"), ("y", "targets")):
+        fault = not_finite(rows, field, rows.columns if field == "x" else None)
+        if fault:
+            raise DataError(f"dataset {name}: expected finite {what}: {fault}.")
 
 
-def misfits(experiment: Experiment, table: Table) -> list[Problem]:
+def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
     """Find what does not fit between data, network, loss and metrics."""
     config, network, loss = experiment.config, experiment.network, experiment.loss
     problems = []
@@ -86,15 +84,15 @@ def misfits(experiment: Experiment, table: Table) -> list[Problem]:
     if refusal:
         problems.append(Problem(("loss",), refusal))
     else:
-        targets = Targets(table.y, table.classes, network.shapes[-1], network.dtype)
         try:
-            loss.encode(targets)
+            for (block,) in rows.blocks("y"):
+                experiment.encode(rows, block)
         except ShapeError as error:
             problems.append(Problem(_last_sized(network), str(error)))
         except ArgumentError as error:
             problems.append(Problem(("loss",), str(error)))
-    task = "regression" if table.classes is None else "classification"
-    kind = "numbers" if table.classes is None else "classes"
+    task = "regression" if rows.classes is None else "classification"
+    kind = "numbers" if rows.classes is None else "classes"
     for i, metric in enumerate(config.metrics):
         if metric.task != task:
             where = f" of dataset {config.dataset.type_name}" if config.dataset else ""
@@ -116,7 +114,7 @@ def _last_sized(network: Network) -> Path:
 
 def lonely_row(experiment: Experiment) -> Problem | None:
     """Find a training batch too small for a layer that needs several rows."""
-    rows = len(experiment.parts["train"])
+    rows = experiment.epoch_rows
     smallest = rows % experiment.batch_size or experiment.batch_size
     for layer in experiment.network.nested.values():
         if smallest < layer.min_rows:

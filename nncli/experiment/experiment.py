@@ -5,38 +5,25 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from nncli.config.schema import Config
-from nncli.core.arrays import DTYPES, Array
+from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.core.randomness import stream
-from nncli.data.base import Table, Transform
+from nncli.data.base import Rows, Transform
+from nncli.data.batches import Batches
+from nncli.data.labels import Labels
+from nncli.experiment.part import Part
 from nncli.losses.base import Loss, Targets
 from nncli.metrics.base import Metric
 from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.schedules.base import Schedule
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the data, ready to train or to evaluate on.
-
-    Attributes:
-        x: (N, ...) transformed inputs in the dtype of the run.
-        targets: (N, ...) targets as the loss wants them.
-        weights: (N,) how much each row counts in the loss; None for 1.
-    """
-
-    x: Array
-    targets: Array
-    weights: Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 @dataclass
@@ -47,6 +34,9 @@ class Experiment:
         config: The typed config.
         parts: train, and validation and test where the config asks for them.
         classes: Names of the classes; None where targets are numbers.
+        labels: The classes in their own type; None likewise.
+        threads: How many threads products use, where that was decided once.
+        columns: Names of the elements of the inputs, where these are columns.
         transforms: Fitted on the training part.
         network: Without a last activation that is fused into the loss.
         loss: What is computed, which may be the fused form of what the config says.
@@ -67,37 +57,79 @@ class Experiment:
     data_sha256: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
     average: WeightAverage | None = None
+    labels: Labels | None = None
+    columns: tuple[str, ...] | None = None
+    threads: int | None = None
+
+    @property
+    def epoch_rows(self) -> int:
+        """Rows of an epoch of training; 1 where a loaded model has none to train on."""
+        if "train" not in self.parts:
+            return 1
+        part = self.parts["train"]
+        return part.rows.per_epoch or len(part)
 
     @property
     def batch_size(self) -> int:
-        """Rows a training step; 1 where a loaded model has no rows to train on."""
+        """Rows a training step."""
         size = self.config.training.batch_size
-        rows = len(self.parts["train"]) if "train" in self.parts else 1
+        rows = self.epoch_rows
         return rows if size == "full" else min(size, rows)
 
     @property
     def steps_per_epoch(self) -> int:
         """Training steps an epoch."""
-        batches = math.ceil(len(self.parts["train"]) / self.batch_size)
+        batches = math.ceil(self.epoch_rows / self.batch_size)
         return math.ceil(batches / self.config.training.accumulate)
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps in all, as the config says."""
+        training = self.config.training
+        return training.steps or (training.epochs or 0) * self.steps_per_epoch
 
     def in_use(self) -> AbstractContextManager[None]:
         """Let the network have, inside the block, the weights it is to be used with."""
         return nullcontext() if self.average is None else self.average.in_use()
 
-    def prepare(self, table: Table) -> Part:
-        """Transform and encode rows as those of the training part were."""
-        x = table.x
-        for transform in self.transforms:
-            x = transform(x)
-        dtype = DTYPES[self.config.precision]
-        targets = self.loss.encode(
-            Targets(table.y, table.classes, self.network.shapes[-1], dtype)
-        )
-        weights = None if table.weights is None else table.weights.astype(dtype)
-        return Part(np.ascontiguousarray(x, dtype), targets, weights)
+    def prepare(self, rows: Rows, index: Array | None = None) -> Part:
+        """Return rows as a part, prepared as those of the training part are.
 
-    def draw(self, seed: int) -> Table:
+        Args:
+            rows: Where they are.
+            index: Their places; None for all.
+        """
+        return Part(
+            rows, index, self.transforms, partial(self.encode, rows), self.input_dtype
+        )
+
+    def encode(self, rows: Rows, values: Array) -> Array:
+        """Return targets of some rows as the loss wants them."""
+        return self.loss.encode(self.targets(rows, values))
+
+    def targets(self, rows: Rows, values: Array) -> Targets:
+        """Return targets of some rows beside the outputs they are compared with."""
+        names = None if rows.classes is None else tuple(map(str, rows.classes))
+        return Targets(values, names, self.network.shapes[-1], self.network.dtype)
+
+    @property
+    def input_dtype(self) -> np.dtype[Any]:
+        """The type of the default input: the run's, or that of tokens."""
+        spec = next(iter(self.network.inputs.values()))
+        return np.dtype(np.int64) if spec.below is not None else self.network.dtype
+
+    def batches(self) -> Batches:
+        """Return the batches of training."""
+        config, train = self.config, self.parts["train"]
+        return Batches(
+            train,
+            self.batch_size,
+            config.seed,
+            config.augmentations,
+            train.rows.per_epoch,
+        )
+
+    def draw(self, seed: int) -> Rows:
         """Draw new rows of the dataset's kind, other than those of any training.
 
         Raises:

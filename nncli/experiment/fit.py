@@ -2,66 +2,89 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from nncli.config.schema import Config
-from nncli.core.errors import ConfigError, DataError, Problem
-from nncli.core.randomness import stream
-from nncli.data.base import Table, Transform
-from nncli.data.split import split_table
+from nncli.core.arrays import Array
+from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
+from nncli.data.base import Rows, Transform
+from nncli.data.split import split_rows
 from nncli.experiment.crosschecks import lonely_row, misfits
 from nncli.experiment.experiment import Experiment
 
+Places = tuple[Rows, Array | None]
+"""Rows, and which of them; None for all."""
 
-def take(experiment: Experiment, tables: dict[str, Table], *, fit: bool = True) -> None:
+
+def take(
+    experiment: Experiment, parts: Mapping[str, Places], *, fit: bool = True
+) -> None:
     """Give an experiment its rows.
 
     Args:
         experiment: What shall train or score them.
-        tables: The parts by name; ``train`` among them.
+        parts: The parts by name; ``train`` among them.
         fit: Fit the transforms on the training part, rather than use them as they are.
 
     Raises:
         ConfigError: The rows do not fit the network, the loss or the metrics.
     """
-    train = tables["train"]
-    problems = misfits(experiment, train)
+    rows, index = parts["train"]
+    problems = misfits(experiment, rows)
     if problems:
         raise ConfigError(problems)
     if fit:
-        _fit_transforms(experiment.transforms, train)
-    experiment.parts = {name: experiment.prepare(t) for name, t in tables.items()}
+        _fit_transforms(experiment.transforms, rows, index)
+    _fit_loss(experiment, rows, index)
+    experiment.parts = {name: experiment.prepare(*part) for name, part in parts.items()}
     lonely = lonely_row(experiment)
     if lonely:
         raise ConfigError([lonely])
 
 
-def split_parts(table: Table, config: Config) -> dict[str, Table]:
+def split_parts(rows: Rows, config: Config) -> dict[str, Places]:
     """Return the parts that a config asks for.
 
     Raises:
         ConfigError: A part would be empty.
     """
     try:
-        return split_table(table, config.split, stream(config.seed, "split"))
+        parts = split_rows(rows, config.split, config.seed)
     except DataError as error:
         text = str(error).removeprefix("split: ")
         raise ConfigError([Problem(("split",), text)]) from None
+    return {name: (rows, index) for name, index in parts.items()}
 
 
-def _fit_transforms(transforms: list[Transform], train: Table) -> None:
-    x = train.x
-    for transform in transforms:
-        transform.fit(x)
-        x = transform(x)
+def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
+    """Let the loss take what it wants from the training part, into the config too."""
+    config = experiment.config
+    places = slice(0, len(rows)) if index is None else index
+    targets = experiment.targets(rows, rows.read("y", places))
+    try:
+        fitted = experiment.loss.fitted(targets)
+        if fitted is not experiment.loss:
+            experiment.config = config.changed(loss=config.loss.fitted(targets))
+    except ArgumentError as error:
+        raise ConfigError([Problem(("loss",), str(error))]) from None
+    experiment.loss = fitted
 
 
-def digest(table: Table) -> str:
-    """Return the SHA-256 of inputs and targets, with their types and shapes."""
-    total = hashlib.sha256()
-    for array in (table.x, table.y):
-        total.update(f"{array.dtype.str}{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()
+def _fit_transforms(
+    transforms: Sequence[Transform], rows: Rows, index: Array | None
+) -> None:
+    for count, transform in enumerate(transforms):
+        transform.fit(_changed(rows, index, transforms[:count]))
+
+
+def _changed(
+    rows: Rows, index: Array | None, transforms: Sequence[Transform]
+) -> Iterator[Array]:
+    """Yield inputs in float64, as the transforms before the one to be fitted do."""
+    for (block,) in rows.blocks("x", index=index):
+        x = block.astype(np.float64)
+        for transform in transforms:
+            transform.apply(x)
+        yield x

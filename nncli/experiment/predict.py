@@ -6,31 +6,31 @@ import numpy as np
 
 from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
-from nncli.core.arrays import DTYPES, Array
+from nncli.core.arrays import Array
+from nncli.data.base import Rows
 from nncli.experiment.experiment import Experiment
 
-ROWS = 1024
-"""How many rows are computed at a time."""
+AT_ONCE = 2**23
+"""Bytes of values that the rows computed together have, about."""
 
 
-def predictions(experiment: Experiment, x: Array) -> Array:
+def predictions(experiment: Experiment, rows: Rows) -> Array:
     """Return probabilities of classes, or numbers, for rows as the dataset has them.
 
     Args:
         experiment: With fitted transforms.
-        x: (N, ...) inputs.
+        rows: Their inputs; targets are not looked at.
 
     Returns:
         (N, ...) what ``Loss.predictions`` makes of the network's outputs.
     """
-    for transform in experiment.transforms:
-        x = transform(x)
-    inputs = np.asarray(x, DTYPES[experiment.config.precision])
-    network = experiment.network
+    network, part = experiment.network, experiment.prepare(rows)
+    size = network.rows_within(AT_ONCE)
     network.set_training(False)
+    found = []
     with no_grad(), experiment.in_use():
-        parts = [
-            network(Tensor(inputs[start : start + ROWS])).data
-            for start in range(0, max(1, len(inputs)), ROWS)
-        ]
-        return experiment.loss.predictions(Tensor(np.concatenate(parts))).data
+        for start in range(0, max(1, len(part)), size):
+            batch = part.batch(slice(start, min(start + size, len(part))))
+            outputs = network(batch.x)
+            found.append(experiment.loss.predictions(Tensor(outputs.data)).data)
+    return np.concatenate(found)

@@ -15,6 +15,7 @@ from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import NncliError, Path, ShapeError
 from nncli.core.randomness import Streams
 from nncli.core.registry import Component
+from nncli.core.text import nearest
 from nncli.initializers.base import Initializer
 
 OutputKind = Literal["real", "probability", "distribution"]
@@ -99,7 +100,7 @@ class LayerError(ShapeError):
         self.name = name
 
 
-class Layer(Component, family="layer"):
+class Layer(Component, family="layer", kw_only=True):
     """One step of a network, from (N, *input_shape) to (N, *output_shape).
 
     What a user makes is a description; a network is made of live copies, which are
@@ -120,7 +121,14 @@ class Layer(Component, family="layer"):
         min_rows: How many rows a training batch must have at least.
         examples: Inputs that gradcheck and the contract test try it with.
 
+    Args:
+        trainable: Whether its parameters are trained, and those of layers inside it.
+            What is frozen gets no gradient, update, weight decay or penalty; as in
+            PyTorch, running averages (batch_norm) and dropout go on as in training.
+
     A live layer has these attributes:
+        frozen: Its parameters are not trained; by ``trainable``, its own or that of a
+            layer around it.
         parameters: Trained tensors by name, filled by ``add_parameter``.
         state: Untrained arrays that belong in a checkpoint, filled by ``add_state``.
         children: Layers inside this one by name, filled by ``add_children``.
@@ -134,6 +142,9 @@ class Layer(Component, family="layer"):
         output_below: As ``below``, of its output.
     """
 
+    trainable: bool = True
+
+    quiet = ("trainable",)
     op: ClassVar[type[Function] | None] = None
     suits: ClassVar[str | None] = None
     output: ClassVar[OutputKind | None] = "real"
@@ -145,6 +156,27 @@ class Layer(Component, family="layer"):
     source = _NOWHERE
     label = ""
     training = False
+    frozen = False
+    _connected = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._connected and not hasattr(self, name):
+            names = [key for key in dir(self) if not key.startswith("_")]
+            raise NncliError(
+                f"{self.label or self.type_name}: expected an attribute that the layer "
+                f"has, got {name!r}. {nearest(name, names)}"
+            )
+        super().__setattr__(name, value)
+
+    def count(self) -> int:
+        """Return how many layers it makes: itself and those inside, each copy."""
+        inside = [
+            part
+            for value in self.arguments.values()
+            for part in (value if isinstance(value, list) else [value])
+            if isinstance(part, Layer)
+        ]
+        return 1 + sum(layer.count() for layer in inside)
 
     def connect(
         self, spec: InputSpec, context: BuildContext, default_init: Initializer
@@ -171,7 +203,9 @@ class Layer(Component, family="layer"):
         self.default_init = default_init
         self.below = spec.below
         self.output_below = spec.below if self.takes is None else None
+        self.frozen = self.frozen or not self.trainable
         self.output_shape = self.build(spec.shape, context.rng)
+        self._connected = True
         return InputSpec(self.output_shape, self.output_below)
 
     def _check_kind(self, spec: InputSpec) -> None:
@@ -193,7 +227,13 @@ class Layer(Component, family="layer"):
         """Return the output for a batch."""
         if self.op is None:
             raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
-        return apply(self.op(**self.arguments), x, *self.parameters.values())
+        return apply(self.op(**self.op_arguments), x, *self.parameters.values())
+
+    @property
+    def op_arguments(self) -> dict[str, Any]:
+        """The arguments without those that every layer has: what ``op`` is made of."""
+        given = self.arguments
+        return {name: given[name] for name in given if name not in self.quiet}
 
     def penalties(self) -> list[Penalty]:
         """Return what the layer's weights add to the loss."""
@@ -225,13 +265,13 @@ class Layer(Component, family="layer"):
     def add_parameter(
         self, name: str, shape: Shape, init: Initializer, rng: Streams
     ) -> Tensor:
-        """Make a trained tensor and return it."""
+        """Make a tensor that is trained, unless the layer is frozen, and return it."""
         self.context.parameters += math.prod(shape)
         # Values, gradients and two slots of an optimizer.
         count = (4, self.context.parameters)
         check_memory(count, self.dtype, "all parameters up to here")
         values = init(shape, rng.initialization, self.dtype)
-        self.parameters[name] = Tensor(values, requires_grad=True)
+        self.parameters[name] = Tensor(values, requires_grad=not self.frozen)
         return self.parameters[name]
 
     def add_state(self, name: str, values: Array) -> Array:

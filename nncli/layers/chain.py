@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nncli.autograd.tape import labelled
 from nncli.autograd.tensor import Tensor
-from nncli.core.errors import ArgumentError, NncliError, ShapeError
+from nncli.core.errors import ArgumentError, NncliError, ShapeError, dotted
 from nncli.initializers.base import Initializer
 from nncli.layers.base import (
     BuildContext,
@@ -64,6 +64,7 @@ def add_children(
     for i, layer in enumerate(layers):
         index = earlier + i % length
         layer.source = (*parent.source, name, index)
+        layer.frozen = parent.frozen
         prefix = f"repeat.{i // length}." if repeat > 1 else ""
         parent.children[f"{prefix}{name}.{index}"] = layer
     return chain(layers, spec, parent.context, parent.default_init)[-1]
@@ -92,20 +93,28 @@ def chain(
     specs = [spec]
     for i, layer in enumerate(layers):
         init = _init_for(layers[i + 1 :], default_init)
-        with blaming(layer):
+        with blaming(layer, "building"):
             specs.append(layer.connect(specs[-1], context, init))
     return specs
 
 
 @contextmanager
-def blaming(layer: Layer) -> Iterator[None]:
-    """Give errors about shapes the place of the innermost layer that they are about."""
+def blaming(layer: Layer, doing: str = "running") -> Iterator[None]:
+    """Give errors about shapes the place of the innermost layer that they are about.
+
+    Other exceptions, those of a plugin's layer, note it and what was being done.
+    """
     try:
         yield
     except LayerError:
         raise
     except (ShapeError, ArgumentError) as error:
         raise LayerError(layer.source, layer.type_name, str(error)) from None
+    except Exception as error:
+        if not isinstance(error, NncliError) and not hasattr(error, "__notes__"):
+            place = dotted(("layers", *layer.source))
+            error.add_note(f"{doing} {place} {layer.type_name}")
+        raise
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,9 @@ class Sequential(Layer, name="sequential"):
     def title(self) -> str:
         return f"{self.type_name} {self.name!r}" if self.name else self.type_name
 
+    def count(self) -> int:
+        return 1 + self.repeat * (super().count() - 1)
+
     def wants_init(self) -> str | None:
         return opinion_of(self.layers)
 

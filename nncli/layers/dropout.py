@@ -19,9 +19,9 @@ class Noise(Layer):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Draw in training, unless there is nothing to draw; hand on in use."""
-        if self.op is None or not self.training or not any(self.arguments.values()):
+        if self.op is None or not self.training or not any(self.op_arguments.values()):
             return x
-        arguments = {**self.arguments, "rng": self.generator}
+        arguments = {**self.op_arguments, "rng": self.generator}
         return apply(self.op(**arguments), x)
 
 

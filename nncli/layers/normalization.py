@@ -20,6 +20,7 @@ class BatchNorm(Layer, name="batch_norm"):
     In training μ and σ² are the batch's mean and (biased) variance; in use they are
     running averages r ← (1 − momentum)·r + momentum·batch, where, as in PyTorch, the
     variance enters unbiased. γ is 1 and β is 0 at first; running mean 0, variance 1.
+    With ``trainable: false`` γ and β stay, the statistics are those of training.
 
     Source: Ioffe and Szegedy 2015.
 

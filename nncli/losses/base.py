@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -103,6 +103,17 @@ class Loss(Component, family="loss", kw_only=True):
         """
         return one_hot_or_values(targets, self.type_name)
 
+    def fitted(self, targets: Targets) -> Self:
+        """Return the loss with what it takes from the training rows; here, itself.
+
+        Args:
+            targets: Theirs.
+
+        Raises:
+            ArgumentError: It cannot be taken from these rows.
+        """
+        return self
+
     def names_classes(self, targets: Array) -> bool:
         """Say whether targets that a program hands over are classes, not numbers."""
         return self.takes != "anything" and targets.ndim == 1
@@ -143,6 +154,12 @@ def one_hot_or_values(targets: Targets, name: str) -> Array:
     if classes is None:
         if values.ndim == 1:
             values = values[:, None]
+        if values.shape[1:] == (1,) and _indices(values, shape):
+            raise ArgumentError(
+                f"{name} expects {shape[0]} numbers a row, as the network gives; got "
+                "what looks like class indices. Use a loss of classes, such as "
+                f"softmax_cross_entropy, or give one-hot rows: np.eye({shape[0]})[y]."
+            )
         if values.shape[1:] != shape:
             raise ShapeError(
                 f"{name} expects one output for each target number, {values.shape[1:]} "
@@ -160,6 +177,14 @@ def one_hot_or_values(targets: Targets, name: str) -> Array:
         f"{name} cannot compare {count} classes with outputs of shape {shape}. "
         f"Set {fitting} in the last layer."
     )
+
+
+def _indices(values: Array, shape: Shape) -> bool:
+    """Whether numbers, one a row, could be indices of as many classes as outputs."""
+    if len(shape) != 1 or shape[0] < 2:
+        return False
+    whole = bool((values == np.floor(values)).all())
+    return whole and values.min() >= 0 and values.max() == shape[0] - 1
 
 
 def zeros_to_ones(targets: Targets, name: str) -> Array:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array
-from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.balance import balanced_weights
+from nncli.core.errors import ArgumentError, NncliError, ShapeError
 from nncli.core.signature import Count, NonNegative, PositiveFloat, UnitInterval
 from nncli.losses.base import Loss, Targets
 from nncli.ops import losses_categorical as ops
 from nncli.ops.softmax import Softmax
 
-Weights = list[NonNegative] | None
+Weights = list[NonNegative] | Literal["balanced"] | None
+
+
+_ONE_HOT = (
+    "{} expects class indices as targets; got one-hot rows. Give y.argmax(axis=-1)."
+)
 
 
 class Categorical(Loss):
@@ -24,16 +30,21 @@ class Categorical(Loss):
     def encode(self, targets: Targets) -> Array:
         """Return class indices."""
         if targets.classes is None and _one_hot(targets.values):
-            raise ArgumentError(
-                f"{self.type_name} expects class indices as targets; got one-hot "
-                "rows. Give y.argmax(axis=-1)."
-            )
+            raise ArgumentError(_ONE_HOT.format(self.type_name))
         if targets.classes is None:
             raise ArgumentError(
                 f"{self.type_name} expects classes as targets; the dataset gives "
                 "numbers. Use a loss for numbers, such as mse."
             )
         count, shape = len(targets.classes), targets.output_shape
+        given = targets.values.shape[1:]
+        if shape != (*given, count) and _one_hot(targets.values) and given == shape:
+            raise ArgumentError(_ONE_HOT.format(self.type_name))
+        if given == (1,) and shape == (count,):
+            raise ArgumentError(
+                f"{self.type_name} expects one class index a row, (N,); got a column, "
+                "(N, 1). Give y.ravel()."
+            )
         if shape != (*targets.values.shape[1:], count):
             raise ShapeError(
                 f"{self.type_name} expects one output for each of the {count} classes; "
@@ -68,6 +79,8 @@ class Weighted(Categorical, kw_only=True):
 
     Args:
         class_weights: One factor a class; the mean then divides by their sum over rows.
+            ``balanced`` takes n / (K·n_k), where n_k of the n training rows are of
+            class k, when the rows are known: checkpoints hold the numbers.
         ignore_label: Index of a class whose rows count nothing.
     """
 
@@ -80,11 +93,42 @@ class Weighted(Categorical, kw_only=True):
                 f"{self.type_name}.class_weights: expected at least one above 0."
             )
 
+    def fitted(self, targets: Targets) -> Self:
+        """Put numbers in the place of ``balanced``.
+
+        Raises:
+            ArgumentError: A class has no training row.
+        """
+        if self.class_weights != "balanced":
+            return self
+        names = targets.classes or ()
+        counts = np.bincount(self.encode(targets).reshape(-1), minlength=len(names))
+        for k in (k for k in range(len(names)) if k != self.ignore_label):
+            if not counts[k]:
+                raise ArgumentError(
+                    f"{self.type_name}.class_weights: balanced expects training rows "
+                    f"of every class, got none of {names[k]}. Give numbers."
+                )
+        if self.ignore_label is not None:
+            counts[self.ignore_label] = 0
+        return self.changed(class_weights=balanced_weights(counts).tolist())
+
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        if self.class_weights == "balanced":
+            raise NncliError(
+                f"{self.type_name}.class_weights: expected numbers, got 'balanced', "
+                "which only fit can compute, from all training rows."
+            )
+        return super().__call__(outputs, targets, weights)
+
     def check_classes(self, count: int) -> None:
-        if self.class_weights is not None and len(self.class_weights) != count:
+        weights = self.class_weights
+        if isinstance(weights, list) and len(weights) != count:
             raise ArgumentError(
                 f"{self.type_name}.class_weights: expected one number for each of the "
-                f"{count} classes, got {len(self.class_weights)}."
+                f"{count} classes, got {len(weights)}."
             )
         if self.ignore_label is not None and self.ignore_label >= count:
             raise ArgumentError(
@@ -99,7 +143,7 @@ class Weighted(Categorical, kw_only=True):
         counts = np.bincount(targets.reshape(-1)).astype(np.float64)
         if self.ignore_label is not None:
             counts[self.ignore_label : self.ignore_label + 1] = 0
-        if self.class_weights is not None:
+        if isinstance(self.class_weights, list):
             counts *= self.class_weights[: len(counts)]
         return float(counts.sum())
 

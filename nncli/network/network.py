@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ DEFAULT_INPUT = "x"
 """What the only input of a network is called."""
 
 
+MAX_LAYERS = 10_000
+"""Layers of one network, those inside others and every copy of them counted."""
+
+
 class Network:
     """Layers in order, built for rows of one kind.
 
@@ -38,7 +43,8 @@ class Network:
         inputs: What the inputs hold, by name.
         shapes: Shape of a row before the first layer and after each one.
         nested: All layers, those inside other layers too, by their places.
-        flat: All parameters, and all their gradients, in one array each.
+        flat: All parameters that are trained, and their gradients, in one array each.
+        frozen: The parameters that are not trained, by name.
         state: Untrained arrays of all layers, by name.
         streams: Where noise comes from.
 
@@ -54,6 +60,7 @@ class Network:
         streams: Streams,
         dtype: np.dtype[Any],
     ) -> None:
+        _refuse_too_many(layers)
         self.layers = copies(layers)
         self.dtype = dtype
         self.streams = streams
@@ -71,10 +78,15 @@ class Network:
         )
         for path, layer in self.nested.items():
             layer.label = f"{bracketed(path)} {layer.title}"
-        self.flat = Flat(self._collect("parameters"))
+        tensors: dict[str, Tensor] = self._collect("parameters")
+        self.flat = Flat({k: t for k, t in tensors.items() if t.requires_grad})
+        self.frozen = {k: t for k, t in tensors.items() if not t.requires_grad}
         self.state: dict[str, Array] = self._collect("state")
         self.penalties = [
-            penalty for layer in self.nested.values() for penalty in layer.penalties()
+            penalty
+            for layer in self.nested.values()
+            for penalty in layer.penalties()
+            if penalty.weight.requires_grad
         ]
         self._try()
 
@@ -84,6 +96,11 @@ class Network:
             for path, layer in self.nested.items()
             for name, value in getattr(layer, kind).items()
         }
+
+    @property
+    def size(self) -> int:
+        """How many numbers the parameters hold, the frozen ones included."""
+        return self.flat.values.size + sum(t.size for t in self.frozen.values())
 
     @property
     def output(self) -> OutputKind:
@@ -133,6 +150,12 @@ class Network:
             for name, spec in self.inputs.items()
         }
 
+    def rows_within(self, nbytes: int) -> int:
+        """Return how many rows' values take so many bytes, one at least."""
+        shapes = [spec.shape for spec in self.inputs.values()]
+        shapes += [layer.output_shape for layer in self.nested.values()]
+        return max(1, nbytes // (self.dtype.itemsize * sum(map(math.prod, shapes))))
+
     def with_penalties(self, loss: Tensor) -> Tensor:
         """Add the penalties on all weights to a loss."""
         with labelled("penalty"):
@@ -155,6 +178,19 @@ class Network:
                     f"{layer.type_name} promised rows of shape {promised} in build, "
                     f"but gave {call.y.shape[1:]}.",
                 )
+
+
+def _refuse_too_many(layers: Sequence[Layer]) -> None:
+    """Refuse, before anything is made, what would take minutes and all memory."""
+    made = 0
+    for i, layer in enumerate(layers):
+        made += layer.count()
+        if made > MAX_LAYERS:
+            text = (
+                f"expected at most {MAX_LAYERS:,} layers in all, copies by repeat "
+                f"included, got {made:,} up to here. Make repeat smaller."
+            )
+            raise LayerError((i,), layer.type_name, text)
 
 
 def _named(

@@ -89,7 +89,8 @@ class Lbfgs(Optimizer, name="lbfgs"):
         self.steps += 1
         self.flat.version += 1
         loss, evaluations = objective(), 1
-        if self._at_rest():
+        if self._at_rest() or not lr:
+            # A schedule may begin or end with a rate of 0.
             return
         most = self.max_eval or self.max_iter * 5 // 4
         for iteration in range(1, self.max_iter + 1):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from nncli.core.files import naming
+from nncli.core.text import json_text
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -17,28 +21,38 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: With the path; the file is then as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            # A full disk does not say by itself which file was written.
-            error.filename, error.filename2 = str(path), None
-        raise
-    sync_directory(path.parent)
+    with naming(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_directory(path.parent)
+
+
+def drop_temporary(path: Path) -> None:
+    """Remove what a process that was killed left of writing a file.
+
+    Nobody else may be writing the file.
+    """
+    pattern = re.compile(re.escape(f".{path.name}.") + "[a-z0-9_]{8}")
+    with contextlib.suppress(OSError):
+        for entry in path.parent.iterdir():
+            if pattern.fullmatch(entry.name):
+                entry.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace a file's content by readable JSON."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, f"{text}\n".encode())
+    write_bytes(path, f"{json_text(value)}\n".encode())
 
 
 def sync_directory(path: Path) -> None:

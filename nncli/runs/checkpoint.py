@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from nncli.core.arrays import Array, check_memory
 from nncli.core.errors import RunError
+from nncli.core.files import open_file
 from nncli.runs.atomic import write_bytes
 
 FORMAT = "nncli-checkpoint-2"
@@ -45,7 +47,19 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             f"{len(meta) / 2**20:.1f} MiB."
         )
     metadata = {"format": FORMAT, "meta": meta, "sha256": _digest(meta, arrays)}
-    write_bytes(path, save(arrays, metadata))
+    write_bytes(path, _in_order(save(arrays, metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """Give the file the bytes that follow from its content.
+
+    safetensors writes metadata in an order that differs from call to call.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
+    # The arrays behind it stay aligned.
+    header += b" " * (-len(header) % 8)
+    return b"".join((len(header).to_bytes(8, "little"), header, data[end:]))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -58,11 +72,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
-    if path.exists() and not path.is_file():
-        raise RunError(f"{path}: expected a checkpoint, got something else.")
     try:
-        check_memory((path.stat().st_size,), np.dtype(np.uint8), str(path))
-        with safe_open(path, framework="numpy") as file:
+        with (
+            open_file(path) as opened,
+            safe_open(path, framework="numpy") as file,
+        ):
+            size = os.fstat(opened.fileno()).st_size
+            check_memory((size,), np.dtype(np.uint8), str(path))
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise RunError(
@@ -72,7 +88,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise RunError(f"{path}: expected a checkpoint, found nothing.") from None
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"{path}: expected a checkpoint (safetensors), got: {reason}."
+        ) from None
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         # AttributeError: safetensors looks up types that NumPy does not have.
         raise RunError(
             f"{path}: expected a checkpoint (safetensors), got: {error}."

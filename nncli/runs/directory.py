@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import RunError
-from nncli.runs.atomic import sync_directory, write_bytes
+from nncli.core.files import append_text, naming, open_file
+from nncli.runs.atomic import drop_temporary, sync_directory, write_bytes
 
 MAX_ROW_BYTES = 2**20
 
@@ -64,7 +65,8 @@ class RunDirectory:
         """
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+            _remove_drafts(parent)
+            hidden, handle = _make_draft(parent, name)
         except OSError as error:
             raise RunError(
                 f"{parent}: expected a directory that runs can be written to, got: "
@@ -76,10 +78,13 @@ class RunDirectory:
             draft.checkpoints.mkdir()
             fill(draft)
             sync_directory(hidden)
-            final = _rename(hidden, parent, name)
+            with naming(parent):
+                final = _rename(hidden, parent, name)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise
+        finally:
+            os.close(handle)
         sync_directory(parent)
         return cls(final)
 
@@ -102,32 +107,45 @@ class RunDirectory:
     def lock(self) -> Iterator[None]:
         """Hold the run, so that no second process writes to it.
 
+        What a process that was killed left half written is removed.
+
         Raises:
             RunError: Another process holds it.
+            OSError: It cannot be held, with its path.
         """
         handle = os.open(self.path, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            with naming(self.path):
+                held = _hold(handle)
+            if not held:
                 raise RunError(
                     f"{self.path}: another process is training this run. Wait for it, "
                     "or stop it first."
-                ) from None
+                )
+            for path in vars(self).values():
+                drop_temporary(path)
             yield
         finally:
             os.close(handle)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest says; nothing where it cannot be read."""
+        try:
+            with open_file(self.manifest) as file:
+                facts = json.loads(file.read(MAX_ROW_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
     def append_row(self, row: dict[str, Any]) -> None:
         """Add one evaluation to metrics.jsonl."""
         line = json.dumps(row, allow_nan=False) + "\n"
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(line)
+        append_text(self.metrics, line)
 
     def sync_rows(self) -> None:
         """Make sure that all rows survive a loss of power."""
         if self.metrics.exists():
-            with self.metrics.open("rb") as file:
+            with naming(self.metrics), open_file(self.metrics) as file:
                 os.fsync(file.fileno())
 
     def rows(self) -> list[dict[str, Any]]:
@@ -138,7 +156,7 @@ class RunDirectory:
         """Yield rows and their lines, up to the first that is not whole."""
         if not self.metrics.exists():
             return
-        with self.metrics.open("rb") as file:
+        with open_file(self.metrics) as file:
             while line := file.readline(MAX_ROW_BYTES):
                 try:
                     row = json.loads(line)
@@ -162,6 +180,44 @@ class RunDirectory:
                 f"checkpoint was saved after, got {len(lines)}."
             )
         write_bytes(self.metrics, b"".join(lines))
+
+
+def _hold(handle: int) -> bool:
+    """Lock an open directory; return whether nobody else holds it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+DRAFT = ".draft"
+
+
+def _make_draft(parent: Path, name: str) -> tuple[Path, int]:
+    """Make a hidden directory, and hold it as long as it is being filled."""
+    while True:
+        hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=DRAFT, dir=parent))
+        handle = -1
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(hidden, os.O_RDONLY)
+            if _hold(handle) and hidden.exists():
+                return hidden, handle
+        # Somebody who removes what was left behind was faster.
+        if handle >= 0:
+            os.close(handle)
+
+
+def _remove_drafts(parent: Path) -> None:
+    """Remove the drafts of processes that were killed: those that nobody holds."""
+    for draft in parent.glob(f".*{DRAFT}"):
+        with contextlib.suppress(OSError):
+            handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if _hold(handle):
+                    shutil.rmtree(draft, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _rename(hidden: Path, parent: Path, name: str) -> Path:

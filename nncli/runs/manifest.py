@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 def manifest(
-    seed: int, data_sha256: str, command: list[str], overrides: list[str]
+    seed: int,
+    data_sha256: str,
+    command: list[str],
+    overrides: list[str],
+    threads: int,
 ) -> dict[str, Any]:
-    """Return versions, machine, threads, seed, data digest, command and overrides."""
+    """Return versions, machine, threads of BLAS, seed, data, command and overrides."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "nncli": version("nncli"),
@@ -25,7 +27,7 @@ def manifest(
         "numpy": np.__version__,
         "safetensors": version("safetensors"),
         "blas": {"name": blas.get("name"), "version": blas.get("version")},
-        "threads": {name: os.environ.get(name) for name in _THREADS},
+        "threads": threads,
         "cpus": os.cpu_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nncli.config.examples import examples
 from nncli.config.load import Loaded, load_config, load_values
 from nncli.core.errors import RunError, UsageError
 from nncli.core.text import suggestion
@@ -65,7 +66,8 @@ def load_source(
     """Load a config: from a YAML file, or that of a run or of a checkpoint.
 
     Args:
-        given: A YAML file, a run directory, the bare name of a run, or a checkpoint.
+        given: A YAML file, a run directory, the bare name of a run or of an example, or
+            a checkpoint.
         overrides: ``path=value`` texts.
         runs: Where a bare name is looked up.
         allow_plugins: Whether the config may run the Python files it names.
@@ -75,7 +77,11 @@ def load_source(
         UsageError: There is nothing of that name, or it cannot be read.
         RunError: The checkpoint is damaged, or it is no run that is there.
     """
-    path = _found(Path(given), runs, "a YAML file or a run")
+    known = examples()
+    names = tuple(known)
+    path = _found(Path(given), runs, "a YAML file, an example or a run", names)
+    if not path.exists():
+        return load_config(known[path.name], overrides, allow_plugins=allow_plugins)
     if path.is_dir() and (path / "checkpoints").is_dir():
         run = RunDirectory.open(path)
         return load_config(
@@ -119,8 +125,10 @@ def plugins_of(checkpoint: Path) -> Path | None:
     return run.plugins if run else None
 
 
-def _found(given: Path, runs: Path, expected: str) -> Path:
-    """Return what is at a path, or else the run of that name."""
+def _found(
+    given: Path, runs: Path, expected: str, examples: tuple[str, ...] = ()
+) -> Path:
+    """Return what is at a path, or else the run or the example of that name."""
     bare = len(given.parts) == 1 and given.name not in ("", "..")
     run = runs / given
     # A run goes before a directory of the same name that is none.
@@ -128,10 +136,13 @@ def _found(given: Path, runs: Path, expected: str) -> Path:
         return run if not (given / "checkpoints").is_dir() else given
     if given.exists():
         return given
-    names = {p.name: p for p in _neighbours(given.parent)}
+    if bare and given.name in examples:
+        return given
+    names = [p.name for p in _neighbours(given.parent)]
     if bare:
-        names |= {p.name: p for p in _neighbours(runs) if p.is_dir()}
-    hint = suggestion(given.name, list(names)) or "Check the path."
+        names += [p.name for p in _neighbours(runs) if p.is_dir()]
+        names += examples
+    hint = suggestion(given.name, list(dict.fromkeys(names))) or "Check the path."
     raise UsageError(f"{given}: expected {expected}, found nothing there. {hint}")
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Step, no_grad, record
-from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, xp
 from nncli.core.text import table, wrapped
-from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
@@ -29,6 +27,7 @@ def layer_facts(network: Network) -> list[dict[str, Any]]:
             "depth": sum(path.startswith(f"{other}.") for other in network.nested),
             "output_shape": list(layer.output_shape),
             "parameters": sum(t.size for t in layer.parameters.values()),
+            "frozen": layer.frozen,
             "flops": flops.get(layer.label, 0),
         }
         for path, layer in network.nested.items()
@@ -45,7 +44,8 @@ def summary_facts(experiment: Experiment) -> dict[str, Any]:
         "layers": layers,
         "fused": experiment.fused or None,
         "loss": experiment.loss.type_name,
-        "parameters": network.flat.values.size,
+        "parameters": network.size,
+        "trained": network.flat.values.size,
         "flops": sum(layer["flops"] for layer in layers),
         "batch_size": experiment.batch_size,
         "steps_per_epoch": experiment.steps_per_epoch,
@@ -69,11 +69,18 @@ def layer_table(
         place, _, title = layer["layer"].partition(" ")
         short = place.removeprefix(around[-1]).lstrip(".") if around else place
         around.append(place)
-        name = f"{'  ' * layer['depth']}{short} {title}"
+        mark = " (frozen)" if layer["frozen"] and layer["parameters"] else ""
+        name = f"{'  ' * layer['depth']}{short} {title}{mark}"
         counts = f"{layer['parameters']:,}", f"{layer['flops']:,}"
         rows.append((name, _shape(layer["output_shape"]), *counts))
     text = table(rows, numbers=(1, 2, 3), spare=(3, 1), width=width)
     return f"{text}\n{fused} (fused into the loss)" if fused else text
+
+
+def counted(parameters: int, trained: int) -> str:
+    """Write how many parameters there are, and how many of them are frozen."""
+    frozen = parameters - trained
+    return f"{parameters:,}" + (f", {frozen:,} of them frozen" if frozen else "")
 
 
 def summary_text(facts: dict[str, Any], width: int = 80) -> str:
@@ -82,7 +89,7 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
     memory = facts["memory_bytes"]
     lines = (
         f"loss          {facts['loss']}",
-        f"parameters    {facts['parameters']:,}",
+        f"parameters    {counted(facts['parameters'], facts['trained'])}",
         f"flops         {facts['flops']:,} a row, forward",
         f"rows          {parts}",
         f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
@@ -110,13 +117,11 @@ def _flops_by_label(network: Network) -> dict[str, int]:
 def _memory(experiment: Experiment) -> dict[str, int]:
     """Return the bytes of what a training holds, measured on a recorded step."""
     network, optimizer = experiment.network, experiment.optimizer
-    rows = experiment.batch_size
-    part = experiment.parts["train"]
-    batch = Batch(Tensor(part.x[:rows]), Tensor(part.targets[:rows]), rows)
+    batch = experiment.parts["train"].batch(slice(0, experiment.batch_size))
     with trial(network, training=True):
         replay, _ = TrainingStep(network, experiment.loss, optimizer).record(batch)
     return {
-        "parameters": network.flat.values.nbytes,
+        "parameters": network.size * network.dtype.itemsize,
         "gradients": network.flat.grads.nbytes,
         "optimizer": sum(array.nbytes for array in optimizer.state.values()),
         "activations": _step_bytes(replay),

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import labelled, no_grad, record
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import DivergedError
+from nncli.core.randomness import stream
 from nncli.data.batches import Batch, Batches
-from nncli.experiment.experiment import Experiment, Part
+from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.metrics.base import Metric, decide
 
-MIN_BATCH = 512
+AT_ONCE = 2**23
+"""Bytes of values that the rows evaluated together have, about."""
 
 
 class Evaluator:
@@ -37,8 +42,7 @@ class Evaluator:
         self.confusion: Array | None = (
             xp.zeros((classes, classes), int) if confusion and self.labelled else None
         )
-        size = max(experiment.batch_size, MIN_BATCH)
-        self.batches = Batches(part.x, part.targets, size, weights=part.weights)
+        self.batches = Batches(part, self.network.rows_within(AT_ONCE))
         self._plans: dict[int, tuple[Replay, Array, Array]] = {}
 
     def run(self) -> dict[str, float | None]:
@@ -94,6 +98,22 @@ class Evaluator:
             metric.update(predictions, targets)
         if self.confusion is not None:
             xp.add.at(self.confusion, (targets, decide(predictions)), 1)
+
+
+def scored_parts(experiment: Experiment) -> dict[str, Part]:
+    """Return the parts that are scored while training, by name.
+
+    Of the training part as many rows as the config says, drawn once for all.
+    """
+    parts = {name: part for name, part in experiment.parts.items() if name != "test"}
+    train, wanted = parts["train"], experiment.config.training.evaluate_rows
+    if wanted is None:
+        wanted = len(parts["validation"]) if "validation" in parts else "all"
+    if wanted != "all" and wanted < len(train):
+        rng = stream(experiment.config.seed, "evaluation")
+        chosen = rng.choice(len(train), wanted, replace=False)
+        parts["train"] = train.some(np.sort(chosen))
+    return parts
 
 
 def labels_of(targets: Array) -> Array:

@@ -14,16 +14,23 @@ from nncli.config.schema import Config, Training
 from nncli.config.validate import component_from
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
-from nncli.core.randomness import stream
 from nncli.core.text import show
 from nncli.data.base import Table
 from nncli.data.batches import Batch
+from nncli.data.frames import columns_of, in_order
 from nncli.data.labels import Labels
-from nncli.data.rows import finite, paired, shaped, weighted
-from nncli.data.split import Split, split_table
-from nncli.experiment.build import assemble, train_as
+from nncli.data.rows import (
+    ClassWeight,
+    class_weighted,
+    finite,
+    paired,
+    shaped,
+    weighted,
+)
+from nncli.data.split import Split
+from nncli.experiment.build import assemble, input_of, labels_of, train_as
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import take
+from nncli.experiment.fit import Places, split_parts, take
 from nncli.experiment.predict import predictions
 from nncli.layers.base import Layer
 from nncli.network.network import Network
@@ -32,6 +39,7 @@ from nncli.training.evaluate import Evaluator
 from nncli.training.progress import progress_in_text
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
+from nncli.training.threads import threads_of, using
 from nncli.training.trainer import Trainer
 
 # What single steps tell a schedule that wants to know the length of the training.
@@ -110,6 +118,7 @@ class Learner:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
         **training: Any,
@@ -128,6 +137,8 @@ class Learner:
             validation_data: Inputs and targets to evaluate on.
             validation_split: Share of the rows to evaluate on instead.
             sample_weight: (N,) how much each row counts in the loss.
+            class_weight: How much the training rows of each class count in the loss, 1
+                where not said; ``"balanced"`` counts all classes the same.
             callbacks: Who hears of it.
             verbose: 0 prints nothing; 1 prints progress to stdout: one line that is
                 written over in a terminal, a table of lines elsewhere.
@@ -148,12 +159,21 @@ class Learner:
         if verbose not in (0, 1):
             raise ArgumentError(f"fit: expected verbose 0 or 1, got {show(verbose)}.")
         if x is not None:
-            made = component_from(Training, {"epochs": 1, **training})
+            length = {} if "steps" in training else {"epochs": 1}
+            made = component_from(Training, {**length, **training})
             table = weighted(self._table(x, y), sample_weight)
             parts = self._parts(table, validation_data, validation_split)
+            if class_weight is not None:
+                _, index = parts["train"]
+                heavier = class_weighted(table, class_weight, self._labels, index)
+                parts["train"] = heavier, index
             experiment = self._take(parts, made)
         elif (
-            training or validation_data or validation_split or sample_weight is not None
+            training
+            or validation_data
+            or validation_split
+            or sample_weight is not None
+            or class_weight is not None
         ):
             raise ArgumentError(
                 "fit: without rows the config says how to train. Give overrides to "
@@ -165,9 +185,9 @@ class Learner:
                 raise ArgumentError("fit: expected inputs x and targets y, got none.")
         history, at = History(), self._progress
         at.go_on()
-        epochs = at.epoch + experiment.config.training.epochs
+        more = experiment.total_steps
         views = [progress_in_text()] if verbose else []
-        Trainer(experiment, None, [history, *views, *callbacks], at, epochs).fit()
+        Trainer(experiment, None, [history, *views, *callbacks], at, more).fit()
         return history
 
     def train_on_batch(
@@ -184,29 +204,29 @@ class Learner:
         self._check_compiled()
         table = weighted(self._table(x, y), sample_weight)
         if self._experiment is None:
-            self._experiment = assemble(self.config, table.x.shape[1:], table.classes)
+            self._experiment = assemble(self.config, input_of(table), labels_of(table))
         experiment, at = self._built, self._progress
         if self._step is None:
             self._step = TrainingStep(
                 experiment.network, experiment.loss, experiment.optimizer
             )
         part = experiment.prepare(table)
-        key = len(part), part.weights is not None
+        key = len(part), part.weighted
         if key not in self._buffers:
-            self._buffers[key] = Batch.like(
-                part.x, part.targets, part.weights, len(part)
-            )
+            self._buffers[key] = part.room(len(part))
         batch = self._buffers[key]
-        batch.fill(part.x, part.targets, part.weights)
+        part.fill(slice(0, len(part)), batch)
         lr = experiment.optimizer.lr
         rate = experiment.schedule.rate(lr, at.step, at.epoch, ENDLESS)
         at.step += 1
-        return self._step.run(batch, rate, at.step)
+        with using(threads_of(experiment)):
+            return self._step.run(batch, rate, at.step)
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float | None]:
         """Return the loss and every metric on some rows."""
         part = self._built.prepare(self._table(x, y))
-        return Evaluator(self._built, part).run()
+        with using(threads_of(self._built)):
+            return Evaluator(self._built, part).run()
 
     def predict_proba(self, x: ArrayLike) -> Array:
         """Return (N, K) probabilities of the classes, in the order of ``classes``.
@@ -233,16 +253,19 @@ class Learner:
         return Labels(np.asarray(self.classes)).decode(chosen)
 
     def _predictions(self, x: ArrayLike) -> Array:
-        inputs = finite(np.asarray(x), "inputs")
-        return predictions(self._built, shaped(inputs, self.network.shapes[0]))
+        ordered = in_order(x, self._built.columns)
+        inputs = finite(np.asarray(ordered), "inputs", columns_of(ordered))
+        rows = Table(shaped(inputs, self.network.shapes[0]))
+        with using(threads_of(self._built)):
+            return predictions(self._built, rows)
 
     @property
     def classes(self) -> Array | None:
         """The classes in the order of ``predict_proba``; None for numbers."""
         if self._labels is not None:
             return self._labels.values
-        names = self._built.classes
-        return None if names is None else np.asarray(names)
+        labels = self._built.labels
+        return None if labels is None else labels.values
 
     @property
     def _built(self) -> Experiment:
@@ -258,17 +281,19 @@ class Learner:
         if not self._compiled:
             raise NncliError("model: expected how to train. Call compile first.")
 
-    def _take(self, tables: dict[str, Table], training: Training) -> Experiment:
-        train = tables["train"]
+    def _take(self, parts: dict[str, Places], training: Training) -> Experiment:
+        train, _ = parts["train"]
         first = self._experiment is None
         if first:
             self.config = self.config.changed(training=training)
-            self._experiment = assemble(self.config, train.x.shape[1:], train.classes)
+            self._experiment = assemble(self.config, input_of(train), labels_of(train))
+            self._experiment.columns = train.columns
         experiment = self._built
-        experiment.classes = train.classes
+        experiment.labels = labels = labels_of(train)
+        experiment.classes = None if labels is None else labels.names
         train_as(experiment, training)
         unfitted = any(not transform.state for transform in experiment.transforms)
-        take(experiment, tables, fit=first or unfitted)
+        take(experiment, parts, fit=first or unfitted)
         return experiment
 
     def _parts(
@@ -276,23 +301,31 @@ class Learner:
         table: Table,
         validation: tuple[ArrayLike, ArrayLike] | None,
         share: float,
-    ) -> dict[str, Table]:
+    ) -> dict[str, Places]:
         if validation is not None:
-            return {"train": table, "validation": self._table(*validation)}
-        rng = stream(self.config.seed, "split")
-        return split_table(table, Split(validation=share), rng)
+            return {
+                "train": (table, None),
+                "validation": (self._table(*validation), None),
+            }
+        config = self.config.changed(split=Split(validation=share))
+        return split_parts(table, config)
 
     def _table(self, x: ArrayLike, y: ArrayLike | None) -> Table:
         """Check rows; name the classes where the loss wants classes."""
         if y is None:
             raise ArgumentError("fit: expected targets y, got none.")
+        columns = columns_of(x)
+        if self._experiment is not None:
+            x = in_order(x, self._experiment.columns)
         inputs, targets = paired(x, y)
         if self._experiment is not None:
             shaped(inputs, self.network.shapes[0])
         if not self.config.loss.names_classes(targets):
-            return Table(inputs, finite(targets, "targets"), None)
+            return Table(inputs, finite(targets, "targets"), columns=columns)
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
-            known = self._experiment.classes if self._experiment else None
-            self._labels = Labels(np.asarray(known)) if known else Labels.of(targets)
-        return Table(inputs, self._labels.encode(targets), self._labels.names)
+            known = self._experiment.labels if self._experiment else None
+            self._labels = known or Labels.of(targets)
+        index = self._labels.encode(targets)
+        classes = tuple(self._labels.values.tolist())
+        return Table(inputs, index, classes, columns=columns)

@@ -16,6 +16,8 @@ from nncli.training.step import TrainingStep
 SMOOTHING = 0.9
 EXPLODED = 4.0
 SETTLED = 10
+FLAT = 1e-6
+"""Share of a loss that rounding, in float32, can make it differ by."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Sweep:
         if len(values) <= 2 * half:
             return None
         falls = values[: -2 * half] - values[2 * half :]
+        if falls.max() <= FLAT * abs(values[0]):
+            return None
         # The last window ends in the minimum, so one of them falls.
         return self.rates[SETTLED + half + int(np.argmax(falls))]
 
@@ -60,10 +64,7 @@ def sweep_rates(experiment: Experiment, low: float, high: float, steps: int) -> 
     its minimum, or no longer finite. Source: Smith 2017, section 3.3; the steepest
     fall is what fastai suggests.
     """
-    train, config = experiment.parts["train"], experiment.config
-    batches = Batches(
-        train.x, train.targets, experiment.batch_size, config.seed, train.weights
-    )
+    config, batches = experiment.config, experiment.batches()
     step = TrainingStep(
         experiment.network,
         experiment.loss,

@@ -112,7 +112,7 @@ BEST = "  best"
 
 
 def _mark(trainer: Trainer, row: Row) -> str:
-    return BEST if trainer.progress.best_epoch == row["epoch"] else ""
+    return BEST if trainer.progress.best_step == row["step"] else ""
 
 
 def _columns(trainer: Trainer) -> list[tuple[str, int]]:

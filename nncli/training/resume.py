@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 from nncli.config.override import apply_overrides
 from nncli.config.read import Document
 from nncli.config.schema import Config, Training
 from nncli.config.validate import validate
-from nncli.config.write import to_yaml, with_comments
+from nncli.config.write import with_comments
 from nncli.core.arrays import xp
-from nncli.core.errors import ConfigError, UsageError
+from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.core.files import open_file
 from nncli.core.text import count
 from nncli.experiment.build import train_as
 from nncli.experiment.crosschecks import lonely_row
 from nncli.experiment.experiment import Experiment
-from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import now
-from nncli.training.session import Restored, rebuild
-from nncli.training.state import Progress, capture
+from nncli.training.session import Restored, rebuild, write_configs
+from nncli.training.state import Progress, capture, progress_of
 
 RATE = "optimizer.lr"
 SECTION = "training."
@@ -53,6 +52,7 @@ def resume_run(
     checkpoint = load_checkpoint(run.last)
     rates = [text for text in overrides if text.partition("=")[0] == RATE]
     restored = rebuild(run.last, checkpoint, rates, allow_plugins=allow_plugins)
+    _take_best(run, restored)
     if overrides:
         _change(run, restored, overrides)
     _refuse_finished(run, restored)
@@ -60,18 +60,36 @@ def resume_run(
     if overrides:
         # The checkpoint first: it alone decides what a resumed run does.
         save_checkpoint(run.last, capture(restored.experiment, restored.progress))
-        write_bytes(run.resolved, to_yaml(restored.experiment.config.spec).encode())
-        _note(run, restored.progress, overrides)
+        _note(run, restored, overrides)
     return restored
 
 
-def facts_of(run: RunDirectory) -> dict[str, Any]:
-    """Return a run's manifest; nothing where it was lost."""
+def _take_best(run: RunDirectory, restored: Restored) -> None:
+    """Let the best checkpoint on disk count, which may be newer than the last one.
+
+    A training that diverged leaves such a one, and a worse one shall not replace it.
+    """
+    at = restored.progress
+    at.best, at.best_epoch, at.best_step = None, 0, 0
+    if not run.best.exists():
+        return
     try:
-        facts = json.loads(run.manifest.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+        found = load_checkpoint(run.best)
+        best = progress_of(found, str(run.best))
+    except RunError as error:
+        raise RunError(f"{error} Without this file, the run can go on.") from None
+    if _monitor(found.meta.get("config")) == _monitor(restored.experiment.config.spec):
+        # That of another score is no value of this one.
+        at.best, at.best_epoch, at.best_step = (
+            best.best,
+            best.best_epoch,
+            best.best_step,
+        )
+
+
+def _monitor(config: Any) -> Any:
+    training = config.get("training") if isinstance(config, dict) else None
+    return training.get("monitor") if isinstance(training, dict) else None
 
 
 def _change(run: RunDirectory, restored: Restored, overrides: list[str]) -> None:
@@ -108,7 +126,7 @@ def _replace(
         at.offset = at.step - at.epoch * experiment.steps_per_epoch
     if new.monitor != old.monitor:
         # Values of another score say nothing: neither here nor in the schedule.
-        at.best, at.best_epoch = None, 0
+        at.best, at.best_epoch, at.best_step = None, 0, 0
         at.reference, at.stalled_from, at.stopped = None, at.epoch, False
         experiment.schedule.state.update(experiment.config.schedule.live().state)
     if new.early_stopping != old.early_stopping:
@@ -119,26 +137,30 @@ def _replace(
         at.stopped = stopping is not None and waited >= stopping.patience
 
 
-def _note(run: RunDirectory, at: Progress, overrides: list[str]) -> None:
+def _note(run: RunDirectory, restored: Restored, overrides: list[str]) -> None:
     """Write into the run what was changed, and when."""
+    at, facts = restored.progress, run.facts()
     change = {
         "at": now(),
         "epoch": at.epoch,
         "step": at.step,
         "overrides": overrides,
     }
-    facts = facts_of(run)
     facts["changes"] = [*facts.get("changes", []), change]
-    write_json(run.manifest, facts)
     title = f"Changed after {count(at.epoch, 'epoch')}, {change['at']}:"
-    given = run.config.read_bytes() if run.config.exists() else b""
-    write_bytes(run.config, with_comments(given, [title, *overrides]))
+    given = b""
+    if run.config.exists():
+        with open_file(run.config) as file:
+            given = file.read()
+    given = with_comments(given, [title, *overrides])
+    write_configs(run, given, restored.experiment, facts)
 
 
 def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
-    at, training = restored.progress, restored.experiment.config.training
+    at, experiment = restored.progress, restored.experiment
+    training = experiment.config.training
     # Without a summary the run was killed between its last checkpoint and its end.
-    if not at.done(training.epochs) or not run.summary.exists():
+    if not at.done(experiment.total_steps) or not run.summary.exists():
         return
     epochs = count(at.epoch, "epoch")
     if at.stopped and training.early_stopping is not None:
@@ -148,7 +170,9 @@ def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
             f"training.early_stopping.patience={2 * patience}, or "
             "training.early_stopping=null for all epochs."
         )
+    by_steps = training.steps is not None
+    made, noun = (at.step, "step") if by_steps else (at.epoch, "epoch")
     raise UsageError(
-        f"{run.path}: the run is finished after {epochs}. To go on, add "
-        f"training.epochs={2 * at.epoch}."
+        f"{run.path}: the run is finished after {count(made, noun)}. To go on, add "
+        f"training.{noun}s={2 * made}."
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nncli.config.load import Loaded, load_values, plugin_copies
 from nncli.config.read import Document
 from nncli.config.write import to_yaml, with_comments
 from nncli.core.errors import ConfigError, RunError
+from nncli.core.files import open_file
+from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
 from nncli.runs.atomic import write_bytes, write_json
@@ -18,6 +24,7 @@ from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
 from nncli.runs.sources import config_of, plugins_of
 from nncli.training.state import Progress, capture, restore
+from nncli.training.threads import threads_of
 
 
 @dataclass
@@ -48,12 +55,15 @@ def create_run(
     document, config = loaded.document, experiment.config
 
     def fill(run: RunDirectory) -> None:
-        write_bytes(run.config, _as_given(document))
-        write_bytes(run.resolved, to_yaml(config.spec).encode())
         _copy_plugins(loaded, run.plugins)
-        changes = _overrides(document)
-        told = manifest(config.seed, experiment.data_sha256, command, changes)
-        write_json(run.manifest, told | (facts or {}))
+        told = manifest(
+            config.seed,
+            experiment.data_sha256,
+            command,
+            _overrides(document),
+            threads_of(experiment),
+        )
+        write_configs(run, _as_given(document), experiment, told | (facts or {}))
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))
 
@@ -68,6 +78,49 @@ def _as_given(document: Document) -> bytes:
     if not changes:
         return document.raw
     return with_comments(document.raw, ["Changed on the command line:", *changes])
+
+
+def write_configs(
+    run: RunDirectory, given: bytes, experiment: Experiment, facts: dict[str, Any]
+) -> None:
+    """Write both configs, and before them into the manifest what is written.
+
+    Args:
+        run: Where.
+        given: The bytes of config.yaml.
+        experiment: Whose config resolved.yaml holds in full.
+        facts: What else the manifest says.
+    """
+    resolved, known = to_yaml(experiment.config.spec).encode(), _written(facts)
+    texts = [given, resolved]
+    if known and run.config in edited_configs(run):
+        # What somebody has edited stays edited, with a comment on top as well.
+        texts.remove(given)
+    every = list(dict.fromkeys([*known, *map(_sha256, texts)]))
+    write_json(run.manifest, facts | {"configs_sha256": every})
+    write_bytes(run.config, given)
+    write_bytes(run.resolved, resolved)
+
+
+def edited_configs(run: RunDirectory) -> list[Path]:
+    """Return the run's configs that somebody else has written since."""
+    known = _written(run.facts())
+    edited = []
+    for path in (run.config, run.resolved):
+        with contextlib.suppress(OSError), open_file(path) as file:
+            if known and _sha256(file.read()) not in known:
+                edited.append(path)
+    return edited
+
+
+def _written(facts: dict[str, Any]) -> list[str]:
+    """Return the digests of every config that the run wrote."""
+    known = facts.get("configs_sha256")
+    return known if isinstance(known, list) else []
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _copy_plugins(loaded: Loaded, folder: Path) -> None:
@@ -119,16 +172,20 @@ def restore_without_data(
     meta = checkpoint.meta
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
+        columns = meta.get("columns")
         loaded = load_values(
             value, source=source, allow_plugins=allow_plugins, copies=copies
         )
-        classes = None if names is None else tuple(map(str, names))
+        labels = Labels.of_checkpoint(meta, source)
+        if labels is None and names is not None:
+            labels = Labels(np.array(names, str))
         sizes = tuple(int(size) for size in shape)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{source}: expected the checkpoint of a model, got: {error!r}."
         ) from None
-    experiment = assemble(loaded.config, sizes, classes)
+    experiment = assemble(loaded.config, sizes, labels)
+    experiment.columns = None if columns is None else tuple(map(str, columns))
     for i, transform in enumerate(experiment.transforms):
         prefix = f"transforms.{i}."
         transform.state = {

@@ -12,6 +12,7 @@ import numpy as np
 from nncli.core.arrays import Array
 from nncli.core.errors import RunError
 from nncli.core.signature import Count
+from nncli.core.text import show
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint
 
@@ -25,8 +26,11 @@ class Progress:
         batch: Finished steps of the epoch that is under way.
         step: Finished steps.
         rows: Evaluations made.
+        loss: Sum of the losses of the steps since the last evaluation.
+        losses: How many these are.
         best: The best monitored value so far, None before the first evaluation.
         best_epoch: The epoch after which it was measured.
+        best_step: The step after which it was measured.
         stalled_from: The epoch of the last improvement by more than min_delta.
         reference: The value of that improvement.
         stopped: Early stopping ended the training.
@@ -45,8 +49,11 @@ class Progress:
     batch: Count = 0
     step: Count = 0
     rows: Count = 0
+    loss: float = 0.0
+    losses: Count = 0
     best: float | None = None
     best_epoch: Count = 0
+    best_step: Count = 0
     stalled_from: Count = 0
     reference: float | None = None
     stopped: bool = False
@@ -59,9 +66,9 @@ class Progress:
             self.epoch, self.batch = self.epoch + 1, 0
         self.stopped, self.reference, self.stalled_from = False, None, self.epoch
 
-    def done(self, epochs: int) -> bool:
-        """Whether a training of so many epochs is over."""
-        return self.stopped or self.epoch >= epochs
+    def done(self, end: int) -> bool:
+        """Whether a training of so many steps is over."""
+        return self.stopped or self.step >= end
 
 
 def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
@@ -70,9 +77,13 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
     for i, transform in enumerate(experiment.transforms):
         for name, array in transform.state.items():
             arrays[f"transforms.{i}.{name}"] = array
+    labels = experiment.labels
     meta = {
         "config": experiment.config.spec,
         "classes": experiment.classes,
+        "labels": None if labels is None else labels.to_json(),
+        "columns": experiment.columns,
+        "threads": experiment.threads,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
@@ -108,10 +119,12 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     if strange:
         raise RunError(f"checkpoint: expected no array {min(strange)}, found one.")
     try:
-        progress = _progress(checkpoint.meta["progress"])
+        progress = progress_of(checkpoint)
         state = checkpoint.meta["generators"]["noise"]
         experiment.network.streams.noise.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
+        threads = checkpoint.meta.get("threads")
+        experiment.threads = None if threads is None else 1 + _count(threads - 1) % 1024
         _refill(experiment.schedule.state, checkpoint.meta.get("schedule", {}))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
@@ -120,18 +133,29 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     return progress
 
 
-def _progress(given: dict[str, Any]) -> Progress:
-    """Check what a file says of a training's progress.
+def progress_of(checkpoint: Checkpoint, source: str = "checkpoint") -> Progress:
+    """Return how far the training was.
 
     Raises:
-        ValueError: A value is missing, unknown or not of its type.
+        RunError: A value is missing, unknown or not of its type.
     """
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
-    names = {field.name for field in dataclasses.fields(Progress)}
-    if given.keys() != names:
-        raise ValueError(f"expected {', '.join(sorted(names))} as progress")
-    return TypeAdapter(Progress).validate_python(Progress(**given))
+    given = checkpoint.meta.get("progress")
+    names = [field.name for field in dataclasses.fields(Progress)]
+    if not isinstance(given, dict) or given.keys() != set(names):
+        raise RunError(
+            f"{source}: expected the progress of a training ({', '.join(names)}), got "
+            f"{show(given)}."
+        )
+    try:
+        return TypeAdapter(Progress).validate_python(Progress(**given))
+    except ValidationError as error:
+        place = error.errors()[0]
+        raise RunError(
+            f"{source}: expected the progress of a training, got {place['loc'][-1]} "
+            f"{show(place['input'])}."
+        ) from None
 
 
 def _count(value: Any) -> int:
@@ -152,7 +176,8 @@ def _arrays(experiment: Experiment) -> dict[str, Array]:
     """Return every array that training changes, by its name in a checkpoint."""
     network, optimizer = experiment.network, experiment.optimizer
     arrays: dict[str, Array] = {
-        name: tensor.data for name, tensor in network.flat.tensors.items()
+        name: tensor.data
+        for name, tensor in (network.flat.tensors | network.frozen).items()
     }
     arrays |= network.state
     arrays |= {f"optimizer.{name}": array for name, array in optimizer.state.items()}

@@ -65,7 +65,11 @@ class TrainingStep:
             DivergedError: The loss or a gradient is not finite; the parameters are
                 then still those before the step.
         """
-        return self._quiet.run(self._run, batch, lr, number)
+        try:
+            return self._quiet.run(self._run, batch, lr, number)
+        except Exception as error:
+            error.add_note(f"making training step {number}")
+            raise
 
     def _run(self, batch: Batch, lr: float, number: int) -> float:
         if self._plain:

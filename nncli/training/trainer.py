@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nncli.core.errors import DivergedError
-from nncli.data.batches import Batch, Batches
+from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
-from nncli.training.evaluate import Evaluator
+from nncli.training.evaluate import Evaluator, scored_parts
 from nncli.training.state import Progress, capture
 from nncli.training.step import TrainingStep
+from nncli.training.threads import threads_of, using
 
 
 class Trainer:
@@ -25,7 +26,7 @@ class Trainer:
         run: Where checkpoints and rows are written; None writes nothing.
         callbacks: Who hears of it.
         progress: How far it is already; None for not at all.
-        epochs: The epoch after which it ends; None for as many as the config says.
+        more: How many steps are still to come; None for as many as the config says.
 
     Attributes:
         interrupted: Set to True from outside: stop after the step under way.
@@ -37,7 +38,7 @@ class Trainer:
         run: RunDirectory | None,
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
-        epochs: int | None = None,
+        more: int | None = None,
     ) -> None:
         self.experiment = experiment
         self.run = run
@@ -45,11 +46,9 @@ class Trainer:
         self.progress = at = Progress() if progress is None else progress
         self.interrupted = False
         config, steps = experiment.config, experiment.steps_per_epoch
-        self.epochs = config.training.epochs if epochs is None else epochs
-        self.total_steps = at.step + (self.epochs - at.epoch) * steps - at.batch
-        train = experiment.parts["train"]
-        size = experiment.batch_size
-        self.batches = Batches(train.x, train.targets, size, config.seed, train.weights)
+        self.total_steps = experiment.total_steps if more is None else at.step + more
+        self.epochs = at.epoch + -(-(self.total_steps - at.step + at.batch) // steps)
+        self.batches = experiment.batches()
         self.step = TrainingStep(
             experiment.network,
             experiment.loss,
@@ -60,13 +59,13 @@ class Trainer:
         )
         self.evaluators = {
             name: Evaluator(experiment, part)
-            for name, part in experiment.parts.items()
-            if name != "test"
+            for name, part in scored_parts(experiment).items()
         }
         self._best: Checkpoint | None = None
         # What the loop asks for at every step, looked up once.
         self._steps_per_epoch = steps
         self._accumulate = config.training.accumulate
+        self._evaluate_steps = config.training.evaluate_steps
         self._on_step = [
             callback.on_step
             for callback in callbacks
@@ -83,8 +82,9 @@ class Trainer:
         """
         self._tell("on_start")
         try:
-            while not self.done and not self.interrupted:
-                self._epoch()
+            with using(threads_of(self.experiment)):
+                while not self.done and not self.interrupted:
+                    self._epoch()
             self.save()
         except DivergedError:
             self._save_best()
@@ -95,7 +95,7 @@ class Trainer:
     @property
     def done(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.progress.done(self.epochs)
+        return self.progress.done(self.total_steps)
 
     @property
     def lr(self) -> float:
@@ -114,21 +114,39 @@ class Trainer:
         gathers = self._accumulate > 1
         epoch = self.batches.epoch(at.epoch, at.batch * self._accumulate)
         for batch in self._gathered(epoch) if gathers else epoch:
-            self.step.run(batch, self.lr, at.step + 1)
+            at.loss += self.step.run(batch, self.lr, at.step + 1)
+            at.losses += 1
             at.step += 1
             at.batch += 1
             for on_step in self._on_step:
                 on_step(self)
-            if at.batch < self._steps_per_epoch:
-                if self.interrupted:
+            if at.batch == self._steps_per_epoch:
+                at.epoch, at.batch = at.epoch + 1, 0
+            elif at.step == self.total_steps or (
+                self._evaluate_steps and at.step % self._evaluate_steps == 0
+            ):
+                self._evaluate()
+                self._save_when_due(evaluated=True)
+                if self.done:
                     return
+            else:
                 self._save_when_due()
-        at.epoch, at.batch = at.epoch + 1, 0
-        training = self.experiment.config.training
-        evaluated = at.epoch % training.evaluate_every == 0 or at.epoch == self.epochs
-        if evaluated:
+            if at.batch and self.interrupted:
+                return
+        if self._due():
             self._evaluate()
-        self._save_when_due(evaluated)
+            self._save_when_due(evaluated=True)
+        else:
+            self._save_when_due()
+
+    def _due(self) -> bool:
+        """Whether there is an evaluation after the epoch that is over."""
+        at = self.progress
+        if at.step == self.total_steps:
+            return True
+        if self._evaluate_steps:
+            return at.step % self._evaluate_steps == 0
+        return at.epoch % self.experiment.config.training.evaluate_every == 0
 
     def _gathered(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield each step's last batch; gather the gradients of those before it.
@@ -146,6 +164,8 @@ class Trainer:
     def _evaluate(self) -> None:
         at = self.progress
         row: Row = {"epoch": at.epoch, "step": at.step, "lr": self.lr}
+        row["step_loss"] = at.loss / max(at.losses, 1)
+        at.loss, at.losses = 0.0, 0
         for name, evaluator in self.evaluators.items():
             try:
                 row[name] = evaluator.run()
@@ -171,7 +191,7 @@ class Trainer:
         if known:
             self.experiment.schedule.observe(value, self.higher_is_better)
         if known and (at.best is None or sign * value < sign * at.best):
-            at.best, at.best_epoch = value, at.epoch
+            at.best, at.best_epoch, at.best_step = value, at.epoch, at.step
             if self.run is not None:
                 self._best = capture(self.experiment, at)
         stopping = training.early_stopping
@@ -192,7 +212,7 @@ class Trainer:
             if metric.key == self.experiment.config.training.monitor
         )
 
-    def _save_when_due(self, evaluated: bool = False) -> None:
+    def _save_when_due(self, *, evaluated: bool = False) -> None:
         if self.run is None or self.done:
             return
         # A pause of 0 means every evaluation, not every step.

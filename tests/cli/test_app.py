@@ -14,6 +14,8 @@ from rich.cells import cell_len
 
 from nncli.cli import app, commands
 from nncli.core import errors
+from nncli.runs.checkpoint import load_checkpoint
+from nncli.runs.directory import RunDirectory
 from tests.command import Command, command_line, environment
 from tests.conftest import CONFIGS
 
@@ -192,20 +194,36 @@ def test_reader_that_leaves_causes_no_traceback(tmp_path: Path, script: str) -> 
     [
         "nncli components > /dev/full",
         "nncli --help > /dev/full",
-        "nncli train $CONFIGS/xor.yaml > /dev/full",
+        "nncli config show $CONFIGS/xor.yaml > /dev/full",
     ],
 )
 def test_full_disk_is_one_message(tmp_path: Path, script: str) -> None:
     outcome = shell(f"CONFIGS={CONFIGS}; {script}", tmp_path)
     assert outcome.returncode == 1
-    assert outcome.stderr == "error: No space left on device.\n"
+    assert outcome.stderr == "error: stdout: No space left on device.\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_progress_that_cannot_be_shown_does_not_stop_a_training(tmp_path: Path) -> None:
-    outcome = shell(f"nncli train {CONFIGS}/xor.yaml 2> /dev/full", tmp_path)
-    assert outcome.returncode == 0
-    assert "next: nncli eval" in outcome.stdout
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("> /dev/full", "2> /dev/full", "> /dev/full 2>&1", "--json > /dev/full"),
+        *(">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "| head -1", "2>&1 | true"),
+    ],
+)
+def test_output_that_cannot_be_shown_does_not_stop_a_training(
+    tmp_path: Path, where: str
+) -> None:
+    train = f"nncli train {CONFIGS}/xor.yaml training.epochs=30"
+    outcome = shell(f"{train} {where}; echo ${{PIPESTATUS[0]}} > code", tmp_path)
+    assert (tmp_path / "code").read_text() == "0\n"
+    run = RunDirectory(tmp_path / "runs" / "xor-1")
+    assert json.loads(run.summary.read_text())["status"] == "finished"
+    assert load_checkpoint(run.last).meta["progress"]["epoch"] == 30
+    # Nothing that is shown went into a file of the run.
+    assert len(run.rows()) == len(run.metrics.read_bytes().splitlines())
+    assert "Traceback" not in outcome.stderr
+    assert "Exception" not in outcome.stderr
 
 
 def test_run_that_has_no_space_is_one_message_and_no_run(tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-import nncli.config.schema  # noqa: F401 - imports every family
+from nncli.config.hints import sections
+from nncli.config.load import load_values
+from nncli.config.read import parse
 from nncli.core.registry import FAMILIES
+from nncli.core.signature import signature_of
 from tests.cli.plugins import write_plugin
 from tests.command import Command
+from tests.conftest import SMALL
 
 NAMES = [(family, name) for family, cls in FAMILIES.items() for name in cls.members()]
 
@@ -57,6 +61,36 @@ def test_components_tells_all_about_one(command: Command, family: str) -> None:
             assert argument["help"].split()[0] in out, entry["name"]
 
 
+@pytest.mark.parametrize("place", sections())
+def test_components_tells_every_key_of_a_section(command: Command, place: str) -> None:
+    (entry,) = command("components", place, "--json").json()
+    shown = command("components", place).out
+    assert f"section {place}" in shown
+    assert {a["name"] for a in entry["arguments"]} == set(
+        signature_of(sections()[place]).arguments
+    )
+    for argument in entry["arguments"]:
+        assert argument["name"] in shown
+        assert argument["help"].split()[0] in shown
+        assert f"{argument['name']}: " in shown
+
+
+@pytest.mark.parametrize("place", sections())
+def test_example_of_every_key_is_one_that_it_takes(place: str) -> None:
+    for argument in signature_of(sections()[place]).arguments.values():
+        assert argument.help, argument.name
+        assert argument.example, argument.name
+        prefix = "" if place == "config" else f"{place}."
+        changes = [f"{prefix}{argument.name}={argument.example}"]
+        if place not in ("config", "training", "split"):
+            changes.append("training.early_stopping.patience=3")
+        values = dict(parse(SMALL, "small").value)
+        if argument.name == "plugins":
+            assert parse(argument.example, "x").value == ["my_layers.py"]
+            continue
+        load_values(values, changes)
+
+
 def test_components_shows_required_arguments_and_defaults(command: Command) -> None:
     out = command("components", "dense").out
     lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
@@ -70,6 +104,14 @@ def test_components_suggests_the_nearest_name(command: Command) -> None:
     outcome = command("components", "dnese")
     assert outcome.code == 2
     assert "dense" in outcome.err
+
+
+def test_components_that_misses_lists_the_nearest_names(command: Command) -> None:
+    outcome = command("components", "entropy")
+    assert outcome.code == 2
+    assert "softmax_cross_entropy" in outcome.err
+    assert len(outcome.err) < 300
+    assert len(command("components", "xyz").err) < 300
 
 
 @pytest.mark.usefixtures("own_registries")

@@ -21,6 +21,9 @@ Write = Callable[..., Path]
 
 SPLITS = "split={validation: 0.2, test: 0.25}"
 
+# Else the log scores as many rows of the training part as there are of validation.
+ALL = "training.evaluate_rows=all"
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -29,7 +32,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config, runs = folder / "config.yaml", folder / "runs"
     config.write_text(SMALL, encoding="utf-8")
     # So noisy that the network soon learns rows by heart: the best is not the last.
-    changes = [SPLITS, "dataset.noise=2.0", "optimizer.lr=0.3", "layers[0].units=64"]
+    changes = [SPLITS, ALL, "dataset.noise=2.0", "optimizer.lr=0.3"]
+    changes += ["layers[0].units=64"]
     for arguments in (
         [str(config), *changes, "training.epochs=30"],
         [str(CONFIGS / "digits.yaml"), "training.epochs=2"],
@@ -66,7 +70,7 @@ def test_eval_gives_the_numbers_of_the_log(command: Command, run: RunDirectory) 
 def test_eval_gives_the_numbers_of_the_log_for_every_config_that_ships(
     command: Command, config: Path
 ) -> None:
-    command.train(config, "training.epochs=2", "training.evaluate_every=1")
+    command.train(config, "training.epochs=2", "training.evaluate_every=1", ALL)
     run = RunDirectory(command.runs / f"{config.stem}-1")
     result = command("eval", run.last, "--split", "train", "--json").json()
     row = run.rows()[-1]["train"]

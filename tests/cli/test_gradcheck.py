@@ -174,3 +174,18 @@ def test_gradcheck_writes_no_run(
     monkeypatch.chdir(tmp_path)
     command("gradcheck", config)
     assert list(tmp_path.iterdir()) == [config]
+
+
+def test_gradcheck_says_that_data_are_too_large_rather_than_derivatives_wrong(
+    command: Command, write_config: Callable[..., Path]
+) -> None:
+    text = SMALL.replace(
+        "{type: xor, samples: 20, noise: 0.3}",
+        "{type: linear, coefficients: [1.0e+300, 2.0]}",
+    )
+    text = text.replace("softmax_cross_entropy", "mse").replace("[accuracy]", "[]")
+    outcome = command("gradcheck", write_config(text.replace("units: 2", "units: 1")))
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert "expected rows with a finite loss, got inf from inputs up to" in outcome.err
+    assert "which are too large" in outcome.err

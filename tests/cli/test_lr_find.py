@@ -128,3 +128,12 @@ def test_plot_of_any_curve_fits(sweep: Sweep) -> None:
     assert all(len(line) <= 80 for line in lines)
     if len(sweep.rates) > 1:
         assert "•" in "".join(lines)
+
+
+def test_loss_that_only_rounding_moves_is_a_flat_line_without_suggestion() -> None:
+    rng = np.random.default_rng(0)
+    flat = _sweep([0.6931 * (1 + 1e-9 * float(x)) for x in rng.normal(size=200)])
+    assert flat.suggestion is None
+    lines = plot(flat)
+    assert [line.count("•") > 0 for line in lines].count(True) == 1
+    assert _sweep([0.0] * 200).suggestion is None

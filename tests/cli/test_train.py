@@ -305,8 +305,8 @@ def test_plugin_that_fails_is_one_message_with_its_line(
 ) -> None:
     (tmp_path / "broken.py").write_text(f"\n{text}", encoding="utf-8")
     config = write_config(SMALL + "plugins: [broken.py]\n")
-    outcome = command.train(config, "--allow-plugins", expect=2)
-    assert "broken.py:2: the plugin failed" in outcome.err
+    outcome = command.train(config, "--allow-plugins", expect=1)
+    assert "broken.py:2: the plugin failed while it was loaded" in outcome.err
     assert "Traceback" not in outcome.err
     assert not command.runs.exists()
 
@@ -348,3 +348,126 @@ def test_commands_that_are_shown_can_be_pasted(
     parent = tmp_path / "my runs"
     outcome = command("train", write_config(), "--runs-dir", parent)
     assert f"next: nncli eval '{parent}/small-1'" in outcome.out
+
+
+def test_wrong_number_of_epochs_to_go_on_is_told_with_its_place(
+    command: Command, write_config: Write
+) -> None:
+    command.train(write_config())
+    run = RunDirectory(command.runs / "small-1")
+    before = run.last.read_bytes()
+    for value in ("abc", "-1", "1.5", "", "[3]"):
+        outcome = command("train", "--resume", run.path, f"training.epochs={value}")
+        assert outcome.code == 2
+        place = f"command line: training.epochs={value}: training.epochs: expected an "
+        assert place in outcome.err
+    assert run.last.read_bytes() == before
+
+
+def test_edited_config_of_a_run_is_noticed(command: Command, run: RunDirectory) -> None:
+    text = run.config.read_text(encoding="utf-8")
+    run.config.write_text(text.replace("lr: 0.02", "lr: 0.5"), encoding="utf-8")
+    outcome = command("train", "--resume", run.path)
+    assert outcome.code == 0
+    assert f"note: {run.config} was edited. What counts is the run's own" in outcome.err
+    assert str(run.resolved) not in outcome.err
+
+
+BAD_LAYER = """\
+from nncli.layers.base import Layer
+
+
+class Bad(Layer, name="my_bad"):
+    \"\"\"Fails.\"\"\"
+
+    moment: str
+
+    def build(self, input_shape, rng):
+        self.calls = 0
+        if self.moment == "build":
+            return {}["build"]
+        return input_shape
+
+    def __call__(self, x):
+        if self.training and self.moment == "training":
+            raise ValueError("not like that")
+        return x
+"""
+
+
+@pytest.mark.usefixtures("own_registries")
+@pytest.mark.parametrize(
+    ("moment", "line", "text"),
+    [
+        ("build", 12, "while building layers[1] my_bad: KeyError: 'build'"),
+        (
+            "training",
+            17,
+            "while running layers[1] my_bad, making training step 1: ValueError: not "
+            "like that",
+        ),
+    ],
+)
+def test_exception_of_a_plugin_is_told_as_one(
+    command: Command,
+    write_config: Write,
+    tmp_path: Path,
+    moment: str,
+    line: int,
+    text: str,
+) -> None:
+    (tmp_path / "bad.py").write_text(BAD_LAYER, encoding="utf-8")
+    layer = f"{{type: my_bad, moment: {moment}}}"
+    config = write_config(SMALL.replace("tanh", layer) + "plugins: [bad.py]\n")
+    outcome = command.train(config, "--allow-plugins", expect=1)
+    message = f"{tmp_path / 'bad.py'}:{line}: the plugin failed {text}"
+    assert outcome.err.splitlines()[-1] == f"error: {message}"
+    run = RunDirectory(command.runs / "small-1")
+    if moment == "build":
+        assert not command.runs.exists()
+        return
+    facts = json.loads(run.summary.read_text(encoding="utf-8"))
+    assert (facts["status"], facts["error"]) == ("failed", message)
+    assert f"failed: {message}" in run.log.read_text(encoding="utf-8")
+
+
+def test_too_many_layers_are_refused_at_their_line(
+    command: Command, write_config: Write
+) -> None:
+    block = "{type: sequential, repeat: 1000, layers: [relu]}"
+    nested = f"{{type: sequential, repeat: 1000, layers: [{block}]}}"
+    outcome = command.train(write_config(SMALL.replace("tanh", nested)), expect=2)
+    assert "config.yaml:7:5: layers[1]: " in outcome.err
+    assert "at most 10,000 layers in all" in outcome.err
+    assert "got 1,001,002" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_paths_that_are_not_utf8_work(
+    command: Command, write_config: Write, tmp_path: Path
+) -> None:
+    odd = tmp_path / "r\udce9sum\udce9"
+    odd.mkdir()
+    (odd / "c\udce9.yaml").write_text(SMALL.replace("name: small\n", ""))
+    (odd / "p\udce9.py").write_text("")
+    made = command("train", odd / "c\udce9.yaml", "--runs-dir", odd)
+    assert made.code == 0, made.err
+    run = RunDirectory(odd / "c--1")
+    facts = json.loads(run.summary.read_text(encoding="utf-8"))
+    assert facts["run"] == str(run.path)
+    assert command("eval", run.path, "--json").code == 0
+    more = command("train", "--resume", run.path, "training.epochs=6", "--json")
+    assert more.code == 0, more.err
+    for arguments in (
+        ["eval", odd / "none"],
+        ["train", odd / "none.yaml"],
+        ["train", odd / "c\udce9.yaml", "a\udce9=3"],
+        ["train", odd / "c\udce9.yaml", "name=a\udce9"],
+        ["components", "r\udce9"],
+        ["components", "relu", "--plugin", odd / "none.py"],
+        ["config", "show", odd],
+    ):
+        outcome = command(*arguments)
+        assert outcome.code in (1, 2)
+        assert outcome.err.startswith("error: ")
+    assert command("components", "relu", "--plugin", odd / "p\udce9.py").code == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import io
+import json
 import os
 import pty
 import re
@@ -244,15 +246,25 @@ def test_live_view_says_how_much_time_is_left(
     clock.now += 10
     training.progress.step = 8
     assert view._left(training) == "30.0 s left"
-    training.progress.epoch = 5
+    training.progress.step = 20
     assert view._left(training) == "in 10.0 s"
 
 
-def screen(width: int, *arguments: object) -> list[str]:
-    """Run a command in a terminal of a width and return its lines, drawn over too."""
-    ours, theirs = pty.openpty()
+def resize(terminal: int, width: int) -> None:
     size = struct.pack("HHHH", 24, width, 0, 0)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+
+
+def screen(width: int, *arguments: object, shrink: bool = False) -> list[str]:
+    """Run a command in a terminal of a width and return its lines, drawn over too.
+
+    Args:
+        width: In columns.
+        arguments: Of the command.
+        shrink: Take a column away at each of its outputs.
+    """
+    ours, theirs = pty.openpty()
+    resize(theirs, width)
     with subprocess.Popen(
         command_line(*arguments),
         stdin=theirs,
@@ -270,6 +282,9 @@ def screen(width: int, *arguments: object) -> list[str]:
             data += part
             if not part:
                 break
+            if shrink:
+                width = max(1, width - 1)
+                resize(ours, width)
         os.close(ours)
     assert process.returncode == 0, data.decode()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode())
@@ -278,7 +293,10 @@ def screen(width: int, *arguments: object) -> list[str]:
 
 def test_live_view_never_wraps(tmp_path: Path) -> None:
     config, width = CONFIGS / "two_ellipses.yaml", 48
-    lines = screen(width, "train", config, "--name", "e", "--runs-dir", tmp_path / "r")
+    # The report at the end is no part of the view, and longer where it stops early.
+    whole = "training.early_stopping=null"
+    runs = ("--name", "e", "--runs-dir", tmp_path / "r")
+    lines = screen(width, "train", config, whole, *runs)
     own = [line for line in lines if str(tmp_path) not in line]
     assert max(map(cell_len, own)) <= width
     text = "\n".join(own)
@@ -286,6 +304,35 @@ def test_live_view_never_wraps(tmp_path: Path) -> None:
         assert word in text
     assert re.search(r"epoch [0-9]+/200 [0-9]+%", text)
     assert re.search(r"validation loss [▁▂▃▄▅▆▇█]{8,}", text)
+
+
+@pytest.mark.parametrize("width", [1, 3, 7, 12, 19])
+def test_narrow_terminal_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, width: int
+) -> None:
+    view, training = LiveView(), trainer()
+    view._console.width = width
+    view._console.file = io.StringIO()
+    view.on_start(training)
+    for _ in range(3):
+        view.on_row(training, ROW)
+        training.progress.best = 0.25
+        clock.now += 1
+        view.on_step(training)
+    view.on_end(training)
+    assert view._console.file.getvalue()
+
+
+@pytest.mark.parametrize(("width", "shrink"), [(60, True), (6, False)])
+def test_terminal_that_shrinks_or_is_tiny_breaks_no_training(
+    tmp_path: Path, width: int, shrink: bool
+) -> None:
+    config = CONFIGS / "two_ellipses.yaml"
+    runs = tmp_path / "r"
+    lines = screen(width, "train", config, "--runs-dir", runs, shrink=shrink)
+    assert not any("failed" in line for line in lines)
+    run = RunDirectory(runs / "two_ellipses-1")
+    assert json.loads(run.summary.read_text())["status"] == "finished"
 
 
 def test_live_view_ends_with_what_was_reached(tmp_path: Path) -> None:

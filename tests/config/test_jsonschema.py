@@ -107,4 +107,5 @@ def test_schema_knows_defaults() -> None:
     training = SCHEMA["definitions"]["Training"]["properties"]
     assert training["batch_size"]["default"] == 32
     assert training["early_stopping"]["default"] is None
-    assert "default" not in training["epochs"]
+    stopping = SCHEMA["definitions"]["EarlyStopping"]["properties"]
+    assert "default" not in stopping["patience"]

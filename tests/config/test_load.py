@@ -75,7 +75,7 @@ def test_plugin_beside_the_config_adds_a_layer(
     with Layer.registry.temporary():
         config = load_config(path, [], allow_plugins=True).config
         assert config.layers[1].type_name == "twice"
-        assert config.layers[1].arguments == {"factor": 3.0}
+        assert config.layers[1].arguments == {"factor": 3.0, "trainable": True}
         assert config.plugins == [str(path.parent.resolve() / "mine.py")]
     assert "twice" not in Layer.members()
 

@@ -104,6 +104,18 @@ def test_new_type_keeps_the_arguments_of_the_command_line(
     assert changed(*overrides)["optimizer"] == {"type": "sgd", "momentum": 0.9}
 
 
+@pytest.mark.parametrize("type_change", ["optimizer=sgd", "optimizer.type=sgd"])
+def test_type_and_its_arguments_may_come_in_any_order(type_change: str) -> None:
+    wanted = {"type": "sgd", "lr": 0.5}
+    assert changed("optimizer.lr=0.5", type_change)["optimizer"] == wanted
+    assert changed(type_change, "optimizer.lr=0.5")["optimizer"] == wanted
+
+
+def test_whole_list_may_come_after_an_item_of_it() -> None:
+    value = changed("layers[2].units=8", "layers=[relu, tanh, {type: dense}]")
+    assert value["layers"][2] == {"type": "dense", "units": 8}
+
+
 def test_bare_name_replaces_the_whole_mapping() -> None:
     assert changed("optimizer=sgd")["optimizer"] == "sgd"
 
@@ -114,6 +126,12 @@ def test_later_override_wins() -> None:
         "type": "adam"
     }
     assert changed("optimizer.type=adam", "optimizer=sgd")["optimizer"] == "sgd"
+
+
+def test_whole_that_gives_a_value_replaces_an_earlier_one() -> None:
+    overrides = ("optimizer.lr=3", "optimizer={type: sgd, lr: 4}")
+    assert changed(*overrides)["optimizer"] == {"type": "sgd", "lr": 4}
+    assert changed(*reversed(overrides))["optimizer"] == {"type": "sgd", "lr": 3}
 
 
 def test_no_override_changes_nothing() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from nncli.config.load import load_config
 from nncli.config.read import MAX_BYTES, MAX_DEPTH, parse, read_config
 from nncli.config.scalar import scalar
 from nncli.core.errors import ConfigError, Problem, UsageError
@@ -231,8 +232,69 @@ def test_file_of_exactly_one_mebibyte_is_read(tmp_path: Path) -> None:
 
 
 def test_endless_file_is_refused_and_not_read_to_its_end() -> None:
-    with pytest.raises(UsageError, match="at most 1 MiB"):
+    with pytest.raises(UsageError, match=r"/dev/zero: .* got: a device"):
         read_config(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("- r{}\n", id="names of layers"),
+        pytest.param("k{}: 1\n", id="keys"),
+        pytest.param("a: 1 #{}\n", id="the same key"),
+        pytest.param("- [*a] #{}\n", id="aliases"),
+    ],
+)
+def test_very_many_problems_are_counted_and_twenty_told(
+    tmp_path: Path, lines: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    begin = "layers:\n" if lines[0] == "-" else ""
+    path.write_text(begin + "".join(lines.format(i) for i in range(4000)))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, [])
+    text = str(caught.value)
+    assert len(text.splitlines()) < 70
+    assert max(map(len, text.splitlines())) < 2000
+    told = sum(line.startswith(str(path)) for line in text.splitlines())
+    assert told == 20
+    rest = len(caught.value.problems) - told
+    assert f"\n... and {rest:,} more.\n" in text
+    assert len(caught.value.problems) > 3990
+
+
+def test_nearest_names_are_looked_for_only_for_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def look(name: str, names: list[str]) -> str:
+        asked.append(name)
+        return ""
+
+    monkeypatch.setattr("nncli.core.registry.nearest", look)
+    path = tmp_path / "c.yaml"
+    path.write_text("layers:\n" + "".join(f"- r{i}\n" for i in range(1000)))
+    with pytest.raises(ConfigError):
+        load_config(path, [])
+    assert len(asked) <= 20
+
+
+@pytest.mark.parametrize(
+    "text", ["- a\n" * 10_001, "a: 1\n" * 10_001, "[" + "[]," * 10_001 + "]"]
+)
+def test_config_of_too_many_values_is_refused_there(text: str) -> None:
+    with pytest.raises(ConfigError, match="at most 10,000 values"):
+        parse(text, "x")
+
+
+def test_long_names_are_cut_in_messages(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"layers: [{'x' * 500_000}]\n? {'k' * 400_000}\n: 1\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, [])
+    assert len(str(caught.value)) < 5000
+    assert "unknown layer 'xxxx" in str(caught.value)
 
 
 YAML_SIGNS = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from nncli.core.errors import DataError
+from nncli.core.errors import DataError, RunError
 from nncli.data.labels import Labels
 
 
@@ -35,3 +37,44 @@ def test_labels_refuse_a_class_that_is_new() -> None:
 def test_labels_refuse_objects_from_a_file() -> None:
     with pytest.raises(ValueError, match="numbers or texts"):
         Labels.from_json(["O", [1]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["<U500000000", ["a", "b"]],
+        ["<U0", ["abc", "b"]],
+    ],
+)
+def test_texts_are_as_long_as_they_are_whatever_a_checkpoint_says(value: Any) -> None:
+    labels = Labels.from_json(value)
+    assert labels.names == tuple(value[1])
+    assert labels.values.nbytes < 100
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["O", [1]],
+        ["V1000000000", [1]],
+        ["S9", ["a"]],
+        ["M8[s]", [1]],
+        [["<i8", "<f8"], [1]],
+        [{"names": ["a"], "formats": ["i8"]}, [1]],
+        ["<i8", [[1], [2]]],
+        ["<i8", [[1], 2]],
+        ["<i8", 3],
+        ["<i8", [2**70]],
+        ["<i8", ["x"]],
+        ["(1000000000,)i8", [1]],
+        [None, [1]],
+        3,
+        [],
+        "U",
+        {"a": 1},
+    ],
+    ids=str,
+)
+def test_labels_of_a_hostile_checkpoint_are_one_message(value: Any) -> None:
+    with pytest.raises(RunError, match="m: expected the labels of a model"):
+        Labels.of_checkpoint({"labels": value}, "m")

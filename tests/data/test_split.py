@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from nncli.core.errors import ArgumentError, DataError
 from nncli.data.base import Table
-from nncli.data.split import Split, split_table
+from nncli.data.split import PARTS, By, Split, _assign, split_rows
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -22,11 +24,16 @@ def _table(sizes: list[int], classes: bool = True) -> Table:
     return Table(x, y, names) if classes else Table(x, y[:, None].astype(float), None)
 
 
-def _parts(table: Table, split: Split, seed: int = 0) -> dict[str, Table]:
-    return split_table(table, split, np.random.default_rng(seed))
+def _parts(table: Table, split: Split, seed: int = 0) -> dict[str, Any]:
+    return {
+        name: table
+        if index is None
+        else Table(table.x[index], table.y[index], table.classes)  # type: ignore[index]
+        for name, index in split_rows(table, split, seed).items()
+    }
 
 
-def _rows_of(part: Table) -> list[int]:
+def _rows_of(part: Any) -> list[int]:
     return [int(value) for value in part.x[:, 0]]
 
 
@@ -90,7 +97,7 @@ def test_split_keeps_the_rows_in_their_given_order() -> None:
 def test_split_keeps_inputs_and_targets_together() -> None:
     table = _table([6, 9])
     for part in _parts(table, Split(0.3, 0.2)).values():
-        np.testing.assert_array_equal(part.y, table.y[_rows_of(part)])
+        np.testing.assert_array_equal(part.y, np.repeat([0, 1], [6, 9])[_rows_of(part)])
         assert part.classes == table.classes
 
 
@@ -142,3 +149,134 @@ def test_split_refuses_a_part_without_rows(
 def test_split_refuses_shares_that_leave_nothing_to_train_on() -> None:
     with pytest.raises(ArgumentError, match=r"below 1.*got 1\.2"):
         Split(0.6, 0.6)
+
+
+# What a table may say of its rows: who, when, and which part is meant.
+KEYS = {
+    "who": np.array([*"ababcdcdeeff"]),
+    "when": np.array([5, 3, 9, 1, 1, 7, 2, 8, 0, 6, 4, 10]),
+    "part": np.array(["Train", "val", "test", "train"] * 3),
+    "odd": np.array(["train", "dev"] * 6),
+}
+
+
+def _places(split: Split, seed: int = 0, **facts: Any) -> dict[str, Any]:
+    """Return the places of each part of 12 rows that have keys."""
+    x, y = np.zeros((12, 1)), np.arange(12) % 2
+    table = Table(x, y, (0, 1), keys=KEYS, **facts)
+    return {
+        name: None if index is None else index.tolist()
+        for name, index in split_rows(table, split, seed).items()
+    }
+
+
+def test_split_s_own_seed_keeps_the_parts_where_the_config_s_changes() -> None:
+    own = Split(0.25, 0.25, seed=7)
+    assert _places(own, seed=1) == _places(own, seed=2)
+    assert _places(own, seed=1) == _places(Split(0.25, 0.25), seed=7)
+    assert _places(Split(0.25, 0.25), seed=1) != _places(Split(0.25, 0.25), seed=2)
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        (Split(0.25, 1 / 3, order="given"), [range(5), range(5, 8), range(8, 12)]),
+        (
+            Split(0.25, 1 / 3, by=By(time="when")),
+            [[1, 3, 4, 6, 8], [0, 9, 10], [2, 5, 7, 11]],
+        ),
+        (Split(by=By(fold="part")), [[0, 3, 4, 7, 8, 11], [1, 5, 9], [2, 6, 10]]),
+    ],
+    ids=["order", "time", "fold"],
+)
+def test_split_that_is_not_drawn_is_as_it_is_said(split: Split, expected: Any) -> None:
+    wanted = dict(zip(PARTS, map(list, expected), strict=True))
+    assert _places(split, seed=1) == _places(split, seed=2) == wanted
+
+
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=1, max_size=80),
+    validation=st.floats(0.0, 0.5),
+    test=st.floats(0.0, 0.4),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+def test_split_by_group_keeps_groups_whole_and_shares_near(
+    groups: list[int], validation: float, test: float, seed: int
+) -> None:
+    column = np.array(groups)
+    table = Table(column[:, None], column, keys={"who": column})
+    split = Split(validation, test, by=By(group="who"))
+    parts: dict[str, Any] = {}
+    # Few groups leave a part empty.
+    with contextlib.suppress(DataError):
+        parts = split_rows(table, split, seed)
+    if not parts:
+        return
+    places = [range(len(groups)) if i is None else i for i in parts.values()]
+    assert sorted(row for part in places for row in part) == [*range(len(groups))]
+    held = [{groups[row] for row in part} for part in places]
+    assert sum(map(len, held)) == len(set(groups))
+    largest = max(Counter(groups).values())
+    for name, share in (("validation", validation), ("test", test)):
+        if share:
+            index = parts[name]
+            assert index is not None
+            assert abs(len(index) - round(share * len(groups))) <= largest / 2
+
+
+OFFICIAL = {"train": np.arange(2, 12), "test": np.array([0, 1])}
+
+
+def test_official_parts_are_the_parts() -> None:
+    whole = {"train": [*range(2, 12)], "test": [0, 1]}
+    assert _places(Split(), parts=OFFICIAL) == whole
+    parts = _places(Split(0.3), parts=OFFICIAL)
+    assert parts["test"] == [0, 1]
+    assert len(parts["validation"]) == 3
+    assert sorted(parts["train"] + parts["validation"]) == whole["train"]
+    both = {name: index for name, index in OFFICIAL.items() if name == "test"}
+    # Who gives a test part alone trains on none of it.
+    assert _places(Split(), parts=both) == whole
+    assert 0 not in _places(Split(0.3), parts=both)["train"]
+
+
+@pytest.mark.parametrize(
+    ("split", "facts", "message"),
+    [
+        (Split(0.2, by=By(group="whom")), {}, "a column.*'whom'.*Did you mean 'who'"),
+        (Split(0.2, by=By(time="date")), {}, "a column of the data, got 'date'"),
+        (Split(by=By(fold="fold")), {}, "a column of the data, got 'fold'"),
+        (Split(by=By(fold="odd")), {}, "by.fold, got 'dev'"),
+        (Split(test=0.2), {"parts": OFFICIAL}, r"no share for test.*Leave split\.test"),
+    ],
+    ids=str,
+)
+def test_split_that_the_rows_cannot_give_is_refused(
+    split: Split, facts: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        _places(split, **facts)
+
+
+def test_split_by_takes_one_column_and_no_shares_beside_folds() -> None:
+    with pytest.raises(ArgumentError, match=r"one of fold, group and time.*got none"):
+        By()
+    with pytest.raises(ArgumentError, match="got group and time"):
+        By(group="who", time="when")
+    with pytest.raises(ArgumentError, match=r"no shares.*by\.fold.*got 0\.2"):
+        Split(0.2, by=By(fold="part"))
+
+
+def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() -> None:
+    groups = np.random.default_rng(0).integers(0, 200, 500)
+    rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    rng = np.random.default_rng(7)
+    orders = [rng.permutation(each) for each in rows]
+    part = _assign(groups, [0.25], np.random.default_rng(7))
+    for order in orders:
+        count = int((part[order] == 1).sum())
+        assert (part[order[:count]] == 1).all()
+    assert (part == 1).sum() == 125
+    million = _assign(np.arange(10**6), [0.1, 0.2], np.random.default_rng(0))
+    assert np.bincount(million).tolist() == [700_000, 100_000, 200_000]

@@ -13,8 +13,10 @@ from nncli.data.base import Dataset, Table
 from nncli.data.synthetic import Linear, Spiral, TwoEllipses, Xor, XorTable
 
 
-def _load(dataset: Dataset, seed: int = 0) -> Table:
-    return dataset.load(np.random.default_rng(seed))
+def _load(dataset: Dataset, seed: int = 0) -> Any:
+    table = dataset.load(np.random.default_rng(seed))
+    assert isinstance(table, Table)
+    return table
 
 
 @pytest.mark.parametrize(("samples", "classes"), [(100, 3), (7, 5), (2, 2), (1, 2)])

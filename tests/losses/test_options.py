@@ -15,9 +15,10 @@ from nncli.core.errors import ArgumentError, NncliError, ShapeError
 from nncli.experiment.build import build
 from nncli.experiment.experiment import Experiment
 from nncli.losses.base import Loss, Targets
-from nncli.training import evaluate
+from nncli.network.network import Network
 from nncli.training.evaluate import Evaluator
 from tests.conftest import SMALL
+from tests.training.jobs import all_of
 
 FLOAT64 = np.dtype(np.float64)
 LOSSES = Loss.members()
@@ -56,14 +57,14 @@ def test_fused_loss_is_the_loss_of_the_probabilities_and_the_penalties(
         "precision=float64",
     )
     assert made.fused == "softmax"
-    part, flat = made.parts["train"], made.network.flat
+    batch, flat = all_of(made.parts["train"]), made.network.flat
     assert set(flat.tensors) == {"layers.1.weight", "layers.1.bias"}
     weight, bias = (tensor.data for tensor in flat.leaves)
-    sizes = np.exp(np.tanh(part.x) @ weight.T + bias)
+    sizes = np.exp(np.tanh(batch.x.data) @ weight.T + bias)
     p = sizes / sizes.sum(axis=1, keepdims=True)
-    cross = -np.log(p[np.arange(len(p)), part.targets]).mean()
-    outputs = made.network(Tensor(part.x))
-    loss = made.network.with_penalties(made.loss(outputs, Tensor(part.targets)))
+    cross = -np.log(p[np.arange(len(p)), batch.targets.data]).mean()
+    outputs = made.network(batch.x)
+    loss = made.network.with_penalties(made.loss(outputs, batch.targets))
     assert loss.item() == pytest.approx(cross + 0.25 * (weight**2).sum(), rel=1e-12)
     np.testing.assert_allclose(made.loss.predictions(outputs).data, p, rtol=1e-12)
 
@@ -128,16 +129,17 @@ def test_loss_of_a_part_does_not_depend_on_the_size_of_batches(
     )
     part = made.parts["train"]
     whole = Evaluator(made, part).run()["loss"]
-    at_once = made.loss(made.network(Tensor(part.x)), Tensor(part.targets)).item()
+    batch = all_of(part)
+    at_once = made.loss(made.network(batch.x), batch.targets).item()
     assert whole == pytest.approx(at_once, rel=1e-12)
-    monkeypatch.setattr(evaluate, "MIN_BATCH", 4)
+    monkeypatch.setattr(Network, "rows_within", lambda self, nbytes: 4)
     assert Evaluator(made, part).run()["loss"] == pytest.approx(at_once, rel=1e-12)
 
 
 def test_loss_of_a_part_that_is_ignored_is_0(write_config: Write) -> None:
     made = _built(write_config, "loss={type: softmax_cross_entropy, ignore_label: 1}")
     part = made.parts["train"]
-    part.targets[:] = 1
+    part.targets = np.ones(len(part), int)
     assert Evaluator(made, part).run()["loss"] == 0.0
 
 

@@ -70,7 +70,7 @@ def test_an_input_in_yaml_names_its_rows() -> None:
     from nncli.config.validate import component_from
 
     layer = component_from(Layer, {"type": "input", "name": "other"})
-    assert layer.arguments == {"name": "other"}
+    assert layer.arguments == {"name": "other", "trainable": True}
     assert layer.title == "input 'other'"
 
 

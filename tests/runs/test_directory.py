@@ -194,3 +194,59 @@ def test_find_checkpoint_takes_the_best_then_the_last(run: RunDirectory) -> None
     assert find_checkpoint(run.last) == run.last
     with pytest.raises(UsageError, match="found nothing"):
         find_checkpoint(run.path / "missing")
+
+
+def test_drafts_of_processes_that_were_killed_are_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".x.abcdefgh.draft"
+    (left / "checkpoints").mkdir(parents=True)
+    (tmp_path / ".mine").mkdir()
+    seen: list[Path] = []
+
+    def fill_slowly(run: RunDirectory) -> None:
+        # Another run is made while this one is being filled.
+        seen.append(run.path)
+        make(tmp_path, "y")
+        assert run.checkpoints.is_dir()
+
+    RunDirectory.create(tmp_path, "x", fill_slowly)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", "x-1", "y-1"]
+
+
+def test_run_that_is_opened_loses_what_a_kill_left(run: RunDirectory) -> None:
+    left = [
+        run.checkpoints / ".last.safetensors.abcd_123",
+        run.checkpoints / ".best.safetensors.abcd_123",
+        run.path / ".summary.json.abcd_123",
+    ]
+    kept = [run.path / ".summary.json.mine.txt", run.path / ".notes.abcd_123"]
+    for path in (*left, *kept):
+        path.write_bytes(b"half")
+    with run.lock():
+        assert not any(path.exists() for path in left)
+        assert all(path.exists() for path in kept)
+        left[0].write_bytes(b"half")
+        # Who does not hold the run removes nothing.
+        with pytest.raises(RunError), RunDirectory(run.path).lock():
+            raise AssertionError
+        assert left[0].exists()
+
+
+def test_lock_that_cannot_be_had_names_the_run(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("nncli.runs.directory.fcntl.flock", fail)
+    with pytest.raises(OSError, match="No locks") as caught, run.lock():
+        raise AssertionError
+    assert caught.value.filename == str(run.path)
+
+
+def test_row_that_has_no_space_names_its_file(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.metrics.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space") as caught:
+        run.append_row({"epoch": 1})
+    assert caught.value.filename == str(run.metrics)

@@ -11,8 +11,10 @@ from nncli.config.load import Loaded, finish
 from nncli.config.override import apply_overrides
 from nncli.config.read import parse
 from nncli.core.arrays import Array
+from nncli.data.batches import Batch
 from nncli.experiment.build import build
 from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
 from nncli.training.session import create_run
@@ -77,6 +79,11 @@ def run_of(
     loaded = load(*overrides, text=text)
     made = build(loaded)
     return made, create_run(made, loaded, parent, ["nncli", "train"])
+
+
+def all_of(part: Part) -> Batch:
+    """Return all rows of a part as the network takes them."""
+    return part.batch(slice(0, len(part)))
 
 
 def state_of(trainer: Trainer) -> dict[str, Array]:

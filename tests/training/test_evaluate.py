@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
-from nncli.experiment.experiment import Experiment, Part
-from nncli.training import evaluate
-from nncli.training.evaluate import Evaluator, labels_of, per_class
-from tests.training.jobs import experiment, state_of, trainer
+from nncli.data.base import Table
+from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
+from nncli.training.evaluate import (
+    AT_ONCE,
+    Evaluator,
+    labels_of,
+    per_class,
+    scored_parts,
+)
+from tests.training.jobs import all_of, experiment, state_of, trainer
 
 NOISY = "layers=[{type: dense, units: 6}, batch_norm, relu, dropout, "
 NOISY += "{type: dense, units: 3}]"
@@ -29,7 +38,8 @@ def predicted(made: Experiment, part: Part) -> Array:
         name: tensor.data.astype(float)
         for name, tensor in made.network.flat.tensors.items()
     }
-    x = part.x.astype(float) @ tensors["layers.0.weight"].T + tensors["layers.0.bias"]
+    x = all_of(part).x.data.astype(float)
+    x = x @ tensors["layers.0.weight"].T + tensors["layers.0.bias"]
     state = made.network.state
     x = (x - state["layers.1.running_mean"]) / np.sqrt(
         state["layers.1.running_var"] + 1e-5
@@ -44,7 +54,7 @@ def test_evaluator_gives_loss_and_accuracy_of_the_network_in_use(part: str) -> N
     made = trained(*SPIRAL)
     rows = made.parts[part]
     logits = predicted(made, rows)
-    labels = labels_of(rows.targets)
+    labels = labels_of(all_of(rows).targets.data)
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     scores = Evaluator(made, rows).run()
     assert scores["loss"] == pytest.approx(
@@ -66,7 +76,7 @@ def test_evaluator_adds_batches_up(size: int, monkeypatch: pytest.MonkeyPatch) -
     made = trained("precision=float64", "training.batch_size=1")
     part = made.parts["train"]
     whole = Evaluator(made, part, confusion=True)
-    monkeypatch.setattr(evaluate, "MIN_BATCH", size)
+    monkeypatch.setattr(made.network, "rows_within", lambda nbytes: size)
     cut = Evaluator(made, part, confusion=True)
     assert cut.batches.size == size
     first, second = whole.run(), cut.run()
@@ -136,7 +146,8 @@ def test_confusion_counts_rows_by_class_and_prediction() -> None:
     evaluator.run()
     expected = np.zeros((3, 3), int)
     chosen = predicted(made, part).argmax(axis=1)
-    for label, choice in zip(labels_of(part.targets), chosen, strict=True):
+    labels = labels_of(all_of(part).targets.data)
+    for label, choice in zip(labels, chosen, strict=True):
         expected[label, choice] += 1
     np.testing.assert_array_equal(evaluator.confusion, expected)
 
@@ -189,3 +200,63 @@ def test_per_class_agrees_with_scikit_learn(classes: int) -> None:
         ):
             ours = [np.nan if line[key] is None else line[key] for line in table]
             np.testing.assert_allclose(ours, values, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "split", "expected"),
+    [
+        ("null", "{validation: 0.25}", 20),
+        ("all", "{validation: 0.25}", 60),
+        ("7", "{validation: 0.25}", 7),
+        ("60", "{validation: 0.25}", 60),
+        ("1000", "{validation: 0.25}", 60),
+        ("null", "{}", 80),
+        ("null", "{validation: 0.75}", 20),
+        ("9", "{}", 9),
+        ("null", "{test: 0.25}", 60),
+    ],
+)
+def test_training_rows_that_are_scored_are_as_many_as_asked_for(
+    rows: str, split: str, expected: int
+) -> None:
+    config = (f"training.evaluate_rows={rows}", f"split={split}")
+    made = experiment(*config)
+    parts = scored_parts(made)
+    assert parts.keys() == made.parts.keys() - {"test"}
+    assert len(parts["train"]) == expected
+    drawn = all_of(parts["train"]).x.data
+    whole = all_of(made.parts["train"]).x.data
+    assert len(np.unique(drawn, axis=0)) == expected
+    assert set(map(bytes, drawn)) <= set(map(bytes, whole))
+
+
+def test_training_rows_that_are_scored_are_drawn_by_the_seed_alone() -> None:
+    def places(*overrides: str) -> list[int]:
+        chosen = scored_parts(experiment("split.seed=1", *overrides))["train"].index
+        assert chosen is not None
+        return [int(place) for place in chosen]
+
+    first = places()
+    assert first == places() == places("training.epochs=9", "training.batch_size=3")
+    # Other numbers in the same places: they do not hang on what is loaded.
+    assert first == places("dataset.noise=2.0", "transforms=[standardize]")
+    assert first == sorted(first) != places("seed=4")
+    made = trainer("training.evaluate_rows=7")
+    part = made.evaluators["train"].batches.part
+    scores = Evaluator(made.experiment, scored_parts(made.experiment)["train"]).run()
+    assert made.evaluators["train"].run() == scores
+    assert len(part) == 7
+
+
+def test_evaluator_of_a_wide_network_takes_bounded_memory() -> None:
+    x = np.zeros((5000, 2))
+    made = experiment("layers[0].units=4096", "training.evaluate_rows=all")
+    part = made.prepare(Table(x, np.zeros(len(x), int), (0, 1)))
+    tracemalloc.start()
+    try:
+        Evaluator(made, part).run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The hidden values of all rows would take 82 MB, and their tanh as many.
+    assert peak < 3 * AT_ONCE

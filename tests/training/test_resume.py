@@ -175,7 +175,7 @@ def test_run_killed_before_its_first_checkpoint_begins_again(
     )
 
 
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_interrupted_saves_and_says_how_to_go_on(
     tmp_path: Path, job: Job, which: signal.Signals
 ) -> None:

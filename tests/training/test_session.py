@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import tracemalloc
 from collections.abc import Callable
@@ -14,12 +15,13 @@ import numpy as np
 import pytest
 
 from nncli.config.load import load_config
-from nncli.core.errors import NncliError, RunError, UsageError
+from nncli.core.errors import DivergedError, NncliError, RunError, UsageError
 from nncli.experiment.build import build
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
+from nncli.training.callbacks import Callback, Row
 from nncli.training.resume import resume_run
-from nncli.training.session import create_run, restore_checkpoint
+from nncli.training.session import create_run, edited_configs, restore_checkpoint
 from nncli.training.state import Progress, capture, restore
 from nncli.training.trainer import Trainer
 from tests.conftest import SMALL
@@ -412,7 +414,7 @@ def test_checkpoint_with_odd_arrays_is_refused_by_name(
 def test_checkpoint_of_other_data_is_refused(
     stopped: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.experiment.build.digest", lambda table: "another")
+    monkeypatch.setattr("nncli.data.base.Table.digest", lambda table: "another")
     with pytest.raises(RunError, match=r"dataset xor.*Bring back the old data"):
         restore_checkpoint(stopped.last, allow_plugins=False)
 
@@ -429,3 +431,81 @@ def test_restore_gives_the_place_in_the_training(stopped: RunDirectory) -> None:
     at = restore(made, load_checkpoint(stopped.last))
     assert (at.epoch, at.batch, at.step, at.rows) == (2, 2, 10, 2)
     assert made.optimizer.steps == 10
+
+
+class Diverging(Callback):
+    """Ends a training by an error after some epochs."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_row(self, trainer: Trainer, row: Row) -> None:
+        if row["epoch"] == self.epoch:
+            raise DivergedError("too far")
+
+
+def test_best_checkpoint_on_disk_is_not_replaced_by_a_worse_one(
+    tmp_path: Path,
+) -> None:
+    made, run = run_of(tmp_path, "training.checkpoint_seconds=1000")
+    with pytest.raises(DivergedError):
+        Trainer(made, run, [Diverging(4)]).fit()
+    assert load_checkpoint(run.last).meta["progress"]["best"] is None
+    best = load_checkpoint(run.best)
+    # It is better than all that comes after it.
+    best.meta["progress"]["best"] /= 1000
+    save_checkpoint(run.best, best)
+    restored = resume_run(run, [], allow_plugins=False)
+    assert restored.progress.best == best.meta["progress"]["best"]
+    Trainer(restored.experiment, run, progress=restored.progress).fit()
+    assert_same_bits(load_checkpoint(run.best).arrays, best.arrays)
+    run.best.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="Without this file, the run can go on"):
+        resume_run(run, ["training.epochs=6"], allow_plugins=False)
+    run.best.unlink()
+    restored = resume_run(run, ["training.epochs=6"], allow_plugins=False)
+    assert restored.progress.best is None
+    Trainer(restored.experiment, run, progress=restored.progress).fit()
+    assert load_checkpoint(run.best).meta["progress"]["epoch"] == 6
+
+
+def test_equal_runs_have_equal_checkpoints(tmp_path: Path) -> None:
+    files = []
+    for i in range(6):
+        made, run = run_of(tmp_path / str(i), NOISY, "transforms=[standardize]")
+        Trainer(made, run).fit()
+        files.append((run.last.read_bytes(), run.best.read_bytes()))
+    assert len(set(files)) == 1
+
+
+def test_config_that_was_edited_in_a_run_is_found(stopped: RunDirectory) -> None:
+    assert edited_configs(stopped) == []
+    text = stopped.config.read_bytes()
+    stopped.config.write_bytes(text + b"# more\n")
+    assert edited_configs(stopped) == [stopped.config]
+    stopped.resolved.write_bytes(b"")
+    assert edited_configs(stopped) == [stopped.config, stopped.resolved]
+    resume_run(stopped, ["training.epochs=20"], allow_plugins=False)
+    assert edited_configs(stopped) == []
+    # As it was before, which a run that was killed just then may still have.
+    stopped.config.write_bytes(text)
+    assert edited_configs(stopped) == []
+    for damage in (b"", b"[]", b'{"configs_sha256": 3}', b"[" * 10**5):
+        stopped.manifest.write_bytes(damage)
+        assert edited_configs(stopped) == []
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Progress)])
+def test_progress_without_a_key_is_refused(stopped: RunDirectory, name: str) -> None:
+    text = refused(stopped, lambda c: c.meta["progress"].pop(name))
+    assert "expected the progress of a training (epoch, batch" in text
+
+
+def test_run_of_a_file_that_is_a_pipe_is_refused_at_once(stopped: RunDirectory) -> None:
+    for path in (stopped.metrics, stopped.last):
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises((RunError, OSError), match="a pipe, not a file"):
+            resume_run(stopped, [], allow_plugins=False)
+    with pytest.raises(RunError, match="a pipe, not a file"):
+        load_checkpoint(stopped.last)

@@ -81,7 +81,8 @@ def test_training_makes_every_step_and_row() -> None:
     assert made.progress.epoch == 5
     assert made.progress.rows == len(rows.rows) == 5
     assert [row["step"] for row in rows.rows] == [STEPS * e for e in range(1, 6)]
-    assert set(rows.rows[0]) == {"epoch", "step", "lr", "train", "validation"}
+    names = {"epoch", "step", "lr", "step_loss", "train", "validation"}
+    assert set(rows.rows[0]) == names
     assert set(rows.rows[0]["train"]) == {"loss", "accuracy"}
 
 
@@ -463,3 +464,23 @@ def test_metric_that_is_undefined_is_null_and_never_the_best(tmp_path: Path) -> 
 def test_trainer_evaluates_no_test_part() -> None:
     made = Trainer(experiment("split={validation: 0.2, test: 0.2}"), None)
     assert list(made.evaluators) == ["train", "validation"]
+
+
+@pytest.mark.parametrize("search", ["strong_wolfe", "null"])
+def test_lbfgs_at_a_rate_of_0_stays_where_it_is(search: str) -> None:
+    training = trainer(
+        f"optimizer={{type: lbfgs, line_search: {search}}}",
+        "schedule={type: linear, start: 0, final: 1, steps: 3}",
+        "training={epochs: 4, batch_size: full}",
+    )
+    begin = training.experiment.network.flat.values.copy()
+    values = []
+
+    class Look(Callback):
+        def on_step(self, trainer: Trainer) -> None:
+            values.append(trainer.experiment.network.flat.values.copy())
+
+    training = Trainer(training.experiment, None, [Look()])
+    training.fit()
+    assert (values[0] == begin).all()
+    assert (values[1] != begin).any()

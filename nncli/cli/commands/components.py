@@ -1,4 +1,4 @@
-"""``nncli components``: what YAML can name."""
+"""``nncli components``: what YAML can name, and the keys of its sections."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_component
 from nncli.cli.console import Json, say, say_json, say_wrapped
 from nncli.cli.plugins import Plugins, run_plugins
 from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from nncli.core.description import Description, Section
     from nncli.core.registry import Component
     from nncli.core.signature import Argument
 
@@ -21,29 +23,38 @@ Examples:
   nncli components            every name, by family
   nncli components layer      the layers
   nncli components dense      all about one of them
+  nncli components config     the keys of a config
+  nncli components training   those of a section; training.average, split
 """
 
 
 def components(
     name: Annotated[
         str | None,
-        typer.Argument(help="A family or a component.", show_default=False),
+        typer.Argument(
+            help="A family, a component, or a section of the config.",
+            autocompletion=complete_component,
+            show_default=False,
+        ),
     ] = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """List what YAML can name, with signatures and help."""
     # The schema imports every family.
-    import nncli.config.schema  # noqa: F401
+    from nncli.config.hints import sections
     from nncli.core.registry import FAMILIES
 
     run_plugins(plugin)
     families: dict[str, Any] = dict(sorted(FAMILIES.items()))
     found = [c for f in families.values() for c in f.members().values()]
+    if name in sections():
+        _section(name, sections()[name], json)
+        return
     if name in families:
         found = list(families[name].members().values())
     elif name is not None:
-        found = _named(name, found, list(families))
+        found = _named(name, found, [*families, *sections()])
     if json:
         say_json([_facts(cls) for cls in found])
     elif name is None or name in families:
@@ -54,18 +65,47 @@ def components(
 
 
 def _named(
-    name: str, found: list[type[Component]], families: list[str]
+    name: str, found: list[type[Component]], others: list[str]
 ) -> list[type[Component]]:
     from nncli.core.text import nearest
 
     chosen = [cls for cls in found if cls.type_name == name]
     if not chosen:
-        names = [*families, *(cls.type_name for cls in found)]
+        names = [*others, *(cls.type_name for cls in found)]
         raise UsageError(f"unknown component {name!r}. {nearest(name, names)}")
     return chosen
 
 
+def _section(place: str, cls: type[Section], json: bool) -> None:
+    """Show the keys of a section, each with an example."""
+    from nncli.core.signature import signature_of
+
+    doc = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:\n")[0].strip()
+    if json:
+        say_json([{"family": "section", "name": place, "help": doc} | _arguments(cls)])
+        return
+    say(f"section {place}\n")
+    for line in doc.splitlines():
+        say_wrapped(line, hang=len(line) - len(line.lstrip()))
+    say("")
+    rows = Table("key", "??value", "?default", "meaning")
+    for argument in signature_of(cls).arguments.values():
+        meaning = argument.help
+        if argument.example:
+            meaning += f"\n{argument.name}: {argument.example}"
+        rows.add_row(argument.name, argument.expected, _default(argument), meaning)
+    rows.print()
+
+
 def _facts(cls: type[Component]) -> dict[str, Any]:
+    return {
+        "family": cls.kind,
+        "name": cls.type_name,
+        "help": inspect.cleandoc(cls.__doc__ or ""),
+    } | _arguments(cls)
+
+
+def _arguments(cls: type[Description]) -> dict[str, Any]:
     from nncli.core.registry import spec_of
     from nncli.core.signature import signature_of
 
@@ -77,15 +117,12 @@ def _facts(cls: type[Component]) -> dict[str, Any]:
             "required": argument.required,
             "help": argument.help,
         }
+        if argument.example:
+            facts["example"] = argument.example
         if not argument.required:
             facts["default"] = spec_of(argument.made())
         arguments.append(facts)
-    return {
-        "family": cls.kind,
-        "name": cls.type_name,
-        "help": inspect.cleandoc(cls.__doc__ or ""),
-        "arguments": arguments,
-    }
+    return {"arguments": arguments}
 
 
 def _list(found: list[type[Component]]) -> None:
@@ -121,10 +158,19 @@ def _explain(cls: type[Component]) -> None:
     for line in doc.splitlines():
         say_wrapped(line, hang=len(line) - len(line.lstrip()))
     say("")
-    arguments = list(signature_of(cls).arguments.values())
+    every = signature_of(cls).arguments.values()
+    arguments = [argument for argument in every if argument.name not in cls.quiet]
+    common = [argument for argument in every if argument.name in cls.quiet]
     if not arguments:
         say("No arguments.\n")
-        return
+    else:
+        _table(arguments)
+    for argument in common:
+        text = f"{argument.name} (default {_default(argument)})"
+        say_wrapped(f"As every {cls.kind}, {text}: {argument.help}")
+
+
+def _table(arguments: list[Argument]) -> None:
     rows = Table("argument", "??value", "?default", "meaning")
     for argument in arguments:
         rows.add_row(
@@ -134,16 +180,14 @@ def _explain(cls: type[Component]) -> None:
             argument.help,
         )
     rows.print()
+    say("")
 
 
 def _default(argument: Argument) -> str:
+    from nncli.config.write import to_flow
     from nncli.core.registry import spec_of
 
     if argument.required:
         return "(required)"
     value = spec_of(argument.made())
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else to_flow(value)

@@ -20,11 +20,11 @@ from nncli.cli.plugins import Plugins, run_plugins
 
 VALIDATE = """\b
 Example:
-  nncli config validate configs/spiral.yaml
+  nncli config validate spiral
 """
 SHOW = """\b
 Examples:
-  nncli config show configs/spiral.yaml optimizer=sgd
+  nncli config show spiral optimizer=sgd
   nncli config show spiral-1        that of a run
 """
 SCHEMA = """\b
@@ -61,7 +61,7 @@ def validate(
     facts = {
         "valid": True,
         "layers": len(experiment.config.layers),
-        "parameters": experiment.network.flat.values.size,
+        "parameters": experiment.network.size,
         "rows": {name: len(part) for name, part in experiment.parts.items()},
     }
     if json:
@@ -70,7 +70,7 @@ def validate(
     rows = ", ".join(f"{name} {len(part):,}" for name, part in experiment.parts.items())
     say(f"{config}: valid")
     layers = count(len(experiment.config.layers), "layer")
-    parameters = count(experiment.network.flat.values.size, "parameter")
+    parameters = count(experiment.network.size, "parameter")
     say_wrapped(f"{layers}, {parameters}, rows: {rows}")
 
 

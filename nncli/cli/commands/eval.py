@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nncli.cli.completion import complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
     RunsDir,
+    Threads,
     note,
     out,
     say,
@@ -22,7 +24,8 @@ from nncli.core.errors import UsageError
 from nncli.core.text import count, number, shortened
 
 if TYPE_CHECKING:
-    from nncli.experiment.experiment import Experiment, Part
+    from nncli.experiment.experiment import Experiment
+    from nncli.experiment.part import Part
 
 EPILOG = """\b
 Examples:
@@ -42,6 +45,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
             metavar="RUN|CHECKPOINT",
             help="A run (its directory, or its name: the best checkpoint), or a "
             "checkpoint.",
+            autocompletion=complete_run,
             show_default=False,
         ),
     ],
@@ -56,6 +60,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         int | None, typer.Option(min=0, help="Seed of --split fresh.")
     ] = None,
     runs_dir: RunsDir = Path("runs"),
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -63,6 +68,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     from nncli.runs.sources import find_checkpoint
     from nncli.training.evaluate import Evaluator, per_class
     from nncli.training.session import restore_checkpoint
+    from nncli.training.threads import threads_of, using
 
     if seed is not None and split != "fresh":
         raise UsageError("eval: --seed only belongs to --split fresh.")
@@ -71,12 +77,13 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     experiment = restored.experiment
     name = split or _default_split(experiment)
     evaluator = Evaluator(experiment, _part(experiment, name, seed), confusion=True)
-    scores = evaluator.run()
+    with using(threads or threads_of(experiment)):
+        scores = evaluator.run()
     result: dict[str, Any] = {
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,
         "split": name,
-        "rows": len(evaluator.batches.x),
+        "rows": len(evaluator.batches.part),
         **scores,
     }
     if evaluator.confusion is not None and experiment.classes is not None:

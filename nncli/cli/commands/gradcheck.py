@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_checked
 from nncli.cli.console import (
     AllowPlugins,
     Json,
@@ -36,7 +37,7 @@ EPILOG = """\b
 Examples:
   nncli gradcheck                       every op, layer and loss there is
   nncli gradcheck layer_norm            what has this name
-  nncli gradcheck configs/digits.yaml   this network, with real rows
+  nncli gradcheck digits                this network, with real rows
   nncli gradcheck digits-1              that of a run
   nncli gradcheck --plugin my_layers.py everything, and what the file adds
 """
@@ -49,6 +50,7 @@ def gradcheck(
             metavar="CONFIG|RUN|NAME",
             help="Check the network of a config or a run, or what has a name; without "
             "it, everything.",
+            autocompletion=complete_checked,
             show_default=False,
         ),
     ] = None,
@@ -92,8 +94,16 @@ def gradcheck(
 
 
 def _is_name(what: str) -> bool:
-    """Whether it is meant as a component's name rather than as a file's."""
-    return what.isidentifier() and not Path(what).exists()
+    """Whether it is meant as a component's name rather than as a config's.
+
+    What is both, as residual is, is the component: its derivative is proved alone.
+    """
+    from nncli.checking.everything import subjects
+    from nncli.config.examples import examples
+
+    if not what.isidentifier() or Path(what).exists():
+        return False
+    return what not in examples() or any(s.name == what for s in subjects())
 
 
 def _registered(name: str | None) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from nncli.cli.console import (
     Overrides,
     RunsDir,
     Source,
+    Threads,
     out,
     say,
     say_json,
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli lr-find configs/digits.yaml
-  nncli lr-find configs/digits.yaml optimizer=sgd --low 1e-4 --high 10
-  nncli lr-find configs/digits.yaml --steps 300 --json
+  nncli lr-find digits
+  nncli lr-find digits optimizer=sgd --low 1e-4 --high 10
+  nncli lr-find digits --steps 300 --json
 """
 
 MARGIN, HEIGHT = 14, 14
@@ -45,6 +46,7 @@ def lr_find(
         int, typer.Option(min=50, max=100_000, help="Steps from low to high.")
     ] = 200,
     runs_dir: RunsDir = Path("runs"),
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -56,12 +58,14 @@ def lr_find(
     from nncli.experiment.build import build
     from nncli.runs.sources import load_source
     from nncli.training.lr_finder import sweep_rates
+    from nncli.training.threads import threads_of, using
 
     changes = list(overrides or [])
     experiment = build(
         load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
     )
-    sweep = sweep_rates(experiment, low, high, steps)
+    with using(threads or threads_of(experiment)):
+        sweep = sweep_rates(experiment, low, high, steps)
     if json:
         say_json(_facts(sweep))
         return
@@ -103,12 +107,16 @@ def plot(sweep: Sweep, columns: int = 80) -> list[str]:
     """Draw the smoothed loss over the logarithm of the rate, in at most 80 columns."""
     if len(sweep.rates) < 2:
         return []
+    from nncli.training.lr_finder import FLAT
+
     width = max(min(columns, 80) - MARGIN, 10)
     losses = sweep.smoothed
     bottom = min(losses)
     # What explodes at the end would press the rest flat: it leaves the picture.
     top = max(losses[: losses.index(bottom) + 1])
-    top += (top - bottom or 1.0) / 8
+    span = top - bottom
+    # A loss that never changes is one line, and not a picture of its rounding.
+    top += (span if span > FLAT * abs(top) else abs(top) or 1.0) / 8
     xs = [_place(rate, sweep.rates, width) for rate in sweep.rates]
     rows = [[" "] * width for _ in range(HEIGHT)]
     for x, loss in zip(xs, losses, strict=True):

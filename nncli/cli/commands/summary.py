@@ -17,9 +17,9 @@ from nncli.cli.console import (
 
 EPILOG = """\b
 Examples:
-  nncli summary configs/digits.yaml
+  nncli summary digits
   nncli summary digits-1        the network of a run
-  nncli summary configs/digits.yaml training.batch_size=256 --json
+  nncli summary digits training.batch_size=256 --json
 """
 
 

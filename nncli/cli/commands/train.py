@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
     Overrides,
+    Threads,
     note,
     out,
     say,
     say_json,
+    say_of_run,
     say_wrapped,
 )
+from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun, UsageError
-from nncli.core.text import count, duration, number, scores_text
+from nncli.core.text import count, duration, json_text, number, scores_text
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
@@ -35,12 +39,12 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli train configs/spiral.yaml
-  nncli train configs/spiral.yaml optimizer.lr=0.01 training.epochs=500
+  nncli train spiral
+  nncli train spiral optimizer.lr=0.01 training.epochs=500
   nncli train --resume runs/spiral-1
   nncli train --resume spiral-1 training.epochs=20000 optimizer.lr=0.01
-  nncli train configs/spiral.yaml --from spiral-1
-  nncli train configs/digits.yaml --dry-run
+  nncli train spiral --from spiral-1
+  nncli train digits --dry-run
 """
 
 
@@ -49,14 +53,21 @@ def train(
         str | None,
         typer.Argument(
             metavar="CONFIG",
-            help="A YAML file, or a run whose config is taken.",
+            help="A YAML file, or the name of an example: spiral; or a run whose "
+            "config is taken.",
+            autocompletion=complete_config,
             show_default=False,
         ),
     ] = None,
     overrides: Overrides = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with this run."),
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with this run.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     start: Annotated[
         Path | None,
@@ -64,6 +75,7 @@ def train(
             "--from",
             metavar="RUN|CHECKPOINT",
             help="Begin with the weights from there that fit by name and shape.",
+            autocompletion=complete_run,
         ),
     ] = None,
     name: Annotated[
@@ -85,12 +97,15 @@ def train(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
+    threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
     view = View(quiet=quiet, json=json)
+    if threads is not None:
+        changes.append(f"training.threads={threads}")
     if resume is not None:
         _refuse_with_resume(name, dry_run, start)
         if config is not None and "=" not in config:
@@ -101,9 +116,7 @@ def train(
         _resume(resume, runs_dir, changes, allow_plugins, view)
         return
     if config is None:
-        raise UsageError(
-            "train: expected a CONFIG, for example: nncli train configs/spiral.yaml"
-        )
+        raise UsageError("train: expected a CONFIG, for example: nncli train spiral")
     from nncli.experiment.build import build
     from nncli.runs.sources import load_source
 
@@ -168,9 +181,15 @@ def _resume(
 ) -> None:
     from nncli.runs.sources import find_run
     from nncli.training.resume import resume_run
+    from nncli.training.session import edited_configs
 
     run = find_run(given, runs)
     with run.lock():
+        for file in edited_configs(run):
+            note(
+                f"note: {file} was edited. What counts is the run's own config, in its "
+                "checkpoint; for another one, start a new run."
+            )
         restored = resume_run(run, changes, allow_plugins=allow_plugins)
         _train(restored.experiment, run, restored.progress, view, changes)
 
@@ -197,14 +216,16 @@ def _train(
     view: View,
     changes: list[str] | None = None,
 ) -> None:
+    from nncli.cli.onlookers import Onlookers
     from nncli.cli.views import LogWriter, make_view
     from nncli.training.trainer import Trainer
 
     views = [] if view.quiet else [make_view()]
-    trainer = Trainer(experiment, run, [*views, LogWriter(changes)], progress)
+    onlookers = Onlookers([*views, LogWriter(changes)])
+    trainer = Trainer(experiment, run, [onlookers], progress)
     first = progress.step
     if not view.json:
-        say(f"run {run.path}")
+        say_of_run(f"run {run.path}")
     elif not view.quiet:
         note(f"run {run.path}")
     # A summary tells that a training came to its end.
@@ -216,9 +237,14 @@ def _train(
             trainer.fit()
     except DivergedError as error:
         failure = error
+    except InterruptedRun:
+        raise
+    except Exception as error:
+        _keep_failure(trainer, run, error, time.perf_counter() - began)
+        raise
     result = _finish(trainer, run, failure, time.perf_counter() - began)
     if view.json:
-        say_json(result)
+        say_of_run(json_text(result))
     if failure is not None:
         best = f"\nThe best checkpoint is kept: {run.best}" if run.best.exists() else ""
         raise DivergedError(f"{failure}{best}") from None
@@ -231,6 +257,22 @@ def _train(
         _report(result, run, result["steps"] - first)
 
 
+def _keep_failure(
+    trainer: Trainer, run: RunDirectory, error: Exception, seconds: float
+) -> None:
+    """Write to the run how it failed, if anything can be written at all."""
+    from nncli.cli.views import dated
+    from nncli.config.plugins import plugin_failure
+    from nncli.core.files import append_text
+    from nncli.runs.atomic import write_json
+
+    text = str(plugin_failure(error) or error) or type(error).__name__
+    with contextlib.suppress(OSError):
+        append_text(run.log, dated(f"failed: {text}"))
+        facts = _facts(trainer, run, "failed", seconds)
+        write_json(run.summary, facts | {"error": text})
+
+
 def _go_on(run: RunDirectory) -> str:
     return f"Go on with: nncli train --resume {shlex.quote(str(run.path))}"
 
@@ -240,14 +282,21 @@ def _finish(
 ) -> dict[str, Any]:
     """Write the summary."""
     from nncli.runs.atomic import write_json
-    from nncli.training.resume import facts_of
 
-    at, facts = trainer.progress, facts_of(run)
-    rows = run.rows()
     status = "finished" if trainer.done else "interrupted"
-    result = {
+    result = _facts(trainer, run, "diverged" if failure else status, seconds)
+    write_json(run.summary, result)
+    return result
+
+
+def _facts(
+    trainer: Trainer, run: RunDirectory, status: str, seconds: float
+) -> dict[str, Any]:
+    at, facts = trainer.progress, run.facts()
+    rows = run.rows()
+    return {
         "run": str(run.path),
-        "status": "diverged" if failure else status,
+        "status": status,
         "stopped_early": at.stopped,
         "epochs": at.epoch,
         "steps": at.step,
@@ -259,45 +308,49 @@ def _finish(
         "changes": facts.get("changes", []),
         "from": facts.get("from"),
     }
-    write_json(run.summary, result)
-    return result
 
 
 def _report(result: dict[str, Any], run: RunDirectory, made: int) -> None:
     early = " (stopped early)" if result["stopped_early"] else ""
     # Of a run that went on, the time is that of its last part.
     part = "" if made == result["steps"] else f", {made:,} of them now,"
-    say_wrapped(
+    say_of_run(
         f"{count(result['epochs'], 'epoch')}{early}, {count(result['steps'], 'step')}"
-        f"{part} in {duration(result['seconds'])}"
+        f"{part} in {duration(result['seconds'])}",
+        hang=0,
     )
     for name in ("train", "validation"):
         if name in result["last"]:
             scores = scores_text(result["last"][name], between="\xa0")
-            say_wrapped(f"{name + ':':<12}{scores}", hang=12)
+            say_of_run(f"{name + ':':<12}{scores}", hang=12)
     best = result["best"]
     if best["value"] is not None:
-        say_wrapped(
+        say_of_run(
             f"{'best:':<12}{result['monitor']} {number(best['value'])} after epoch "
             f"{best['epoch']:,}",
             hang=12,
         )
-    say(f"next: nncli eval {shlex.quote(str(run.path))}")
+    say_of_run(f"next: nncli eval {shlex.quote(str(run.path))}")
 
 
 @contextlib.contextmanager
 def _interruptible(trainer: Trainer, run: RunDirectory) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end after the step, the second at once."""
+    """Let the first Ctrl-C, SIGTERM or SIGHUP end after the step, a second at once."""
+    stopped = False
 
     def stop(_signal: int, _frame: Any) -> None:
+        nonlocal stopped
+        if stopped:
+            # A third one lets the second clean up.
+            return
         if trainer.interrupted:
+            stopped = True
             raise InterruptedRun(
                 f"stopped at once; the last checkpoint is kept.\n{_go_on(run)}"
             )
         trainer.interrupted = True
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {which: signal.signal(which, stop) for which in signals}
+    before = {which: signal.signal(which, stop) for which in stopping_signals()}
     try:
         yield
     finally:

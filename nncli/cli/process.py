@@ -1,0 +1,59 @@
+"""Process: what stands before a command runs: descriptors, signals, warnings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from typing import Any
+
+
+def prepare() -> None:
+    """Make this process one in which a command can run.
+
+    Imports nothing of weight, for it comes before everything else.
+    """
+    _open_standard_streams()
+    if not sys.warnoptions:
+        # They quote lines of our source, which say nothing to a user.
+        warnings.simplefilter("ignore")
+    stop = _Stop()
+    for which in stopping_signals():
+        signal.signal(which, stop)
+
+
+def stopping_signals() -> list[signal.Signals]:
+    """Return the signals that ask a command to end: Ctrl-C, kill, a lost terminal."""
+    asked = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # nohup has it ignored.
+        asked.append(signal.SIGHUP)
+    return asked
+
+
+class _Stop:
+    """Ends the command at the first signal; lets it clean up during the second."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def __call__(self, _signal: int, _frame: Any) -> None:
+        self._asked += 1
+        if self._asked == 1:
+            raise KeyboardInterrupt
+        if self._asked > 2:
+            os._exit(130)
+
+
+def _open_standard_streams() -> None:
+    """Open descriptors 0 to 2 where they are closed, so that no file becomes one."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is given: this one.
+            os.open(os.devnull, os.O_RDWR)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))

@@ -1,0 +1,43 @@
+"""Examples: the configs that come with the package, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nncli.core.errors import UsageError
+from nncli.core.text import nearest
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def examples() -> dict[str, Path]:
+    """Return the file of each example by its name."""
+    # In a wheel the files lie inside the package, in a checkout beside it.
+    for folder in (_PACKAGE / "_configs", _PACKAGE.parent / "configs"):
+        found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        if found:
+            return found
+    return {}
+
+
+def title_of(path: Path) -> str:
+    """Return the comment that a config begins with."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def find_config(path: Path) -> Path:
+    """Return a file that is there, else the example that the path is the name of.
+
+    Raises:
+        UsageError: It is neither, but looks like a name.
+    """
+    name = str(path)
+    known = examples()
+    if path.exists() or path.name != name or path.suffix:
+        return path
+    if name in known:
+        return known[name]
+    raise UsageError(
+        f"{name}: expected a YAML file or the name of an example, found neither. "
+        f"{nearest(name, list(known))}"
+    )

@@ -1,0 +1,164 @@
+"""What other libraries and habits call things that have one name here; for hints."""
+
+from __future__ import annotations
+
+_ALIASES: dict[str, str] = {
+    # Each line: the name here, then what it is called elsewhere, as ``folded`` has it.
+    # Sections and their keys.
+    "accumulate": "gradientaccumulation accumulategradbatches accumulationsteps",
+    "average": "ema swa movingaverage weightaverage polyak emadecay",
+    "batch_size": "batch batches batchsz minibatch bs",
+    "clip_norm": "gradclip clipgradnorm maxgradnorm gradientclipping clipnorm",
+    "clip_value": "clipgradvalue clipvalue",
+    "dataset": "data datasets",
+    "early_stopping": "earlystop stopearly",
+    "epochs": "epoch nepochs numepochs maxepochs maxiter iterations",
+    "evaluate_every": "evalevery validateevery evalinterval validationfreq",
+    "layers": "model network net modules architecture",
+    "metrics": "metric scores scoring",
+    "optimizer": "optim optimiser solver",
+    "plugins": "plugin imports",
+    "precision": "dtype floatx",
+    "schedule": "scheduler lrscheduler lrschedule learningrateschedule",
+    "seed": "randomstate randomseed manualseed",
+    "split": "splits validationsplit",
+    "test": "testsize testsplit testfraction",
+    "training": "train fit trainer",
+    "transforms": "transform preprocessing preprocess",
+    "validation": "val valid valsplit validationsplit validationfraction valsize",
+    # Arguments.
+    "beta1": "b1 betas beta1power",
+    "beta2": "b2 beta2power",
+    "bias": "usebias fitintercept",
+    "class_weights": "classweight weight weights",
+    "eps": "epsilon",
+    "ignore_label": "ignoreindex ignoreclass",
+    "init": "initializer initialization kernelinitializer weightinit kernelinit",
+    "l2": "kernelregularizer regularizer weightpenalty alpha",
+    "label_smoothing": "smoothing labelsmooth",
+    "lr": "learningrate stepsize rate eta lr0",
+    "patience": "nochange niternochange",
+    "positive_weight": "posweight",
+    "rate": "p prob probability droprate dropoutrate dropprob",
+    "slope": "negativeslope alpha",
+    "std": "stddev sigma scale",
+    "threshold": "mindelta",
+    "units": "outfeatures outputs size width neurons hidden hiddensize outputdim",
+    "weight_decay": "l2 decay wd l2penalty",
+    # Layers.
+    "batch_norm": "bn batchnormalization batchnorm1d batchnorm2d batchnorm3d",
+    "dense": "linear fc fullyconnected affine innerproduct",
+    "dropout": "dropout1d dropout2d",
+    "gaussian_noise": "noise",
+    "hard_swish": "hardsilu",
+    "hard_tanh": "hardtanh clip",
+    "layer_norm": "ln layernormalization",
+    "leaky_relu": "lrelu",
+    "permute": "transpose",
+    "prelu": "parametricrelu",
+    "rms_norm": "rmsnormalization",
+    "sequential": "block seq",
+    "parallel": "concat concatenate add branches fork",
+    "residual": "skip shortcut resnetblock",
+    "sigmoid": "logistic",
+    "silu": "swish swish1",
+    # Losses and metrics.
+    "binary_cross_entropy": "bce bceloss binarycrossentropy",
+    "sigmoid_binary_cross_entropy": "bcewithlogits bcewithlogitsloss",
+    "softmax_cross_entropy": (
+        "crossentropy crossentropyloss ce xent nll nllloss logloss "
+        "sparsecategoricalcrossentropy"
+    ),
+    "kl_divergence": "kl kld kldiv kldivloss kullbackleiblerdivergence",
+    "mae": "l1 l1loss meanabsoluteerror absoluteerror",
+    "mse": "l2 mseloss meansquarederror squarederror l2loss",
+    "rmse": "rootmeansquarederror",
+    "mape": "meanabsolutepercentageerror",
+    "huber": "huberloss",
+    "smooth_l1": "smoothl1loss",
+    "multi_class_hinge": "multimarginloss categoricalhinge",
+    "poisson": "poissonloss",
+    "log_poisson": "poissonnllloss",
+    "sigmoid_focal": "focal binaryfocalcrossentropy focalloss",
+    "softmax_focal": "focal categoricalfocalcrossentropy focalloss",
+    "cosine": (
+        "cosinesimilarity cosineembeddingloss cosineannealing cosineannealinglr "
+        "cosinedecay"
+    ),
+    "log_loss": "crossentropy nll",
+    "accuracy": "acc categoricalaccuracy binaryaccuracy accuracyscore",
+    "f1": "f1score fscore",
+    "matthews": "mcc matthewscorrcoef",
+    "roc_auc": "auc auroc rocaucscore",
+    "average_precision": "ap prauc",
+    "r2": "r2score rsquared",
+    "top_k": "topk topkaccuracy topkcategoricalaccuracy",
+    # Schedules.
+    "constant": "none fixed",
+    "cosine_restarts": "cosineannealingwarmrestarts sgdr cosinedecayrestarts",
+    "cyclic": "cycliclr",
+    "exponential": "exponentiallr exponentialdecay",
+    "inverse_time": "inversetimedecay timedecay",
+    "linear": "linearlr lineardecay",
+    "one_cycle": "onecyclelr onecycle superconvergence",
+    "piecewise": "multisteplr piecewiseconstantdecay multistep",
+    "plateau": "reducelronplateau",
+    "polynomial": "polynomiallr polynomialdecay poly",
+    "step": "steplr stepdecay",
+    "warmup": "linearwarmup warmuplr",
+    # Initializers.
+    "glorot_normal": "xaviernormal xavier glorot",
+    "glorot_uniform": "xavieruniform xavier glorot",
+    "he_normal": "kaimingnormal kaiming he",
+    "he_uniform": "kaiminguniform kaiming he",
+    "normal": "randomnormal gaussian",
+    "uniform": "randomuniform",
+    "truncated_normal": "truncnormal",
+    "zeros": "zero",
+    "ones": "one",
+    "identity": "eye",
+    # Transforms.
+    "standardize": "standardscaler standard normalize zscore",
+    "scale": "minmaxscaler minmax rescale",
+}
+
+_REMARKS: dict[str, str] = {
+    "none": "Leave it out.",
+    "activation": "An activation is a layer of its own: put it behind this one.",
+    "inputshape": "Input sizes are inferred: leave it out.",
+    "inputdim": "Input sizes are inferred: leave it out.",
+    "inputs": "Input sizes are inferred: leave it out.",
+    "infeatures": "Input sizes are inferred: leave it out.",
+    "inchannels": "Input sizes are inferred: leave it out.",
+    "inputsize": "Input sizes are inferred: leave it out.",
+    "numfeatures": "Input sizes are inferred: leave it out.",
+    "shuffle": "Training rows are always shuffled: leave it out.",
+    "inplace": "Leave it out: the engine reuses memory by itself.",
+    "device": "Everything runs on the processor: leave it out.",
+    "verbose": "Progress is shown on a terminal by itself: leave it out.",
+    "fromlogits": "Leave it out: the loss's name says what it takes.",
+}
+
+
+def folded(name: str) -> str:
+    """Return a name without case, underscores, hyphens and spaces: ``batchnorm1d``."""
+    return "".join(c for c in name.casefold() if c.isalnum())
+
+
+def meant(name: str, names: list[str]) -> list[str]:
+    """Return those of some names that are known elsewhere by another name."""
+    wanted = folded(name)
+    same = [each for each in names if folded(each) == wanted]
+    return same or [
+        each for each in names if wanted in _ALIASES.get(each, "").split() and wanted
+    ]
+
+
+def remark(name: str) -> str:
+    """Say what to do about something that has no name here, or return nothing."""
+    return _REMARKS.get(folded(name), "")
+
+
+def known_names() -> list[str]:
+    """Return every name that the table gives another name for."""
+    return list(_ALIASES)

@@ -1,0 +1,64 @@
+"""Files: opened only if they are files, and errors that say which one it was."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file to read bytes.
+
+    Anything else is refused instead of being waited for: a pipe that nobody writes to,
+    a terminal, a device without an end.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file; ``strerror`` says why.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a directory, not a file", str(path))
+    kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+    raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add text to the end of a file, which is made if it is missing.
+
+    Raises:
+        OSError: With the path.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    with naming(path):
+        handle = os.open(path, flags, 0o666)
+        with os.fdopen(handle, "ab") as file:
+            file.write(text.encode(errors="backslashreplace"))
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let a failure of the system say which file it is about.
+
+    A full disk does not say by itself which file was written.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
