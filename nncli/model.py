@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nncli.config.load import Loaded, load_config, load_values
+from nncli.config.load import Loaded, load_values
 from nncli.config.schema import Config
 from nncli.config.validate import component_from
 from nncli.core.errors import RunError
 from nncli.core.registry import spec_of
+from nncli.core.text import count, html_table
 from nncli.data.base import Transform
 from nncli.experiment.build import build
 from nncli.layers.base import Layer
@@ -18,6 +19,7 @@ from nncli.losses.base import Loss
 from nncli.metrics.base import Metric
 from nncli.optimizers.base import Optimizer
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nncli.runs.sources import find_checkpoint, load_source, plugins_of
 from nncli.schedules.base import Schedule
 from nncli.training.cost import counted, layer_facts, layer_table
 from nncli.training.learner import Learner
@@ -122,11 +124,18 @@ class Model(Learner):
     def load(cls, path: str | Path, *, allow_plugins: bool = False) -> Model:
         """Read a checkpoint of ``save`` or of ``nncli train``; no data is needed.
 
+        Args:
+            path: A file, or a run: its directory, or its name in ``runs/``; of a run
+                the best checkpoint.
+            allow_plugins: Whether its config may run the Python files it names.
+
         Raises:
             RunError: The file is no whole checkpoint.
+            UsageError: There is nothing at the path, and no run of the name.
         """
-        model = cls()
-        model._restore(load_checkpoint(Path(path)), str(path), allow_plugins)
+        model, found = cls(), find_checkpoint(path)
+        copies = plugins_of(found)
+        model._restore(load_checkpoint(found), str(found), allow_plugins, copies)
         return model
 
     @classmethod
@@ -143,7 +152,7 @@ class Model(Learner):
         trains on it as ``nncli train`` would.
 
         Args:
-            config: A file, or plain values.
+            config: A file, a run whose config is taken, or plain values.
             overrides: ``path=value`` texts, as on the command line.
             allow_plugins: Whether the config may run the Python files it names.
 
@@ -154,7 +163,7 @@ class Model(Learner):
         loaded: Loaded = (
             load_values(config, changes, allow_plugins=allow_plugins)
             if isinstance(config, dict)
-            else load_config(Path(config), changes, allow_plugins=allow_plugins)
+            else load_source(config, changes, allow_plugins=allow_plugins)
         )
         model = cls()
         model._hold(loaded.config)
@@ -176,13 +185,46 @@ class Model(Learner):
         counts = counted(self.network.size, self.flat.values.size)
         return f"{text}\nparameters  {counts}\n"
 
+    def __repr__(self) -> str:
+        """Show the layers as they are made, and how far the model is."""
+        layers = ", ".join(map(repr, self.layers))
+        return f"Model([{layers}]): {self._state()}"
+
+    def _repr_html_(self) -> str:
+        """Return a small table of the layers, for notebooks."""
+        rows: list[tuple[str, ...]]
+        if self._experiment is None:
+            rows = [("layer",), *((repr(layer),) for layer in self.layers)]
+            return html_table(rows, self._state())
+        facts = layer_facts(self.network)
+        rows = [("layer", "output", "parameters")]
+        for layer in facts:
+            shape = ", ".join(["N", *map(str, layer["output_shape"])])
+            rows.append((layer["layer"], f"({shape})", f"{layer['parameters']:,}"))
+        return html_table(rows, self._state())
+
+    def _state(self) -> str:
+        if self._experiment is None:
+            return "compiled, not built" if self._compiled else "not compiled"
+        size = count(self.flat.values.size, "parameter")
+        if not self._progress.step:
+            return f"{size}, not trained"
+        at = self._progress
+        return f"{size}, {count(at.epoch, 'epoch')}, {count(at.step, 'step')}"
+
     def _captured(self) -> Checkpoint:
         return capture(self._built, self._progress)
 
     def _restore(
-        self, checkpoint: Checkpoint, source: str, allow_plugins: bool
+        self,
+        checkpoint: Checkpoint,
+        source: str,
+        allow_plugins: bool,
+        copies: Path | None = None,
     ) -> None:
-        restored = restore_without_data(checkpoint, source, allow_plugins=allow_plugins)
+        restored = restore_without_data(
+            checkpoint, source, allow_plugins=allow_plugins, copies=copies
+        )
         self._hold(restored.experiment.config)
         self._experiment, self._progress = restored.experiment, restored.progress
         self._labels = restored.experiment.labels

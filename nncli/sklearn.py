@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nncli.config.validate import component_from
 from nncli.core.arrays import Array
-from nncli.core.errors import MissingExtra
+from nncli.core.description import Description
+from nncli.core.errors import ArgumentError, MissingExtra
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.model import Model
+from nncli.optimizers.base import Optimizer
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.utils import check_random_state
+    from sklearn.utils import check_array, check_consistent_length, check_random_state
     from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import (
-        _check_sample_weight,
-        check_is_fitted,
-        validate_data,
-    )
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ModuleNotFoundError as error:
     raise MissingExtra("nncli.sklearn", "scikit-learn", "sklearn") from error
 
 AUTO_BATCH = 200
+NESTED = ("optimizer", "schedule")
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]
@@ -40,6 +40,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         layers: Sequence[Any] | None = None,
         l2: float = 1e-4,
         optimizer: Any = "adam",
+        lr: float | None = None,
         schedule: Any = "constant",
         batch_size: int | str = "auto",
         epochs: int = 200,
@@ -52,6 +53,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.layers = layers
         self.l2 = l2
         self.optimizer = optimizer
+        self.lr = lr
         self.schedule = schedule
         self.batch_size = batch_size
         self.epochs = epochs
@@ -59,13 +61,30 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
+    def set_params(self, **params: Any) -> Any:
+        """Set arguments, also those of the optimizer and the schedule.
+
+        ``optimizer__lr=0.1`` keeps the optimizer and changes its learning rate.
+        """
+        whole = {k: v for k, v in params.items() if k.partition("__")[0] not in NESTED}
+        whole |= {k: v for k, v in params.items() if k in NESTED}
+        super().set_params(**whole)
+        for key in params.keys() - whole.keys():
+            name, _, argument = key.partition("__")
+            value = _with(getattr(self, name), argument, params[key])
+            setattr(self, name, value)
+        return self
+
     def _train(
         self, x: Array, y: Array, outputs: int, loss: str, weights: Array | None
     ) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         precision = "float32" if x.dtype == np.float32 else "float64"
         self.model_ = Model(self._layers(outputs), seed=seed, precision=precision)
-        self.model_.compile(self.optimizer, loss, schedule=self.schedule)
+        optimizer = component_from(Optimizer, self.optimizer)
+        if self.lr is not None:
+            optimizer = optimizer.changed(lr=float(self.lr))
+        self.model_.compile(optimizer, loss, schedule=self.schedule)
         size = min(AUTO_BATCH, len(x)) if self.batch_size == "auto" else self.batch_size
         if weights is not None:
             # Rows with a weight of k count like k rows: the mean is over the weights.
@@ -77,21 +96,41 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             y,
             epochs=self.epochs,
             batch_size="full" if size == len(x) else size,
-            evaluate_every=1 if self.patience else self.epochs,
             validation_split=self.validation_fraction if self.patience else 0.0,
             sample_weight=weights,
             early_stopping={"patience": self.patience} if self.patience else None,
         )
         self.n_iter_ = history.last["epoch"]
-        self.loss_ = history.last["train"]["loss"]
+        self.loss_curve_ = [row["train"]["loss"] for row in history.rows]
+        self.loss_ = self.loss_curve_[-1]
 
     def _layers(self, outputs: int) -> list[Layer | str | dict[str, Any]]:
+        last = Dense(outputs, l2=float(self.l2))
         if self.layers is not None:
-            return [*self.layers, Dense(outputs, l2=float(self.l2))]
+            self._check_layers(outputs)
+            return [*self.layers, last]
         inner: list[Layer | str | dict[str, Any]] = []
         for units in self.hidden:
             inner += [Dense(int(units), l2=float(self.l2)), self.activation]
-        return [*inner, Dense(outputs, l2=float(self.l2))]
+        return [*inner, last]
+
+    def _check_layers(self, outputs: int) -> None:
+        """Refuse layers that end as a whole network does.
+
+        Raises:
+            ArgumentError: The last of them is an output layer, or its activation.
+        """
+        given = [component_from(Layer, layer) for layer in self.layers or ()]
+        if not given:
+            return
+        end = given[-1]
+        ending = isinstance(end, Dense) and end.units == outputs
+        if ending or end.type_name in OUTPUT_ACTIVATIONS:
+            raise ArgumentError(
+                f"{type(self).__name__}.layers: expected all layers but the last one, "
+                f"got a list that ends with {end!r}. Leave that out: a dense layer "
+                f"with {outputs} units is added, and the loss takes its outputs."
+            )
 
     def _inputs(self, x: ArrayLike) -> Array:
         check_is_fitted(self)
@@ -100,6 +139,36 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
 
 _DTYPES = [np.float64, np.float32]
+OUTPUT_ACTIVATIONS = ("softmax", "log_softmax")
+
+
+def _with(component: Any, argument: str, value: Any) -> Any:
+    """Return a component (name, mapping or object) with one argument changed."""
+    if isinstance(component, Description):
+        return component.changed(**{argument: value})
+    known = {"type": component} if isinstance(component, str) else dict(component)
+    return known | {argument: value}
+
+
+def _weights(given: ArrayLike | None, rows: Array) -> Array | None:
+    """Return one finite weight a row; a single number counts for all.
+
+    Raises:
+        ValueError: There are not as many weights as rows.
+    """
+    if given is None:
+        return None
+    if isinstance(given, int | float):
+        return np.full(len(rows), given, np.float64)
+    weights: Array = check_array(given, dtype=np.float64, ensure_2d=False)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"sample_weight: expected one number a row, got shape {weights.shape}."
+        )
+    check_consistent_length(weights, rows)
+    if not weights.any():
+        raise ValueError("sample_weight: expected weights > 0, got only zeros.")
+    return weights
 
 
 class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
@@ -109,9 +178,12 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         hidden: Units of each hidden layer.
         activation: Name of the activation after each of them.
         layers: All layers but the last one, instead of ``hidden`` and ``activation``:
-            objects or what YAML would say.
+            objects or what YAML would say. A dense layer with as many units as there
+            are outputs is added.
         l2: Penalty on the squares of weights, l2·Σw².
-        optimizer: Name, mapping or object.
+        optimizer: Name, mapping or object; ``set_params(optimizer__beta1=0.8)``, and
+            so a grid, changes one argument of it.
+        lr: The optimizer's learning rate; None for what it says itself.
         schedule: Name, mapping or object.
         batch_size: Rows a step; ``auto`` for at most 200.
         epochs: Passes over the rows.
@@ -125,7 +197,8 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         classes_: The classes in the order of ``predict_proba``.
         model_: The trained ``nncli.Model``.
         n_iter_: Epochs that were made.
-        loss_: Mean loss of the training rows in the end.
+        loss_curve_: Mean loss of the training rows after each epoch.
+        loss_: The last of them.
     """
 
     def __init__(
@@ -135,6 +208,7 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         layers: Sequence[Any] | None = None,
         l2: float = 1e-4,
         optimizer: Any = "adam",
+        lr: float | None = None,
         schedule: Any = "constant",
         batch_size: int | str = "auto",
         epochs: int = 200,
@@ -149,6 +223,7 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             layers=layers,
             l2=l2,
             optimizer=optimizer,
+            lr=lr,
             schedule=schedule,
             batch_size=batch_size,
             epochs=epochs,
@@ -164,9 +239,7 @@ class NNClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         """Train from new first values."""
         inputs, targets = validate_data(self, X, y, dtype=_DTYPES)
         check_classification_targets(targets)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
+        weights = _weights(sample_weight, inputs)
         if self.class_weight is not None:
             # scikit-learn's own, so that its names of classes and its errors are.
             factors = compute_sample_weight(self.class_weight, targets)
@@ -196,9 +269,12 @@ class NNRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         hidden: Units of each hidden layer.
         activation: Name of the activation after each of them.
         layers: All layers but the last one, instead of ``hidden`` and ``activation``:
-            objects or what YAML would say.
+            objects or what YAML would say. A dense layer with as many units as there
+            are outputs is added.
         l2: Penalty on the squares of weights, l2·Σw².
-        optimizer: Name, mapping or object.
+        optimizer: Name, mapping or object; ``set_params(optimizer__beta1=0.8)``, and
+            so a grid, changes one argument of it.
+        lr: The optimizer's learning rate; None for what it says itself.
         schedule: Name, mapping or object.
         batch_size: Rows a step; ``auto`` for at most 200.
         epochs: Passes over the rows.
@@ -209,7 +285,8 @@ class NNRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     Attributes:
         model_: The trained ``nncli.Model``.
         n_iter_: Epochs that were made.
-        loss_: Mean loss of the training rows in the end.
+        loss_curve_: Mean loss of the training rows after each epoch.
+        loss_: The last of them.
     """
 
     def fit(
@@ -219,9 +296,7 @@ class NNRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         inputs, targets = validate_data(
             self, X, y, dtype=_DTYPES, multi_output=True, y_numeric=True
         )
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
+        weights = _weights(sample_weight, inputs)
         self._one = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
         self._train(inputs, columns, columns.shape[1], "mse", weights)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import check_estimator
 
+import nncli as nn
+import nncli.sklearn
 from nncli.sklearn import NNClassifier, NNRegressor
 
 FAST = {"type": "adam", "lr": 0.02}
@@ -78,6 +82,74 @@ def test_regressor_fits_several_columns() -> None:
     model = NNRegressor(hidden=(), optimizer={"type": "adam", "lr": 0.05}).fit(x, y)
     assert model.predict(x).shape == (200, 2)
     assert model.score(x, y) > 0.99
+
+
+def test_learning_rate_can_be_searched() -> None:
+    x, y = load_iris(return_X_y=True)
+    x = StandardScaler().fit_transform(x)
+    for optimizer in ("adam", {"type": "adam", "beta1": 0.8}, nn.Adam(beta1=0.8)):
+        model = NNClassifier(hidden=(8,), optimizer=optimizer, epochs=30)
+        for key in ("lr", "optimizer__lr"):
+            grid = GridSearchCV(model, {key: [1e-7, 0.05]}, cv=2).fit(x, y)
+            assert grid.best_params_ == {key: 0.05}
+            trained = grid.best_estimator_.model_.config.optimizer
+            assert trained.lr == 0.05
+            assert trained.beta1 == (0.9 if optimizer == "adam" else 0.8)
+    # The estimator that was searched over is as it was.
+    assert model.optimizer == nn.Adam(beta1=0.8)
+    model.set_params(optimizer="sgd", optimizer__momentum=0.5, lr=0.2)
+    assert (model.optimizer, model.lr) == ({"type": "sgd", "momentum": 0.5}, 0.2)
+    model.set_params(schedule__type="cosine")
+    assert model.schedule == {"type": "cosine"}
+    with pytest.raises(ValueError, match="nonsense"):
+        model.set_params(nonsense=1)
+    with pytest.raises(ValueError, match="momentumm"):
+        NNClassifier().set_params(optimizer__momentumm=1).fit(x, y)
+
+
+def test_loss_curve_has_a_loss_for_each_epoch() -> None:
+    x, y = load_iris(return_X_y=True)
+    model = NNClassifier(hidden=(8,), epochs=12, lr=0.02, random_state=0).fit(x, y)
+    assert len(model.loss_curve_) == model.n_iter_ == 12
+    assert model.loss_curve_[-1] == model.loss_ < model.loss_curve_[0]
+    # l2 aside, it is the loss of the probabilities.
+    chosen = model.predict_proba(x)[np.arange(len(y)), y]
+    assert model.loss_ == pytest.approx(-np.log(chosen).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("end", [nn.Dense(3), {"type": "dense", "units": 3}, "softmax"])
+def test_layers_with_an_output_layer_are_refused(end: Any) -> None:
+    x, y = load_iris(return_X_y=True)
+    whole = NNClassifier(layers=[nn.Dense(8), "relu", end], epochs=1)
+    message = r"NNClassifier\.layers: .*but the last one.*ends with (Dense|Softmax)\("
+    with pytest.raises(ValueError, match=message) as caught:
+        whole.fit(x, y)
+    assert "3 units is added" in str(caught.value)
+    # As many units with an activation behind them are a hidden layer.
+    NNClassifier(layers=[nn.Dense(3), "relu"], epochs=1).fit(x, y)
+    NNClassifier(layers=[], epochs=1).fit(x, y)
+
+
+def test_sample_weights_are_one_number_a_row() -> None:
+    x, y = load_iris(return_X_y=True)
+    model = NNClassifier(hidden=(), epochs=1)
+    with pytest.raises(ValueError, match="one number a row"):
+        model.fit(x, y, sample_weight=np.ones((len(x), 2)))
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.fit(x, y, sample_weight=[1.0])
+
+
+def test_wrapper_imports_nothing_private() -> None:
+    source = inspect.getsource(nncli.sklearn)
+    names = [
+        part
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+        for text in (node.module or "", *(alias.name for alias in node.names))
+        for part in text.split(".")
+    ]
+    private = {name for name in names if name.startswith("_")} - {"__future__"}
+    assert private == set()
 
 
 def test_class_weight_is_that_of_scikit_learn() -> None:

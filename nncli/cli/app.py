@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import pkgutil
+import shutil
 import sys
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import typer
 from nncli.cli import commands
 from nncli.cli.console import note
 from nncli.core.errors import InterruptedRun, NncliError
+from nncli.core.text import wrapped
 
 EPILOG = "Start with: nncli train spiral"
 
@@ -40,7 +42,11 @@ def make_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            # Click alone takes no terminal for narrower than 50 columns.
+            "terminal_width": min(shutil.get_terminal_size().columns, 80) - 2,
+        },
     )
 
     @app.callback()
@@ -74,6 +80,20 @@ def _drop_output() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _folded(text: str) -> str:
+    """Break a message between words, where it is shown on a terminal.
+
+    Lines of a file, which are indented, and commands to be pasted stay whole.
+    """
+    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
+        return text
+    columns, lines = shutil.get_terminal_size().columns, []
+    for line in text.split("\n"):
+        whole = line.startswith(" ") or ": nncli " in line
+        lines += wrapped(line, len(line) if whole else columns)
+    return "\n".join(lines)
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 
@@ -86,7 +106,7 @@ def run(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     code, text = _run(arguments)
     if text:
-        note(text)
+        note(_folded(text))
     _drop_output()
     return code
 

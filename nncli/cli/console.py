@@ -1,8 +1,9 @@
-"""Console: results to stdout, progress to stderr, numbers as people read them."""
+"""Console: results to stdout, progress to stderr."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nncli.cli.completion import complete_config, complete_override
-from nncli.core.text import json_text
+from nncli.core.text import json_text, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 AllowPlugins = Annotated[
@@ -28,14 +28,18 @@ Threads = Annotated[
         "--threads", min=1, max=1024, help="Threads of BLAS, instead of the config's."
     ),
 ]
-ConfigFile = Annotated[
+Source = Annotated[
     Path,
     typer.Argument(
-        metavar="CONFIG",
-        help="The YAML file, or the name of an example: spiral.",
+        metavar="CONFIG|RUN",
+        help="A YAML file, or the name of an example; or a run (its directory, or its "
+        "name), or a checkpoint, whose config is taken.",
         autocompletion=complete_config,
         show_default=False,
     ),
+]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", metavar="DIR", help="Where runs lie.")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -48,6 +52,15 @@ Overrides = Annotated[
 ]
 
 
+def watched() -> bool:
+    """Whether a person sees stderr on a terminal that can be drawn on.
+
+    The commands of a notebook (``!nncli train``) have a terminal in name only, which
+    shows what moves the cursor as it is.
+    """
+    return sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
+
+
 def out() -> Console:
     """Return the console of results."""
     from rich.console import Console
@@ -56,19 +69,51 @@ def out() -> Console:
     return Console(highlight=False, markup=False)
 
 
+def err() -> Console:
+    """Return the console of progress."""
+    from rich.console import Console
+    from rich.theme import Theme
+
+    # The terminal's own colours, which read on light and on dark backgrounds.
+    bars = {
+        "bar.back": "bright_black",
+        "bar.complete": "green",
+        "bar.finished": "green",
+    }
+    return Console(stderr=True, highlight=False, markup=False, theme=Theme(bars))
+
+
 def say(text: str) -> None:
     """Print one line of a result."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
-def say_of_run(text: str) -> None:
-    """Print one line of a result that the run's directory holds too.
+def say_wrapped(text: str, hang: int = 0) -> None:
+    """Print a result that may be long, broken between words to the terminal's width.
+
+    Args:
+        text: What to print.
+        hang: By how much all lines but the first are indented.
+    """
+    for line in wrapped(text, out().width, hang):
+        say(line)
+
+
+def say_of_run(text: str, hang: int | None = None) -> None:
+    """Print a result that the run's directory holds too.
 
     Where it cannot be printed (nobody reads any more, a full disk) training goes on.
+
+    Args:
+        text: What to print.
+        hang: Break it between words, all lines but the first indented by that.
     """
     with contextlib.suppress(OSError, ValueError):
-        say(text)
+        if hang is None:
+            say(text)
+        else:
+            say_wrapped(text, hang)
 
 
 def note(text: str) -> None:
@@ -89,10 +134,9 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
     Yields:
         A function to be called at each step, with what is under way.
     """
-    if not sys.stderr.isatty():
+    if not watched():
         yield lambda _text: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
@@ -101,8 +145,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[now]}"),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=err(), transient=True) as bar:
         task = bar.add_task(title, total=total, now="")
         yield lambda text: bar.update(task, advance=1, now=text)
 
@@ -110,36 +153,3 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 def say_json(value: Any) -> None:
     """Print a result as JSON."""
     say(json_text(value))
-
-
-def table(*columns: str) -> Table:
-    """Return an empty table; a column whose name begins with ``>`` holds numbers."""
-    from rich import box
-    from rich.table import Table
-
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        if column.startswith(">"):
-            made.add_column(column[1:], justify="right", no_wrap=True)
-        else:
-            made.add_column(column, overflow="fold")
-    return made
-
-
-def number(value: float | None) -> str:
-    """Write a number with four significant digits, or a dash for none."""
-    if value is None:
-        return "-"
-    size = abs(value)
-    if size and (size < 1e-3 or size >= 1e5):
-        return f"{value:.3e}"
-    return f"{value:.4f}" if size < 10 else f"{value:.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

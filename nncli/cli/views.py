@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from nncli.cli.console import duration, note, number
-from nncli.core.files import append_text
+from nncli.cli.console import err, note, watched
+from nncli.core.files import append_text, open_file
+from nncli.core.text import duration, number
+from nncli.runs.atomic import write_bytes
 from nncli.training.callbacks import Callback, Row
+from nncli.training.progress import PlainView, row_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,69 +21,35 @@ if TYPE_CHECKING:
     from nncli.training.trainer import Trainer
 
 REDRAW_SECONDS = 0.1
-LINE_SECONDS = 0.5
+MIN_HEAD = 16
+NUMBER_WIDTH = 9
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def make_view() -> Callback:
     """Return a live view where a person is watching, else plain lines."""
-    if sys.stdout.isatty() and sys.stderr.isatty():
+    if sys.stdout.isatty() and watched():
         return LiveView()
-    return PlainView()
-
-
-class PlainView(Callback):
-    """A table on stderr, at most two rows a second; always the last one."""
-
-    def __init__(self) -> None:
-        self._shown_at = 0.0
-        self._waiting = ""
-
-    def on_start(self, trainer: Trainer) -> None:
-        """Name the columns."""
-        self._columns = _columns(trainer)
-        note("  ".join(name.rjust(width) for name, width in self._columns))
-
-    def on_row(self, trainer: Trainer, row: Row) -> None:
-        """Show the row now, or keep it in case it is the last one."""
-        cells = [f"{row['epoch']}/{trainer.epochs}"]
-        for part in trainer.evaluators:
-            cells.extend(number(value) for value in row[part].values())
-        cells.append(number(row["lr"]))
-        widths = (width for _, width in self._columns)
-        line = "  ".join(map(str.rjust, cells, widths))
-        self._waiting = line + _mark(trainer, row)
-        if time.monotonic() - self._shown_at >= LINE_SECONDS:
-            self._show()
-
-    def on_end(self, trainer: Trainer) -> None:
-        """Show the last row."""
-        self._show()
-
-    def _show(self) -> None:
-        if self._waiting:
-            note(self._waiting)
-            self._waiting = ""
-            self._shown_at = time.monotonic()
-
-
-def _columns(trainer: Trainer) -> list[tuple[str, int]]:
-    """Return the name and width of every column of the plain view."""
-    columns = [("epoch", len(f"{trainer.epochs}/{trainer.epochs}"))]
-    metrics = [metric.key for metric in trainer.experiment.metrics]
-    for part in trainer.evaluators:
-        columns.append((f"{part}: loss", 9))
-        columns.extend((name, 8) for name in metrics)
-    columns.append(("lr", 9))
-    return [(name, max(len(name), width)) for name, width in columns]
+    return PlainView(note)
 
 
 class LogWriter(Callback):
-    """Writes every evaluation and the ends of a training to the run's train.log."""
+    """Writes every evaluation and the ends of a training to the run's train.log.
+
+    Args:
+        overrides: What is changed of a run that goes on.
+    """
+
+    def __init__(self, overrides: list[str] | None = None) -> None:
+        self._overrides = overrides or []
+        self._lines: list[str] = []
+        self._written_at = 0.0
 
     def on_start(self, trainer: Trainer) -> None:
-        """Note from where training begins."""
-        self._write(trainer, f"start at epoch {trainer.progress.epoch}")
+        """Note from where training begins, after what a killed one left unwritten."""
+        self._mend(trainer)
+        changes = f" with {' '.join(self._overrides)}" if self._overrides else ""
+        self._write(trainer, f"start at epoch {trainer.progress.epoch}{changes}")
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Note the row."""
@@ -91,11 +62,21 @@ class LogWriter(Callback):
         """Note where training ended."""
         self._write(trainer, f"end at epoch {trainer.progress.epoch}")
 
-    _lines: list[str]
-    _written_at = 0.0
-
-    def __init__(self) -> None:
-        self._lines = []
+    def _mend(self, trainer: Trainer) -> None:
+        """Drop half a line, and add the rows that are in metrics.jsonl alone."""
+        run = trainer.run
+        if run is None or not run.log.exists():
+            return
+        with open_file(run.log) as file:
+            text, newline, _ = file.read().decode(errors="replace").rpartition("\n")
+        # An epoch may have several rows.
+        known = Counter(re.findall(r"^\S+ epoch +([0-9]+)/", text, re.MULTILINE))
+        write_bytes(run.log, f"{text}{newline}".encode())
+        for row in run.rows():
+            epoch = str(row["epoch"])
+            if not known[epoch]:
+                self._lines.append(dated(f"{row_line(trainer, row)} (late)"))
+            known[epoch] -= known[epoch] > 0
 
     def _write(self, trainer: Trainer, text: str) -> None:
         self._lines.append(dated(text))
@@ -112,14 +93,14 @@ class LiveView(Callback):
     """A panel on stderr that is redrawn in place, at most ten times a second."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._console = err()
         self._live = Live(console=self._console, auto_refresh=False)
         self._losses: list[float] = []
         self._row: Row | None = None
         self._next = 0.0
+        self._ended = False
 
     def on_start(self, trainer: Trainer) -> None:
         """Open the panel, with what an earlier part of the run left."""
@@ -141,10 +122,12 @@ class LiveView(Callback):
         self._losses.append(row[_judged(trainer)]["loss"])
 
     def on_end(self, trainer: Trainer) -> None:
-        """Draw the last state and leave it on the screen."""
+        """Draw the last state; it stays on the screen unless the results follow."""
+        self._ended = True
         try:
             self._draw(trainer)
         finally:
+            self._live.transient = trainer.done
             self._live.stop()
 
     def _draw(self, trainer: Trainer) -> None:
@@ -160,6 +143,7 @@ class LiveView(Callback):
         return Group(self._head(trainer), self._scores(trainer), *self._foot(trainer))
 
     def _head(self, trainer: Trainer) -> RenderableType:
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -169,18 +153,25 @@ class LiveView(Callback):
         share = at.step / trainer.total_steps
         words = f"epoch {at.epoch:,}/{trainer.epochs:,} {share:.0%}"
         words = f"{words} {self._left(trainer)}".rstrip()
-        free = self._console.width - len(words) - 3
         head = Table.grid(padding=(0, 1))
-        wide = min(24, max(0, free // 2))
-        bar = ProgressBar(trainer.total_steps, at.step, width=wide) if wide else ""
-        name = name[: max(0, free - wide)]
-        head.add_row(Text(name, style="bold"), bar, Text(words, no_wrap=True))
-        return head
+        free = self._console.width - len(words) - 3
+        beside = free >= MIN_HEAD
+        if not beside:
+            # The words have a line of their own.
+            free = self._console.width - 2
+        width = max(0, min(24, free // 2))
+        bar = ProgressBar(trainer.total_steps, at.step, width=width) if width else ""
+        title = Text(name[: max(0, free - width)], style="bold")
+        if beside:
+            head.add_row(title, bar, Text(words, no_wrap=True))
+            return head
+        head.add_row(title, bar)
+        return Group(head, Text(words, no_wrap=True, overflow="ellipsis"))
 
     def _left(self, trainer: Trainer) -> str:
         done = trainer.progress.step - self._first_step
         spent = time.monotonic() - self._started
-        if trainer.done or trainer.interrupted:
+        if self._ended or trainer.done or trainer.interrupted:
             return f"in {duration(spent)}"
         if not done:
             return ""
@@ -196,52 +187,49 @@ class LiveView(Callback):
                 trainer.experiment.config.training.evaluate_every, trainer.epochs
             )
             return Text(f"  first evaluation after epoch {every:,}")
-        names = list(self._row["train"])
+        names = self._names(list(self._row["train"]), list(trainer.evaluators))
         scores = Table.grid(padding=(0, 3))
         scores.add_column(no_wrap=True)
         for _ in names:
             scores.add_column(justify="right", no_wrap=True)
         scores.add_row("", *(Text(name, style="dim") for name in names))
         for part in trainer.evaluators:
-            values = (number(value) for value in self._row[part].values())
+            values = (number(self._row[part][name]) for name in names)
             scores.add_row(f"  {part}", *values)
         return scores
+
+    def _names(self, names: list[str], parts: list[str]) -> list[str]:
+        """Return as many scores as have room side by side."""
+        room = self._console.width - 2 - max(map(len, parts))
+        kept: list[str] = []
+        for name in names:
+            room -= 3 + max(len(name), NUMBER_WIDTH)
+            if room >= 0 or not kept:
+                kept.append(name)
+        return kept
 
     def _foot(self, trainer: Trainer) -> list[RenderableType]:
         from rich.text import Text
 
         at = trainer.progress
-        line = Text(f"  lr {number(trainer.lr)}", no_wrap=True, overflow="ellipsis")
+        rate, best = f"  lr {number(trainer.lr)}", ""
         if at.best is not None:
             monitor = trainer.experiment.config.training.monitor
             best = f"best {monitor} {number(at.best)} after epoch {at.best_epoch:,}"
-            line.append("   ").append(best, style="green")
+        lines: list[RenderableType] = [Text.assemble(f"{rate}   ", (best, "green"))]
+        if len(rate) + 3 + len(best) > self._console.width:
+            lines = [Text(rate), Text(f"  {best}", style="green", no_wrap=True)]
         if len(self._losses) < 2:
-            return [line]
+            return lines
         label = f"  {_judged(trainer)} loss "
         width = max(0, min(40, self._console.width - len(label) - 1))
         curve = Text(label, no_wrap=True, overflow="ellipsis")
-        return [line, curve.append(sparkline(self._losses, width) if width else "")]
+        return [*lines, curve.append(sparkline(self._losses, width) if width else "")]
 
 
 def _judged(trainer: Trainer) -> str:
     """Return the part whose scores decide which checkpoint is the best."""
     return "validation" if "validation" in trainer.evaluators else "train"
-
-
-def _mark(trainer: Trainer, row: Row) -> str:
-    return "  best" if trainer.progress.best_epoch == row["epoch"] else ""
-
-
-def row_line(trainer: Trainer, row: Row) -> str:
-    """Write an evaluation as one line of text."""
-    width = len(str(trainer.epochs))
-    texts = [f"epoch {row['epoch']:>{width}}/{trainer.epochs}"]
-    for part in trainer.evaluators:
-        scores = " ".join(f"{name} {number(v)}" for name, v in row[part].items())
-        texts.append(f"{part}: {scores}")
-    texts.append(f"lr {number(row['lr'])}")
-    return "  ".join(texts) + _mark(trainer, row)
 
 
 def sparkline(values: list[float], width: int) -> str:
@@ -260,8 +248,3 @@ def sparkline(values: list[float], width: int) -> str:
 def dated(text: str) -> str:
     """Write a line of a log."""
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n"
-
-
-def scores_text(scores: dict[str, Any]) -> str:
-    """Write scores as ``loss 0.1234, accuracy 0.9800``."""
-    return ", ".join(f"{name} {number(value)}" for name, value in scores.items())

@@ -12,18 +12,25 @@ from nncli.core.errors import NncliError, PluginError, UsageError
 _PREFIX = "nncli_plugin_"
 
 
-def run_plugin(path: Path, shown: str) -> None:
+def run_plugin(path: Path, shown: str, original: Path | None = None) -> None:
     """Import a Python file, so that its components enter the registries.
+
+    Args:
+        path: The file.
+        shown: What messages call it.
+        original: The file that it is a copy of: the components are then that file's,
+            and may be registered again.
 
     Raises:
         UsageError: It is no Python file.
         PluginError: It cannot be imported.
     """
-    module_name = f"{_PREFIX}{path.stem}"
+    module_name = f"{_PREFIX}{(original or path).stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{shown}: expected a Python file, got {path.name}.")
     module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(original or path)
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
@@ -41,9 +48,10 @@ def plugin_failure(error: BaseException) -> PluginError | None:
     The notes on the exception say what nncli was doing.
     """
     files = {
-        str(module.__file__)
+        # A copy says that it is the original, but where it was read is known.
+        str(module.__spec__.origin)
         for name, module in list(sys.modules.items())
-        if name.startswith(_PREFIX)
+        if name.startswith(_PREFIX) and module.__spec__ is not None
     }
     places = [place for place in _frames(error) if place[0] in files]
     if not places:

@@ -42,6 +42,7 @@ class Document:
         value_marks: (line, column) from 1 of each value, by path.
         key_marks: (line, column) from 1 of each key, by path.
         overrides: The command-line override that set a value, by path.
+        raw: The bytes of the file; empty where there is none.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Document:
     value_marks: dict[errors.Path, Mark] = field(default_factory=dict)
     key_marks: dict[errors.Path, Mark] = field(default_factory=dict)
     overrides: dict[errors.Path, str] = field(default_factory=dict)
+    raw: bytes = b""
 
     def error(self, problems: list[Problem]) -> ConfigError:
         """Make one error of all problems, each with its place and source line."""
@@ -139,6 +141,7 @@ def read_config(path: Path) -> Document:
             f"encoding (byte {error.start} is 0x{data[error.start]:02x})."
         ) from None
     document = parse(text, name)
+    document.raw = data
     if not isinstance(document.value, dict):
         kind = "an empty file" if document.value is None else show(document.value)
         raise document.error(

@@ -44,3 +44,11 @@ def to_flow(value: Any) -> str:
         width=float("inf"),
     )
     return str(text).removesuffix("...\n").rstrip("\n")
+
+
+def with_comments(data: bytes, lines: list[str]) -> bytes:
+    """Return the bytes of a YAML file with comment lines put on top."""
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    # What ends a line would end the comment.
+    text = "".join(f"# {' '.join(line.split())}\n" for line in lines)
+    return mark + text.encode() + data.removeprefix(mark)

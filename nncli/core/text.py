@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import html
 import json
 import math
 import re
@@ -50,23 +51,32 @@ def nearest(name: str, names: list[str]) -> str:
     A name of another library leads to the one here; else the nearest name is
     suggested, two where they are as near; else all are listed, of many the nearest.
     """
-    close = meant(name, names)
-    if not close and remark(name):
+    if not meant(name, names) and remark(name):
         return remark(name)
-    # Nobody mistypes more than that, and likeness takes the product of the lengths.
-    given = name[:MAX_NAME].casefold()
-    near = [(_likeness(given, each.casefold()), each) for each in names]
-    best = max((ratio for ratio, _ in near), default=0.0)
-    if not close and best > 0.6:
-        close = [each for ratio, each in near if ratio > best - 0.05]
-    if close:
-        return f"Did you mean {' or '.join(map(repr, close))}?"
+    if guess := suggestion(name, names):
+        return guess
     if len(names) <= MANY:
         return f"Expected one of: {', '.join(names)}."
     part = [each for each in names if name and name.casefold() in each.casefold()]
+    near = _near(name, names)
     ranked = sorted(near, key=lambda pair: (pair[1] not in part, -pair[0]))
     found = dict.fromkeys(each for _, each in ranked)
     return f"The nearest of {len(set(names))}: {', '.join(list(found)[:6])}."
+
+
+def suggestion(name: str, names: list[str]) -> str:
+    """Suggest the nearest of many names, two where they are as near; "" if none is."""
+    close, near = meant(name, names), _near(name, names)
+    best = max((ratio for ratio, _ in near), default=0.0)
+    if not close and best > 0.6:
+        close = [each for ratio, each in near if ratio > best - 0.05][:3]
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _near(name: str, names: list[str]) -> list[tuple[float, str]]:
+    # Nobody mistypes more than that, and likeness takes the product of the lengths.
+    given = name[:MAX_NAME].casefold()
+    return [(_likeness(given, each.casefold()), each) for each in names]
 
 
 def _likeness(given: str, name: str) -> float:
@@ -79,6 +89,41 @@ def _likeness(given: str, name: str) -> float:
 def with_article(noun: str) -> str:
     """Put ``a`` or ``an`` in front."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write how many there are: ``1 epoch``, ``10,000 epochs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun: ``epochs``, ``classes``."""
+    return noun + ("es" if noun.endswith("s") else "s")
+
+
+def number(value: float | None) -> str:
+    """Write a number with four significant digits, or a dash for none."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e5):
+        return f"{value:.3e}"
+    return f"{value:.4f}" if size < 10 else f"{value:.2f}"
+
+
+def scores_text(scores: dict[str, Any], between: str = " ") -> str:
+    """Write scores as ``loss 0.1234, accuracy 0.9800``."""
+    pairs = ((name, number(value)) for name, value in scores.items())
+    return ", ".join(f"{name}{between}{text}" for name, text in pairs)
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe(schema: Mapping[str, Any]) -> str:
@@ -107,14 +152,11 @@ def describe(schema: Mapping[str, Any]) -> str:
 
 
 def _describe_array(schema: Mapping[str, Any]) -> str:
-    item = re.sub(r"\ban? (\w+)", _plural, describe(schema.get("items", {})))
+    described = describe(schema.get("items", {}))
+    item = re.sub(r"\ban? (\w+)", lambda match: plural(match[1]), described)
     least = schema.get("minItems")
     text = f"a list of {item}" if item != "any value" else "a list"
     return f"{text} (at least {least})" if least else text
-
-
-def _plural(match: re.Match[str]) -> str:
-    return match[1] + ("es" if match[1].endswith("s") else "s")
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -131,20 +173,79 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return f" {' and '.join(bounds)}" if bounds else ""
 
 
-def table(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
+def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
+    """Break a text at its spaces, but for those that are no-break spaces.
+
+    Args:
+        text: One line.
+        width: How long a line may be.
+        hang: By how much all lines but the first are indented.
+    """
+    lines = [""]
+    for piece in re.findall(r" *[^ ]+", text):
+        if lines[-1].strip() and len(lines[-1] + piece) > width:
+            lines.append(" " * hang + piece.lstrip())
+        else:
+            lines[-1] += piece
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+SHORTEST = 8
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut a text to a width, an ellipsis at its end."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    numbers: Collection[int] = (),
+    spare: Sequence[int] = (),
+    width: int = 80,
+) -> str:
     """Write rows, the first of them the head, as columns of text.
 
     Args:
         rows: Cells.
         numbers: Indices of columns that are aligned at the right.
+        spare: Indices of columns that are left out where there is no room, in order.
+        width: How long a line may be.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    kept = list(range(len(widths)))
+    for column in spare:
+        if _total([widths[i] for i in kept]) > width:
+            kept.remove(column)
+    # What is left over the first column pays: it holds names, the others numbers.
+    over = _total([widths[i] for i in kept]) - width
+    widths[0] = max(widths[0] - max(over, 0), min(widths[0], SHORTEST))
+    rows = [(shortened(row[0], widths[0]), *row[1:]) for row in rows]
     lines = [
         "  ".join(
-            cell.rjust(width) if i in numbers else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            row[i].rjust(widths[i]) if i in numbers else row[i].ljust(widths[i])
+            for i in kept
         ).rstrip()
         for row in rows
     ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+    lines.insert(1, "─" * _total([widths[i] for i in kept]))
     return "\n".join(lines)
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def html_table(rows: Sequence[Sequence[str]], note: str = "") -> str:
+    """Write rows, the first of them the head, as a table for notebooks, escaped.
+
+    Args:
+        rows: Cells.
+        note: A line below it.
+    """
+    head, *body = (tuple(html.escape(cell) for cell in row) for row in rows)
+    lines = ["<table>", "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"]
+    for cells in body:
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    below = f"<p>{html.escape(note)}</p>" if note else ""
+    return "".join([*lines, "</table>", below])

@@ -37,9 +37,14 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.summary = path / "summary.json"
         self.log = path / "train.log"
+        self.plugins = path / "plugins"
         self.checkpoints = path / "checkpoints"
         self.last = self.checkpoints / "last.safetensors"
         self.best = self.checkpoints / "best.safetensors"
+
+    def evaluation(self, split: str) -> Path:
+        """Return where ``eval`` leaves its result of a part."""
+        return self.path / f"eval-{split}.json"
 
     @classmethod
     def create(
@@ -88,15 +93,13 @@ class RunDirectory:
         """Return an existing run.
 
         Raises:
-            RunError: There is none at the path.
+            RunError: Something else is at the path.
         """
         run = cls(path)
-        if not path.is_dir():
-            raise RunError(f"{path}: expected a run directory, found nothing there.")
         if not run.checkpoints.is_dir():
             raise RunError(
-                f"{path}: expected a run directory with checkpoints/, got another "
-                "directory."
+                f"{path}: expected a run directory with checkpoints/, got something "
+                "else."
             )
         return run
 
@@ -215,25 +218,6 @@ def _remove_drafts(parent: Path) -> None:
                     shutil.rmtree(draft, ignore_errors=True)
             finally:
                 os.close(handle)
-
-
-def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint of a run (the best one, else the last) or a file itself.
-
-    Raises:
-        RunError: There is none.
-    """
-    if not path.is_dir():
-        if path.exists():
-            return path
-        raise RunError(
-            f"{path}: expected a run directory or a checkpoint, found nothing."
-        )
-    run = RunDirectory.open(path)
-    for candidate in (run.best, run.last):
-        if candidate.exists():
-            return candidate
-    raise RunError(f"{path}: expected a checkpoint in {run.checkpoints}, found none.")
 
 
 def _rename(hidden: Path, parent: Path, name: str) -> Path:

@@ -13,9 +13,13 @@ import numpy as np
 
 
 def manifest(
-    seed: int, data_sha256: str, command: list[str], threads: int
+    seed: int,
+    data_sha256: str,
+    command: list[str],
+    overrides: list[str],
+    threads: int,
 ) -> dict[str, Any]:
-    """Return versions, machine, threads of BLAS, seed, data digest and command."""
+    """Return versions, machine, threads of BLAS, seed, data, command and overrides."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "nncli": version("nncli"),
@@ -31,5 +35,11 @@ def manifest(
         "seed": seed,
         "data_sha256": data_sha256,
         "command": command,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "overrides": overrides,
+        "started": now(),
     }
+
+
+def now() -> str:
+    """Return the time as files tell it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

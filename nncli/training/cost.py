@@ -7,7 +7,7 @@ from typing import Any
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Step, no_grad, record
 from nncli.core.arrays import Array, xp
-from nncli.core.text import table
+from nncli.core.text import table, wrapped
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
@@ -55,9 +55,12 @@ def summary_facts(experiment: Experiment) -> dict[str, Any]:
 
 
 def layer_table(
-    input_shape: list[int], layers: list[dict[str, Any]], fused: str | None
+    input_shape: list[int],
+    layers: list[dict[str, Any]],
+    fused: str | None,
+    width: int = 80,
 ) -> str:
-    """Write what ``layer_facts`` returned as a table."""
+    """Write what ``layer_facts`` returned as a table of at most some width."""
     rows = [("layer", "output", "parameters", "flops")]
     rows.append(("input", _shape(input_shape), "", ""))
     around: list[str] = []
@@ -70,9 +73,8 @@ def layer_table(
         name = f"{'  ' * layer['depth']}{short} {title}{mark}"
         counts = f"{layer['parameters']:,}", f"{layer['flops']:,}"
         rows.append((name, _shape(layer["output_shape"]), *counts))
-    if fused:
-        rows.append((f"{fused} (fused into the loss)", "", "", ""))
-    return table(rows, numbers=(1, 2, 3))
+    text = table(rows, numbers=(1, 2, 3), spare=(3, 1), width=width)
+    return f"{text}\n{fused} (fused into the loss)" if fused else text
 
 
 def counted(parameters: int, trained: int) -> str:
@@ -81,26 +83,25 @@ def counted(parameters: int, trained: int) -> str:
     return f"{parameters:,}" + (f", {frozen:,} of them frozen" if frozen else "")
 
 
-def summary_text(facts: dict[str, Any]) -> str:
-    """Write what ``summary_facts`` returned for people."""
+def summary_text(facts: dict[str, Any], width: int = 80) -> str:
+    """Write what ``summary_facts`` returned for people, in at most some width."""
     parts = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
     memory = facts["memory_bytes"]
-    return "\n".join(
-        (
-            layer_table(facts["input_shape"], facts["layers"], facts["fused"]),
-            "",
-            f"loss          {facts['loss']}",
-            f"parameters    {counted(facts['parameters'], facts['trained'])}",
-            f"flops         {facts['flops']:,} a row, forward",
-            f"rows          {parts}",
-            f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
-            f"{facts['batch_size']:,}",
-            f"memory        {_bytes(sum(memory.values()))} in training: parameters "
-            f"{_bytes(memory['parameters'])}, gradients {_bytes(memory['gradients'])},",
-            f"              optimizer {_bytes(memory['optimizer'])}, a step's values "
-            f"and workspaces {_bytes(memory['activations'])}",
-        )
+    lines = (
+        f"loss          {facts['loss']}",
+        f"parameters    {counted(facts['parameters'], facts['trained'])}",
+        f"flops         {facts['flops']:,} a row, forward",
+        f"rows          {parts}",
+        f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
+        f"{facts['batch_size']:,}",
+        f"memory        {_bytes(sum(memory.values()))} in training: parameters "
+        f"{_bytes(memory['parameters'])}, gradients {_bytes(memory['gradients'])}, "
+        f"optimizer {_bytes(memory['optimizer'])}, a step's values and workspaces "
+        f"{_bytes(memory['activations'])}",
     )
+    shown = layer_table(facts["input_shape"], facts["layers"], facts["fused"], width)
+    folded = [part for line in lines for part in wrapped(line, width, hang=14)]
+    return "\n".join((shown, "", *folded))
 
 
 def _flops_by_label(network: Network) -> dict[str, int]:

@@ -14,6 +14,7 @@ from nncli.config.schema import Config, Training
 from nncli.config.validate import component_from
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import ArgumentError, NncliError
+from nncli.core.text import show
 from nncli.data.base import Table
 from nncli.data.batches import Batch
 from nncli.data.frames import columns_of, in_order
@@ -35,6 +36,7 @@ from nncli.layers.base import Layer
 from nncli.network.network import Network
 from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
+from nncli.training.progress import progress_in_text
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
 from nncli.training.threads import threads_of, using
@@ -118,6 +120,7 @@ class Learner:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         callbacks: Sequence[Callback] = (),
+        verbose: int = 0,
         **training: Any,
     ) -> History:
         """Train; called again, it goes on from where it is.
@@ -137,6 +140,8 @@ class Learner:
             class_weight: How much the training rows of each class count in the loss, 1
                 where not said; ``"balanced"`` counts all classes the same.
             callbacks: Who hears of it.
+            verbose: 0 prints nothing; 1 prints progress to stdout: one line that is
+                written over in a terminal, a table of lines elsewhere.
             training: What ``training`` takes in a config: ``epochs`` (1 by default),
                 ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
                 ``clip_norm``, ``early_stopping={"patience": 10}`` and the others.
@@ -151,6 +156,8 @@ class Learner:
             DivergedError: A loss or gradient is not finite.
         """
         self._check_compiled()
+        if verbose not in (0, 1):
+            raise ArgumentError(f"fit: expected verbose 0 or 1, got {show(verbose)}.")
         if x is not None:
             length = {} if "steps" in training else {"epochs": 1}
             made = component_from(Training, {**length, **training})
@@ -179,7 +186,8 @@ class Learner:
         history, at = History(), self._progress
         at.go_on()
         more = experiment.total_steps
-        Trainer(experiment, None, [history, *callbacks], at, more).fit()
+        views = [progress_in_text()] if verbose else []
+        Trainer(experiment, None, [history, *views, *callbacks], at, more).fit()
         return history
 
     def train_on_batch(

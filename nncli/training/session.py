@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nncli.config.load import Loaded, load_values
+from nncli.config.load import Loaded, load_values, plugin_copies
 from nncli.config.read import Document
-from nncli.config.write import to_yaml
-from nncli.core import errors
-from nncli.core.errors import ConfigError, RunError, UsageError
+from nncli.config.write import to_yaml, with_comments
+from nncli.core.errors import ConfigError, RunError
 from nncli.core.files import open_file
 from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
@@ -23,7 +22,8 @@ from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
-from nncli.training.state import Progress, capture, progress_of, restore
+from nncli.runs.sources import config_of, plugins_of
+from nncli.training.state import Progress, capture, restore
 from nncli.training.threads import threads_of
 
 
@@ -37,37 +37,69 @@ class Restored:
 
 
 def create_run(
-    experiment: Experiment, loaded: Loaded, parent: Path, command: list[str]
+    experiment: Experiment,
+    loaded: Loaded,
+    parent: Path,
+    command: list[str],
+    facts: dict[str, Any] | None = None,
 ) -> RunDirectory:
-    """Make a run directory whose first checkpoint is the untrained network."""
+    """Make a run directory whose first checkpoint is the untrained network.
+
+    Args:
+        experiment: What shall be trained.
+        loaded: Its config, and the file that it was read from.
+        parent: Where runs lie.
+        command: The command line.
+        facts: What else the manifest shall tell.
+    """
     document, config = loaded.document, experiment.config
 
     def fill(run: RunDirectory) -> None:
-        threads = threads_of(experiment)
-        facts = manifest(config.seed, experiment.data_sha256, command, threads)
-        write_json(run.manifest, facts)
-        _write_configs(run, _as_given(document), experiment)
+        _copy_plugins(loaded, run.plugins)
+        told = manifest(
+            config.seed,
+            experiment.data_sha256,
+            command,
+            _overrides(document),
+            threads_of(experiment),
+        )
+        write_configs(run, _as_given(document), experiment, told | (facts or {}))
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))
 
     return RunDirectory.create(parent, config.name, fill)
 
 
-def _as_given(document: Document) -> str:
-    if document.text and not document.overrides and "name" in _keys(document):
-        return "\n".join(document.text) + "\n"
-    return to_yaml(document.value)
+def _as_given(document: Document) -> bytes:
+    """Return the file as it was written, with overrides as comments on top."""
+    if not document.raw:
+        return to_yaml(document.value).encode()
+    changes = _overrides(document)
+    if not changes:
+        return document.raw
+    return with_comments(document.raw, ["Changed on the command line:", *changes])
 
 
-def _write_configs(run: RunDirectory, given: str, experiment: Experiment) -> None:
-    """Write both configs, and before them into the manifest what is written."""
-    texts = given.encode(), to_yaml(experiment.config.spec).encode()
-    facts = run.facts()
-    known = _written(facts)
-    digests = [digest for text in texts if (digest := _sha256(text)) not in known]
-    write_json(run.manifest, facts | {"configs_sha256": [*known, *digests]})
-    for path, text in zip((run.config, run.resolved), texts, strict=True):
-        write_bytes(path, text)
+def write_configs(
+    run: RunDirectory, given: bytes, experiment: Experiment, facts: dict[str, Any]
+) -> None:
+    """Write both configs, and before them into the manifest what is written.
+
+    Args:
+        run: Where.
+        given: The bytes of config.yaml.
+        experiment: Whose config resolved.yaml holds in full.
+        facts: What else the manifest says.
+    """
+    resolved, known = to_yaml(experiment.config.spec).encode(), _written(facts)
+    texts = [given, resolved]
+    if known and run.config in edited_configs(run):
+        # What somebody has edited stays edited, with a comment on top as well.
+        texts.remove(given)
+    every = list(dict.fromkeys([*known, *map(_sha256, texts)]))
+    write_json(run.manifest, facts | {"configs_sha256": every})
+    write_bytes(run.config, given)
+    write_bytes(run.resolved, resolved)
 
 
 def edited_configs(run: RunDirectory) -> list[Path]:
@@ -91,9 +123,20 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _keys(document: Document) -> set[Any]:
-    """Return the top-level keys that the file itself has."""
-    return {path[0] for path in document.key_marks if len(path) == 1}
+def _copy_plugins(loaded: Loaded, folder: Path) -> None:
+    """Keep the plugins in the run, so that it goes on with the code it began with."""
+    if loaded.plugins:
+        folder.mkdir()
+    files = [Path(file) for file in loaded.config.plugins]
+    copies = plugin_copies(files, folder)
+    for source, copy in zip(loaded.plugins, copies, strict=True):
+        if copy is not None:
+            write_bytes(copy, source.read_bytes())
+
+
+def _overrides(document: Document) -> list[str]:
+    """Return the overrides that made a difference, in their order."""
+    return list(dict.fromkeys(document.overrides.values()))
 
 
 def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
@@ -104,11 +147,15 @@ def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
         UsageError: Its config names plugins and they are not allowed.
     """
     checkpoint = load_checkpoint(path)
-    return _rebuild(path, checkpoint, [], allow_plugins)
+    return rebuild(path, checkpoint, [], allow_plugins=allow_plugins)
 
 
 def restore_without_data(
-    checkpoint: Checkpoint, source: str, *, allow_plugins: bool
+    checkpoint: Checkpoint,
+    source: str,
+    *,
+    allow_plugins: bool,
+    copies: Path | None = None,
 ) -> Restored:
     """Make the experiment of a checkpoint, to use it or to train it on other rows.
 
@@ -116,6 +163,7 @@ def restore_without_data(
         checkpoint: Of a run, or of a model.
         source: What messages call it.
         allow_plugins: Whether its config may run the Python files it names.
+        copies: Where its run keeps copies of its plugins, which are run instead.
 
     Raises:
         RunError: It is not the checkpoint of a model.
@@ -125,7 +173,9 @@ def restore_without_data(
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
         columns = meta.get("columns")
-        loaded = load_values(value, source=source, allow_plugins=allow_plugins)
+        loaded = load_values(
+            value, source=source, allow_plugins=allow_plugins, copies=copies
+        )
         labels = Labels.of_checkpoint(meta, source)
         if labels is None and names is not None:
             labels = Labels(np.array(names, str))
@@ -146,87 +196,22 @@ def restore_without_data(
     return Restored(experiment, checkpoint, restore(experiment, checkpoint))
 
 
-def resume_run(
-    run: RunDirectory, overrides: list[str], *, allow_plugins: bool
+def rebuild(
+    path: Path, checkpoint: Checkpoint, overrides: list[str], *, allow_plugins: bool
 ) -> Restored:
-    """Build a run's experiment as its last checkpoint left it.
+    """Build the experiment that a checkpoint describes, data included, and fill it.
 
-    Rows that were logged after that checkpoint are dropped, for they will be made
-    again. What says how long it is, ``training.epochs`` or ``training.steps``, may be
-    changed, to go on after the end.
+    Args:
+        path: Where the checkpoint lies.
+        checkpoint: What was read.
+        overrides: ``path=value`` texts that leave the shapes of everything as they are.
+        allow_plugins: Whether its config may run the Python files it names.
 
     Raises:
-        RunError: The run cannot be continued.
-        UsageError: Something else than its length is changed, or there is
-            nothing left to do.
+        RunError: It is no whole checkpoint, or its data is not to be had.
+        UsageError: Its config names plugins and they are not allowed.
     """
-    checkpoint = load_checkpoint(run.last)
-    length = _length(checkpoint)
-    for text in overrides:
-        if text.partition("=")[0] != length:
-            raise UsageError(
-                f"override {text!r}: a run that is resumed can only be changed in "
-                f"{length}. Start a new run for other changes."
-            )
-    restored = _rebuild(run.last, checkpoint, overrides, allow_plugins)
-    _refuse_finished(run, restored)
-    _take_best(run, restored.progress)
-    run.keep_rows(restored.progress.rows)
-    if overrides:
-        # The checkpoint first: it alone decides what a resumed run does.
-        save_checkpoint(run.last, capture(restored.experiment, restored.progress))
-        resolved = to_yaml(restored.experiment.config.spec)
-        _write_configs(run, resolved, restored.experiment)
-    return restored
-
-
-def _take_best(run: RunDirectory, progress: Progress) -> None:
-    """Let the best checkpoint on disk count, which may be newer than the last one.
-
-    A training that diverged leaves such a one, and a worse one shall not replace it.
-    """
-    progress.best, progress.best_epoch, progress.best_step = None, 0, 0
-    if run.best.exists():
-        try:
-            at = progress_of(load_checkpoint(run.best), str(run.best))
-        except RunError as error:
-            raise RunError(f"{error} Without this file, the run can go on.") from None
-        progress.best, progress.best_epoch = at.best, at.best_epoch
-        progress.best_step = at.best_step
-
-
-def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
-    at, end = restored.progress, restored.experiment.total_steps
-    # Without a summary the run was killed between its last checkpoint and its end.
-    if not at.done(end) or not run.summary.exists():
-        return
-    if at.stopped:
-        raise UsageError(
-            f"{run.path}: the run stopped early after {at.epoch} epochs. For more, "
-            "start a new run with a larger training.early_stopping.patience."
-        )
-    by_steps = restored.experiment.config.training.steps is not None
-    made, unit = (at.step, "steps") if by_steps else (at.epoch, "epochs")
-    raise UsageError(
-        f"{run.path}: the run is finished after {made} {unit}. To go on, add "
-        f"training.{unit}={2 * made}."
-    )
-
-
-def _length(checkpoint: Checkpoint) -> str:
-    """Return the key that says how long a run is: the only one that may change."""
-    config = checkpoint.meta.get("config")
-    training = config.get("training") if isinstance(config, dict) else None
-    by_steps = isinstance(training, dict) and training.get("steps") is not None
-    return "training.steps" if by_steps else "training.epochs"
-
-
-def _rebuild(
-    path: Path, checkpoint: Checkpoint, overrides: list[str], allow_plugins: bool
-) -> Restored:
-    value = checkpoint.meta.get("config")
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: expected a config in the checkpoint, found none.")
+    value = config_of(path, checkpoint)
     try:
         loaded = load_values(
             value,
@@ -234,14 +219,11 @@ def _rebuild(
             source=str(path),
             folder=path.parent,
             allow_plugins=allow_plugins,
+            copies=plugins_of(path),
         )
         experiment = build(loaded)
     except ConfigError as error:
-        # By another command line.
-        mendable: list[errors.Path] = [("plugins",)]
-        if overrides:
-            mendable.append(("training", "epochs"))
-        if any(problem.path in mendable for problem in error.problems):
+        if overrides or any(p.path == ("plugins",) for p in error.problems):
             raise
         raise RunError(f"{path}: its config cannot be used here:\n{error}") from None
     except RecursionError:
@@ -254,7 +236,7 @@ def _rebuild(
         )
     at = restore(experiment, checkpoint)
     steps = experiment.steps_per_epoch
-    if at.batch >= steps or at.step != at.epoch * steps + at.batch:
+    if at.batch >= steps or at.step != at.epoch * steps + at.batch + at.offset:
         raise RunError(
             f"{path}: expected a place in a training of {steps} steps an epoch, got "
             f"epoch {at.epoch}, batch {at.batch}, step {at.step}."

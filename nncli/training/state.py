@@ -34,6 +34,8 @@ class Progress:
         stalled_from: The epoch of the last improvement by more than min_delta.
         reference: The value of that improvement.
         stopped: Early stopping ended the training.
+        offset: Steps more than epochs of the present length have: the size of batches
+            was another before.
     """
 
     # It is read back from files: see _progress.
@@ -55,6 +57,7 @@ class Progress:
     stalled_from: Count = 0
     reference: float | None = None
     stopped: bool = False
+    offset: int = 0
 
     def go_on(self) -> None:
         """Begin another training behind this one: its early stopping is its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from itertools import product
@@ -177,11 +178,29 @@ def test_eval_of_a_part_that_is_not_there_names_those_that_are(
     assert "train, validation" in outcome.err
 
 
-def test_eval_changes_nothing(command: Command, run: RunDirectory) -> None:
+def test_eval_adds_its_result_and_changes_nothing_else(
+    command: Command, run: RunDirectory
+) -> None:
     before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
     for split in ("train", "validation", "test", "fresh"):
-        assert command("eval", run.path, "--split", split).code == 0
+        result = command("eval", run.path, "--split", split, "--json").json()
+        kept = run.path / f"eval-{split}.json"
+        before[kept] = kept.read_bytes()
+        assert json.loads(before[kept]) == result
     assert before == {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+
+
+def test_eval_of_a_run_that_cannot_be_written_to_notes_it(
+    command: Command, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, value: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("nncli.runs.atomic.write_json", refuse)
+    outcome = command("eval", run.path)
+    assert outcome.code == 0
+    assert "accuracy" in outcome.out
+    assert "eval-test.json: the result is not kept: Permission denied." in outcome.err
 
 
 def test_eval_of_what_is_no_checkpoint_is_one_message(
@@ -195,7 +214,7 @@ def test_eval_of_what_is_no_checkpoint_is_one_message(
     (tmp_path / "empty").mkdir()
     for name in ("random", "cut", "flipped", "empty", "missing"):
         outcome = command("eval", tmp_path / name)
-        assert outcome.code == 1
+        assert outcome.code == (2 if name == "missing" else 1)
         assert outcome.out == ""
         assert str(tmp_path / name) in outcome.err
         assert len(outcome.err.splitlines()) == 1

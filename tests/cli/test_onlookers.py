@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nncli.cli.onlookers import Onlookers
-from nncli.cli.views import PlainView
 from nncli.core.errors import InterruptedRun
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback
+from nncli.training.progress import PlainView
 from nncli.training.trainer import Trainer
 from tests.command import Command
 from tests.training.jobs import Rows, experiment

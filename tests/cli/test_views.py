@@ -15,12 +15,16 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.color import ColorType
 
-from nncli.cli import views
-from nncli.cli.console import duration, number
-from nncli.cli.views import LiveView, PlainView, sparkline
+from nncli.cli import console, views
+from nncli.cli.console import note
+from nncli.cli.views import LiveView, sparkline
+from nncli.core.text import duration, number
 from nncli.runs.directory import RunDirectory
+from nncli.training import progress
 from nncli.training.callbacks import Row
+from nncli.training.progress import PlainView
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
 from tests.conftest import CONFIGS
@@ -95,7 +99,7 @@ def test_sparkline_of_many_values_takes_means() -> None:
 def test_plain_view_is_a_table(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
-    view, training = PlainView(), trainer()
+    view, training = PlainView(note), trainer()
     view.on_start(training)
     training.progress.best_epoch = 1
     view.on_row(training, ROW)
@@ -111,30 +115,76 @@ def test_plain_view_is_a_table(
         assert head.index(word) + len(word) == row.index(cell) + len(cell)
 
 
-def test_plain_view_shows_two_rows_a_second_and_the_last(
+def test_plain_view_shows_a_row_every_five_seconds_and_the_last(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
-    view, training = PlainView(), trainer("training.epochs=1000")
+    view, training = PlainView(note), trainer("training.epochs=1000")
     view.on_start(training)
     for epoch in range(1, 1001):
-        clock.now += 0.01
+        clock.now += 0.1
         view.on_row(training, ROW | {"epoch": epoch})
     view.on_end(training)
     lines = capsys.readouterr().err.splitlines()[1:]
     shown = [int(line.split("/")[0]) for line in lines]
     assert shown[0] == 1
     assert shown[-1] == 1000
-    assert 19 <= len(shown) <= 22
+    assert 20 <= len(shown) <= 22
+
+
+def test_plain_view_shows_the_best_row_since_the_last_line(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    view, training = PlainView(note), trainer("training.epochs=1000")
+    view.on_start(training)
+    for epoch in range(1, 101):
+        clock.now += 0.1
+        if epoch in (1, 7, 23, 31, 100):
+            training.progress.best_epoch = epoch
+        view.on_row(training, ROW | {"epoch": epoch})
+    view.on_end(training)
+    lines = capsys.readouterr().err.splitlines()[1:]
+    shown = [int(line.split("/")[0]) for line in lines]
+    assert shown in ([1, 31, 51, 100], [1, 31, 52, 100])
+    assert [line.endswith("best") for line in lines] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_plain_view_fits_80_columns(
     command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:
-    monkeypatch.setattr(views, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     err = command.train(config, "training.evaluate_every=1", "training.epochs=3").err
     assert len(err.splitlines()) == 4
     assert max(map(len, err.splitlines())) <= 80
+
+
+def test_quiet_shows_no_progress(command: Command) -> None:
+    outcome = command.train(CONFIGS / "xor.yaml", "training.epochs=2", "--quiet")
+    assert outcome.err == ""
+    assert "next: nncli eval" in outcome.out
+    arguments = "training.epochs=1", "-q", "--json"
+    assert command.train(CONFIGS / "xor.yaml", *arguments).err == ""
+
+
+def test_live_view_shows_no_time_left_after_a_divergence(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, training = LiveView(), trainer()
+    Screen(view, clock, monkeypatch)
+    view.on_start(training)
+    clock.now += 10
+    training.progress.step = 8
+    view.on_end(training)
+    assert view._left(training) == "in 10.0 s"
+    # What went wrong is told below the panel, which stays.
+    assert not view._live.transient
+
+
+def test_bars_take_the_colours_of_the_terminal() -> None:
+    for name in ("bar.back", "bar.complete", "bar.finished"):
+        color = console.err().get_style(name).color
+        assert color is not None
+        assert color.type == ColorType.STANDARD
 
 
 class Screen:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.core.errors import RunError
-from nncli.runs.directory import RunDirectory, find_checkpoint
+from nncli.core.errors import RunError, UsageError
+from nncli.runs.directory import RunDirectory
+from nncli.runs.sources import find_checkpoint
 
 
 def fill(run: RunDirectory) -> None:
@@ -111,7 +112,7 @@ def test_run_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
 
 
 def test_open_wants_a_run_directory(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="found nothing"):
+    with pytest.raises(RunError, match="checkpoints/"):
         RunDirectory.open(tmp_path / "missing")
     with pytest.raises(RunError, match="checkpoints/"):
         RunDirectory.open(tmp_path)
@@ -191,7 +192,7 @@ def test_find_checkpoint_takes_the_best_then_the_last(run: RunDirectory) -> None
     run.best.write_bytes(b"")
     assert find_checkpoint(run.path) == run.best
     assert find_checkpoint(run.last) == run.last
-    with pytest.raises(RunError, match="found nothing"):
+    with pytest.raises(UsageError, match="found nothing"):
         find_checkpoint(run.path / "missing")
 
 

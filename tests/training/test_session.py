@@ -20,12 +20,8 @@ from nncli.experiment.build import build
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
-from nncli.training.session import (
-    create_run,
-    edited_configs,
-    restore_checkpoint,
-    resume_run,
-)
+from nncli.training.resume import resume_run
+from nncli.training.session import create_run, edited_configs, restore_checkpoint
 from nncli.training.state import Progress, capture, restore
 from nncli.training.trainer import Trainer
 from tests.conftest import SMALL
@@ -93,19 +89,15 @@ def test_run_begins_with_all_its_files(
     assert_same_bits(first.arrays, capture(made, Progress()).arrays)
 
 
-@pytest.mark.parametrize("which", ["config", "resolved"])
 @pytest.mark.parametrize("changes", [[], ["optimizer.lr=0.5", "name=other"]])
 def test_run_keeps_a_config_that_makes_the_same_experiment(
-    tmp_path: Path,
-    write_config: Callable[[str], Path],
-    which: str,
-    changes: list[str],
+    tmp_path: Path, write_config: Callable[[str], Path], changes: list[str]
 ) -> None:
     # Without a name of its own, a config is called after its file.
     loaded = load_config(write_config(SMALL.replace("name: small\n", "")), changes)
     made = build(loaded)
     run = create_run(made, loaded, tmp_path / "runs", [])
-    again = build(load_config(getattr(run, which), []))
+    again = build(load_config(run.resolved, []))
     assert again.config.name == made.config.name == ("other" if changes else "config")
     # How many threads are used is decided when a run is made.
     again.threads = made.threads
@@ -114,6 +106,26 @@ def test_run_keeps_a_config_that_makes_the_same_experiment(
     assert_same_bits(
         capture(again, Progress()).arrays, capture(made, Progress()).arrays
     )
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_run_keeps_the_bytes_of_its_file_with_overrides_on_top(
+    tmp_path: Path, mark: bytes
+) -> None:
+    text = mark + b"# Mine.\r\n" + SMALL.replace("\n", "\r\n").encode()
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text)
+    for changes in ([], ["optimizer.lr=0.5", "layers[1]={type:\nrelu}"]):
+        loaded = load_config(path, changes)
+        run = create_run(build(loaded), loaded, tmp_path / "runs", [])
+        kept = run.config.read_bytes()
+        assert kept.endswith(text.removeprefix(mark))
+        assert kept.startswith(mark)
+        assert load_config(run.config, []).config.optimizer.lr == 0.02
+        top = kept.removesuffix(text.removeprefix(mark)).removeprefix(mark).decode()
+        expected = ["# Changed on the command line:", "# optimizer.lr=0.5"]
+        assert top.splitlines()[:2] == (expected if changes else [])
+        assert json.loads(run.manifest.read_text())["overrides"] == changes
 
 
 def test_run_that_cannot_be_written_leaves_nothing(
@@ -160,9 +172,19 @@ def test_resume_drops_rows_after_the_checkpoint(stopped: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["optimizer.lr=1", "training.epochs", "training={}", "seed=1", "x"]
+    "override",
+    [
+        "optimizer.beta1=0.5",
+        "training.epochs",
+        "training={}",
+        "training.monitor=f1",
+        "training.batch_size=59",
+        "optimizer.lr=-1",
+        "seed=1",
+        "x",
+    ],
 )
-def test_resume_changes_nothing_but_epochs(
+def test_resume_changes_nothing_where_a_change_is_refused(
     stopped: RunDirectory, override: str
 ) -> None:
     before = stopped.config.read_bytes()
@@ -213,7 +235,7 @@ def test_resume_with_more_epochs_keeps_them_if_it_is_killed_at_once(
     resume_run(run, ["training.epochs=8"], allow_plugins=False)
     again = resume_run(run, [], allow_plugins=False)
     assert again.experiment.config.training.epochs == 8
-    assert "epochs: 8" in run.config.read_text(encoding="utf-8")
+    assert "# training.epochs=8" in run.config.read_text(encoding="utf-8")
     assert "epochs: 8" in run.resolved.read_text(encoding="utf-8")
 
 

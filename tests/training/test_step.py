@@ -20,7 +20,7 @@ from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.runs.checkpoint import load_checkpoint
-from nncli.training.session import resume_run
+from nncli.training.resume import resume_run
 from nncli.training.state import capture, restore
 from nncli.training.step import TrainingStep
 from nncli.training.trainer import Trainer

@@ -18,7 +18,7 @@ from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Row
 from nncli.training.evaluate import Evaluator
-from nncli.training.session import resume_run
+from nncli.training.resume import resume_run
 from nncli.training.state import capture, restore
 from nncli.training.trainer import Trainer
 from tests.conftest import SMALL

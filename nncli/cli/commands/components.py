@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nncli.cli.completion import complete_component
-from nncli.cli.console import Json, out, say, say_json, table
+from nncli.cli.console import Json, say, say_json, say_wrapped
 from nncli.cli.plugins import Plugins, run_plugins
+from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,14 +84,17 @@ def _section(place: str, cls: type[Section], json: bool) -> None:
     if json:
         say_json([{"family": "section", "name": place, "help": doc} | _arguments(cls)])
         return
-    say(f"section {place}\n\n{doc}\n")
-    rows = table("key", "value", "default", "meaning")
+    say(f"section {place}\n")
+    for line in doc.splitlines():
+        say_wrapped(line, hang=len(line) - len(line.lstrip()))
+    say("")
+    rows = Table("key", "??value", "?default", "meaning")
     for argument in signature_of(cls).arguments.values():
         meaning = argument.help
         if argument.example:
             meaning += f"\n{argument.name}: {argument.example}"
         rows.add_row(argument.name, argument.expected, _default(argument), meaning)
-    out().print(rows)
+    rows.print()
 
 
 def _facts(cls: type[Component]) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def _arguments(cls: type[Description]) -> dict[str, Any]:
 def _list(found: list[type[Component]]) -> None:
     from nncli.config.jsonschema import first_line
 
-    rows = table("family", "name", "what")
+    rows = Table("??family", "name", "?what")
     family = ""
     for cls in found:
         shown = cls.kind if cls.kind != family else ""
@@ -133,9 +136,9 @@ def _list(found: list[type[Component]]) -> None:
             rows.add_row()
         family = cls.kind
         rows.add_row(shown, _call(cls), first_line(cls))
-    out().print(rows)
+    rows.print()
     say("")
-    say("All about one of them: nncli components NAME")
+    say_wrapped("All about one of them: nncli components NAME")
 
 
 def _call(cls: type[Component]) -> str:
@@ -151,7 +154,10 @@ def _explain(cls: type[Component]) -> None:
     from nncli.core.signature import signature_of
 
     doc = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
-    say(f"{cls.kind} {cls.type_name}\n\n{doc}\n")
+    say(f"{cls.kind} {cls.type_name}\n")
+    for line in doc.splitlines():
+        say_wrapped(line, hang=len(line) - len(line.lstrip()))
+    say("")
     every = signature_of(cls).arguments.values()
     arguments = [argument for argument in every if argument.name not in cls.quiet]
     common = [argument for argument in every if argument.name in cls.quiet]
@@ -161,11 +167,11 @@ def _explain(cls: type[Component]) -> None:
         _table(arguments)
     for argument in common:
         text = f"{argument.name} (default {_default(argument)})"
-        say(fill(f"As every {cls.kind}, {text}: {argument.help}", 80))
+        say_wrapped(f"As every {cls.kind}, {text}: {argument.help}")
 
 
 def _table(arguments: list[Argument]) -> None:
-    rows = table("argument", "value", "default", "meaning")
+    rows = Table("argument", "??value", "?default", "meaning")
     for argument in arguments:
         rows.add_row(
             argument.name,
@@ -173,7 +179,7 @@ def _table(arguments: list[Argument]) -> None:
             _default(argument),
             argument.help,
         )
-    out().print(rows)
+    rows.print()
     say("")
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from nncli.cli.console import (
     AllowPlugins,
-    ConfigFile,
     Json,
     Overrides,
+    RunsDir,
+    Source,
     say,
     say_json,
+    say_wrapped,
 )
 from nncli.cli.plugins import Plugins, run_plugins
 
@@ -19,8 +23,9 @@ Example:
   nncli config validate spiral
 """
 SHOW = """\b
-Example:
+Examples:
   nncli config show spiral optimizer=sgd
+  nncli config show spiral-1        that of a run
 """
 SCHEMA = """\b
 Example:
@@ -38,17 +43,21 @@ app = typer.Typer(
 
 @app.command(epilog=VALIDATE)
 def validate(
-    config: ConfigFile,
+    config: Source,
     overrides: Overrides = None,
+    runs_dir: RunsDir = Path("runs"),
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Find everything that is wrong with a config, data included."""
-    from nncli.config.load import load_config
+    from nncli.core.text import count
     from nncli.experiment.build import build
+    from nncli.runs.sources import load_source
 
     changes = list(overrides or [])
-    experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
+    experiment = build(
+        load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
+    )
     facts = {
         "valid": True,
         "layers": len(experiment.config.layers),
@@ -60,22 +69,25 @@ def validate(
         return
     rows = ", ".join(f"{name} {len(part):,}" for name, part in experiment.parts.items())
     say(f"{config}: valid")
-    say(f"{facts['layers']} layers, {facts['parameters']:,} parameters, rows: {rows}")
+    layers = count(len(experiment.config.layers), "layer")
+    parameters = count(experiment.network.size, "parameter")
+    say_wrapped(f"{layers}, {parameters}, rows: {rows}")
 
 
 @app.command(epilog=SHOW)
 def show(
-    config: ConfigFile,
+    config: Source,
     overrides: Overrides = None,
+    runs_dir: RunsDir = Path("runs"),
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Print a config with every default filled in."""
-    from nncli.config.load import load_config
     from nncli.config.write import to_yaml
+    from nncli.runs.sources import load_source
 
     changes = list(overrides or [])
-    loaded = load_config(config, changes, allow_plugins=allow_plugins)
+    loaded = load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
     value = loaded.config.spec
     if json:
         say_json(value)

@@ -11,29 +11,29 @@ from nncli.cli.completion import complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
+    RunsDir,
     Threads,
-    number,
+    note,
     out,
     say,
     say_json,
-    table,
+    say_wrapped,
 )
+from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
+from nncli.core.text import count, number, shortened
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from nncli.experiment.experiment import Experiment
     from nncli.experiment.part import Part
 
 EPILOG = """\b
 Examples:
   nncli eval runs/digits-1
+  nncli eval digits-1           the same
   nncli eval runs/spiral-1 --split fresh --seed 7
   nncli eval runs/digits-1/checkpoints/last.safetensors --split train --json
 """
-
-WIDTH = 80
 
 Split = Literal["train", "validation", "test", "fresh"]
 
@@ -43,7 +43,8 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         Path,
         typer.Argument(
             metavar="RUN|CHECKPOINT",
-            help="A run directory (its best checkpoint) or a checkpoint.",
+            help="A run (its directory, or its name: the best checkpoint), or a "
+            "checkpoint.",
             autocompletion=complete_run,
             show_default=False,
         ),
@@ -58,19 +59,20 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of --split fresh.")
     ] = None,
+    runs_dir: RunsDir = Path("runs"),
     threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Score a trained network: loss, metrics, and each class."""
-    from nncli.runs.directory import find_checkpoint
+    from nncli.runs.sources import find_checkpoint
     from nncli.training.evaluate import Evaluator, per_class
     from nncli.training.session import restore_checkpoint
     from nncli.training.threads import threads_of, using
 
     if seed is not None and split != "fresh":
         raise UsageError("eval: --seed only belongs to --split fresh.")
-    checkpoint = find_checkpoint(path)
+    checkpoint = find_checkpoint(path, runs_dir)
     restored = restore_checkpoint(checkpoint, allow_plugins=allow_plugins)
     experiment = restored.experiment
     name = split or _default_split(experiment)
@@ -87,10 +89,26 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     if evaluator.confusion is not None and experiment.classes is not None:
         result["classes"] = per_class(evaluator.confusion, experiment.classes)
         result["confusion"] = evaluator.confusion.tolist()
+    _keep(checkpoint, result)
     if json:
         say_json(result)
     else:
         _show(result, scores)
+
+
+def _keep(checkpoint: Path, result: dict[str, Any]) -> None:
+    """Leave the result in the run, if the checkpoint is a run's."""
+    from nncli.runs.atomic import write_json
+    from nncli.runs.sources import run_of
+
+    run = run_of(checkpoint)
+    if run is None:
+        return
+    path = run.evaluation(result["split"])
+    try:
+        write_json(path, result)
+    except OSError as error:
+        note(f"{path}: the result is not kept: {error.strerror}.")
 
 
 def _default_split(experiment: Experiment) -> str:
@@ -114,38 +132,34 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
 
 
 def _show(result: dict[str, Any], scores: dict[str, float | None]) -> None:
-    say(f"{result['checkpoint']} (after epoch {result['epoch']:,})")
-    say(f"{result['split']}: {result['rows']:,} rows")
+    say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
+    say(f"{result['split']}: {count(result['rows'], 'row')}")
     for name, value in scores.items():
         say(f"  {name:<12}{number(value)}")
     if "classes" not in result:
         return
-    rows = table("class", ">rows", ">precision", ">recall", ">f1")
+    rows = Table("class", "?>rows", ">precision", ">recall", "??>f1")
     for line in result["classes"]:
         numbers = (number(line[key]) for key in ("precision", "recall", "f1"))
         rows.add_row(line["class"], f"{line['rows']:,}", *numbers)
     say("")
-    out().print(rows)
+    rows.print()
     confusion = _confusion([line["class"] for line in result["classes"]], result)
     if confusion is not None:
         say("")
-        out().print(confusion)
+        confusion.print()
 
 
 def _confusion(names: list[str], result: dict[str, Any]) -> Table | None:
     """Draw which class (row) was taken for which (column); None if too wide."""
     # What is zero is left out, so that mistakes stand out.
     cells = [[f"{n:,}" if n else "·" for n in row] for row in result["confusion"]]
-    heads = [_short(name, 5) for name in names]
+    heads = [shortened(name, 5) for name in names]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     corner = "class, taken for"
-    if len(corner) + sum(width + 3 for width in widths) > WIDTH:
+    if len(corner) + sum(width + 3 for width in widths) > out().width:
         return None
-    shown = table(corner, *(f">{head}" for head in heads))
+    shown = Table(corner, *(f">{head}" for head in heads))
     for name, counts in zip(names, cells, strict=True):
-        shown.add_row(_short(name, len(corner)), *counts)
+        shown.add_row(shortened(name, len(corner)), *counts)
     return shown
-
-
-def _short(name: str, width: int) -> str:
-    return name if len(name) <= width else f"{name[: width - 1]}…"

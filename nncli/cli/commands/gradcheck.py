@@ -15,18 +15,21 @@ from nncli.cli.console import (
     AllowPlugins,
     Json,
     Overrides,
-    out,
+    RunsDir,
     progress,
     say,
     say_json,
-    table,
+    say_wrapped,
 )
 from nncli.cli.plugins import Plugins, run_plugins
+from nncli.cli.tables import Table
 from nncli.core.errors import CheckFailed, UsageError
+from nncli.core.text import count
 
 if TYPE_CHECKING:
     from nncli.autograd.gradcheck import GradientReport
     from nncli.checking.everything import Check
+    from nncli.experiment.experiment import Experiment
 
 MAX_SHOWN = 8
 
@@ -35,6 +38,7 @@ Examples:
   nncli gradcheck                       every op, layer and loss there is
   nncli gradcheck layer_norm            what has this name
   nncli gradcheck digits                this network, with real rows
+  nncli gradcheck digits-1              that of a run
   nncli gradcheck --plugin my_layers.py everything, and what the file adds
 """
 
@@ -43,15 +47,16 @@ def gradcheck(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="CONFIG|NAME",
-            help="Check the network of a config, or what has a name; without it, "
-            "everything.",
+            metavar="CONFIG|RUN|NAME",
+            help="Check the network of a config or a run, or what has a name; without "
+            "it, everything.",
             autocompletion=complete_checked,
             show_default=False,
         ),
     ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
+    runs_dir: RunsDir = Path("runs"),
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -59,6 +64,9 @@ def gradcheck(
 
     Ends with exit code 3 if one is wrong.
     """
+    from nncli.experiment.build import build
+    from nncli.runs.sources import load_source
+
     run_plugins(plugin)
     if what is None or _is_name(what):
         if overrides:
@@ -67,7 +75,9 @@ def gradcheck(
             )
         found = list(_registered(what))
     else:
-        found = list(_network(Path(what), list(overrides or []), allow_plugins))
+        changes = [*(overrides or []), "precision=float64"]
+        loaded = load_source(what, changes, runs_dir, allow_plugins=allow_plugins)
+        found = list(_network(build(loaded)))
     failed = sorted({f"{c.family} {c.name}" for c in found if not c.passed})
     if json:
         say_json(
@@ -118,13 +128,9 @@ def _registered(name: str | None) -> Iterator[Check]:
             yield from subject.checks()
 
 
-def _network(path: Path, changes: list[str], allow_plugins: bool) -> Iterator[Check]:
+def _network(experiment: Experiment) -> Iterator[Check]:
     from nncli.checking.experiment import check_experiment
-    from nncli.config.load import load_config
-    from nncli.experiment.build import build
 
-    changes = [*changes, "precision=float64"]
-    experiment = build(load_config(path, changes, allow_plugins=allow_plugins))
     with progress("gradcheck", len(experiment.network.nested) + 1) as step:
         for check in check_experiment(experiment):
             yield check
@@ -149,7 +155,7 @@ def _show(checks: list[Check]) -> None:
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.family, check.name), []).append(check)
-    rows = table("", "", ">values", ">kinks", ">error", "worst at")
+    rows = Table("", "", "?>values", "??>kinks", ">error", "???worst at")
     shown = ""
     for (family, name), cases in groups.items():
         if family != shown:
@@ -166,19 +172,19 @@ def _show(checks: list[Check]) -> None:
             f"{worst.error:.0e}" if worst else "-",
             _place(worst) if worst else "-",
         )
-    out().print(rows)
+    rows.print()
     say("")
     wrong = [check for check in checks if not check.passed]
     for check in wrong[:MAX_SHOWN]:
-        say(f"WRONG {check.family} {check.name} {check.case}")
+        say_wrapped(f"WRONG {check.family} {check.name} {check.case}", hang=6)
         for line in _explain(check):
-            say(f"      {line}")
+            say_wrapped(f"      {line}", hang=6)
     if len(wrong) > MAX_SHOWN:
-        say(f"      ... and {len(wrong) - MAX_SHOWN} more cases (see --json)")
+        say(f"      ... and {count(len(wrong) - MAX_SHOWN, 'more case')} (see --json)")
     values = sum(report.checked for check in checks for report in check.reports)
-    say(
-        f"{len(checks)} cases, {values:,} derivatives, {len(wrong)} cases wrong "
-        f"(relative error above {TOLERANCE:g})"
+    say_wrapped(
+        f"{count(len(checks), 'case')}, {count(values, 'derivative')}, "
+        f"{count(len(wrong), 'case')} wrong (relative error above {TOLERANCE:g})"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nncli.cli.completion import complete_example
-from nncli.cli.console import Json, out, say, say_json, table
+from nncli.cli.console import Json, say, say_json
+from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
 
 EPILOG = """\b
@@ -57,10 +58,10 @@ def init(
     if json:
         say_json(facts)
         return
-    rows = table("file", "", "what it shows")
+    rows = Table("file", "?", "??what it shows")
     for fact in facts:
         rows.add_row(fact["file"], fact["status"], fact["title"])
-    out().print(rows)
+    rows.print()
     say("")
     if any(fact["status"] == "kept" for fact in facts):
         say("kept: it was there already, and is never overwritten.")

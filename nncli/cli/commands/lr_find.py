@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nncli.cli.console import (
     AllowPlugins,
-    ConfigFile,
     Json,
     Overrides,
+    RunsDir,
+    Source,
     Threads,
-    number,
+    out,
     say,
     say_json,
+    say_wrapped,
 )
 from nncli.core.errors import UsageError
+from nncli.core.text import number
 
 if TYPE_CHECKING:
     from nncli.training.lr_finder import Sweep
@@ -30,17 +34,18 @@ Examples:
   nncli lr-find digits --steps 300 --json
 """
 
-WIDTH, HEIGHT = 66, 14
+MARGIN, HEIGHT = 14, 14
 
 
 def lr_find(
-    config: ConfigFile,
+    config: Source,
     overrides: Overrides = None,
     low: Annotated[float, typer.Option(help="The first learning rate.")] = 1e-7,
     high: Annotated[float, typer.Option(help="The last learning rate.")] = 10.0,
     steps: Annotated[
         int, typer.Option(min=50, max=100_000, help="Steps from low to high.")
     ] = 200,
+    runs_dir: RunsDir = Path("runs"),
     threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
@@ -50,19 +55,21 @@ def lr_find(
         raise UsageError(
             f"lr-find: expected 0 < --low < --high, got {low:g} and {high:g}."
         )
-    from nncli.config.load import load_config
     from nncli.experiment.build import build
+    from nncli.runs.sources import load_source
     from nncli.training.lr_finder import sweep_rates
     from nncli.training.threads import threads_of, using
 
     changes = list(overrides or [])
-    experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
+    experiment = build(
+        load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
+    )
     with using(threads or threads_of(experiment)):
         sweep = sweep_rates(experiment, low, high, steps)
     if json:
         say_json(_facts(sweep))
         return
-    for line in plot(sweep):
+    for line in plot(sweep, out().width):
         say(line)
     say("")
     command = shlex.join(["nncli", "train", str(config), *changes])
@@ -84,23 +91,25 @@ def _report(sweep: Sweep, command: str) -> None:
         last = f" at lr {sweep.rates[-1]:.2g}" if sweep.rates else " at once"
         say(f"the loss exploded{last}")
     if sweep.suggestion is None:
-        say(
+        say_wrapped(
             "no suggestion: the loss never falls. Try another --low, --high or --steps."
         )
         return
     lowest = min(sweep.smoothed)
     at = sweep.rates[sweep.smoothed.index(lowest)]
-    say(f"suggested  {sweep.suggestion:.2g}, where the loss falls fastest")
-    say(f"lowest     loss {number(lowest)} at lr {at:.2g}")
+    text = f"suggested  {sweep.suggestion:.2g}, where the loss falls fastest"
+    say_wrapped(text, hang=11)
+    say_wrapped(f"lowest     loss {number(lowest)} at lr {at:.2g}", hang=11)
     say(f"next: {command} optimizer.lr={sweep.suggestion:.2g}")
 
 
-def plot(sweep: Sweep) -> list[str]:
-    """Draw the smoothed loss over the logarithm of the rate, in 80 columns."""
+def plot(sweep: Sweep, columns: int = 80) -> list[str]:
+    """Draw the smoothed loss over the logarithm of the rate, in at most 80 columns."""
     if len(sweep.rates) < 2:
         return []
     from nncli.training.lr_finder import FLAT
 
+    width = max(min(columns, 80) - MARGIN, 10)
     losses = sweep.smoothed
     bottom = min(losses)
     # What explodes at the end would press the rest flat: it leaves the picture.
@@ -108,8 +117,8 @@ def plot(sweep: Sweep) -> list[str]:
     span = top - bottom
     # A loss that never changes is one line, and not a picture of its rounding.
     top += (span if span > FLAT * abs(top) else abs(top) or 1.0) / 8
-    xs = [_place(rate, sweep.rates, WIDTH) for rate in sweep.rates]
-    rows = [[" "] * WIDTH for _ in range(HEIGHT)]
+    xs = [_place(rate, sweep.rates, width) for rate in sweep.rates]
+    rows = [[" "] * width for _ in range(HEIGHT)]
     for x, loss in zip(xs, losses, strict=True):
         if loss <= top:
             y = round((top - loss) / (top - bottom) * (HEIGHT - 1))
@@ -119,22 +128,22 @@ def plot(sweep: Sweep) -> list[str]:
         value = top - (top - bottom) * y / (HEIGHT - 1)
         label = number(value) if y in (0, HEIGHT // 2, HEIGHT - 1) else ""
         lines.append(f"{label:>10} │{''.join(row)}".rstrip())
-    return [*lines, *_axis(sweep)]
+    return [*lines, *_axis(sweep, width)]
 
 
-def _axis(sweep: Sweep) -> list[str]:
-    marks, labels = ["─"] * WIDTH, [" "] * WIDTH
+def _axis(sweep: Sweep, width: int) -> list[str]:
+    marks, labels = ["─"] * width, [" "] * width
     free = 0
     first, last = (math.log10(sweep.rates[i]) for i in (0, -1))
     for power in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1):
-        x = _place(10.0**power, sweep.rates, WIDTH)
+        x = _place(10.0**power, sweep.rates, width)
         text = f"1e{power}"
-        if free <= x <= WIDTH - len(text):
+        if free <= x <= width - len(text):
             marks[x] = "┬"
             labels[x : x + len(text)] = text
             free = x + len(text) + 1
     if sweep.suggestion is not None:
-        marks[_place(sweep.suggestion, sweep.rates, WIDTH)] = "▲"
+        marks[_place(sweep.suggestion, sweep.rates, width)] = "▲"
     return [
         " " * 11 + "└" + "".join(marks),
         (f"{'lr':>10}  " + "".join(labels)).rstrip(),

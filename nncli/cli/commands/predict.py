@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.console import AllowPlugins, Json, Threads, note, say, say_json
+from nncli.cli.completion import complete_run
+from nncli.cli.console import (
+    AllowPlugins,
+    Json,
+    RunsDir,
+    Threads,
+    note,
+    say,
+    say_json,
+)
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli predict runs/iris-1 new.csv
+  nncli predict iris-1 new.csv
   nncli predict runs/digits-1 images.npz -o predicted.npz
   cat new.csv | nncli predict runs/iris-1 - -o predicted.csv
 """
@@ -30,7 +39,9 @@ def predict(
         Path,
         typer.Argument(
             metavar="RUN|CHECKPOINT",
-            help="A run directory (its best checkpoint) or a checkpoint.",
+            help="A run (its directory, or its name: the best checkpoint), or a "
+            "checkpoint.",
+            autocompletion=complete_run,
             show_default=False,
         ),
     ],
@@ -49,6 +60,7 @@ def predict(
     delimiter: Annotated[
         str, typer.Option(help="What stands between two values of a CSV.")
     ] = ",",
+    runs_dir: RunsDir = Path("runs"),
     threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
@@ -61,7 +73,7 @@ def predict(
     from nncli.data.rows import finite
     from nncli.experiment.predict import predictions
     from nncli.runs.checkpoint import load_checkpoint
-    from nncli.runs.directory import find_checkpoint
+    from nncli.runs.sources import find_checkpoint, plugins_of
     from nncli.training.session import restore_without_data
     from nncli.training.threads import threads_of, using
 
@@ -69,10 +81,13 @@ def predict(
         raise UsageError(f"predict: expected -o FILE.csv or FILE.npz, got {output}.")
     if len(delimiter) != 1:
         raise UsageError(f"predict: expected one character, got {delimiter!r}.")
-    source = find_checkpoint(path)
+    source = find_checkpoint(path, runs_dir)
     checkpoint = load_checkpoint(source)
     restored = restore_without_data(
-        checkpoint, str(source), allow_plugins=allow_plugins
+        checkpoint,
+        str(source),
+        allow_plugins=allow_plugins,
+        copies=plugins_of(source),
     )
     experiment = restored.experiment
     x = _inputs(file, delimiter, experiment)

@@ -1,31 +1,46 @@
-"""``nncli summary``: layers, shapes, parameters, work and memory of a config."""
+"""``nncli summary``: layers, shapes, parameters, work and memory of a network."""
 
 from __future__ import annotations
 
-from nncli.cli.console import AllowPlugins, ConfigFile, Json, Overrides, say, say_json
+from pathlib import Path
+
+from nncli.cli.console import (
+    AllowPlugins,
+    Json,
+    Overrides,
+    RunsDir,
+    Source,
+    out,
+    say,
+    say_json,
+)
 
 EPILOG = """\b
 Examples:
   nncli summary digits
+  nncli summary digits-1        the network of a run
   nncli summary digits training.batch_size=256 --json
 """
 
 
 def summary(
-    config: ConfigFile,
+    config: Source,
     overrides: Overrides = None,
+    runs_dir: RunsDir = Path("runs"),
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Show a network's layers, shapes, parameters, work and memory."""
-    from nncli.config.load import load_config
     from nncli.experiment.build import build
+    from nncli.runs.sources import load_source
     from nncli.training.cost import summary_facts, summary_text
 
     changes = list(overrides or [])
-    experiment = build(load_config(config, changes, allow_plugins=allow_plugins))
+    experiment = build(
+        load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
+    )
     facts = summary_facts(experiment)
     if json:
         say_json(facts)
     else:
-        say(summary_text(facts))
+        say(summary_text(facts, out().width))

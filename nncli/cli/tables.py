@@ -1,0 +1,124 @@
+"""Tables: as many columns as the terminal has room for, each of them whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nncli.cli.console import out
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+GAP = 3
+
+
+@dataclass
+class _Column:
+    """A column and its cells.
+
+    Attributes:
+        head: Its name.
+        number: Whether it is aligned at the right and never broken.
+        spare: How readily it is left out where there is no room; 0 for never.
+    """
+
+    head: str
+    number: bool
+    spare: int
+    cells: list[str | Text] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        """Head and cells."""
+        return [self.head, *map(str, self.cells)]
+
+    @property
+    def most(self) -> int:
+        """The width that breaks nothing."""
+        return _longest(self.texts)
+
+    @property
+    def least(self) -> int:
+        """The width that breaks no number and no word."""
+        if self.number:
+            return self.most
+        return _longest([word for text in self.texts for word in text.split()])
+
+
+class Table:
+    """Rows under heads; where the terminal is narrow, spare columns are left out.
+
+    Args:
+        columns: Heads. ``>`` in front says that a column holds numbers, and ``?``
+            before that, that it may be left out: those with the most of them first.
+    """
+
+    def __init__(self, *columns: str) -> None:
+        self._columns = [
+            _Column(head.lstrip("?>"), ">" in head, head.count("?")) for head in columns
+        ]
+
+    def add_row(self, *cells: str | Text) -> None:
+        """Add a row; cells that are not given are empty."""
+        filled = [*cells, *[""] * (len(self._columns) - len(cells))]
+        for column, cell in zip(self._columns, filled, strict=True):
+            column.cells.append(cell)
+
+    def print(self) -> None:
+        """Print it to stdout."""
+        console = out()
+        console.print(self.fitted(console.width))
+
+    def fitted(self, width: int) -> RichTable:
+        """Return what fits a width."""
+        from rich import box
+        from rich.table import Table as RichTable
+
+        columns = self.chosen(width)
+        made = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column, size in zip(columns, _widths(columns, width), strict=True):
+            if column.number:
+                made.add_column(column.head, justify="right", no_wrap=True, width=size)
+            else:
+                made.add_column(column.head, overflow="fold", width=size)
+        for cells in zip(*(column.cells for column in columns), strict=True):
+            made.add_row(*cells)
+        return made
+
+    def chosen(self, width: int) -> list[_Column]:
+        """Return the columns that have room in a width."""
+        columns = list(self._columns)
+        while _total(columns) > width:
+            readiest = max(columns, key=lambda column: column.spare)
+            if not readiest.spare:
+                break
+            columns.remove(readiest)
+        return columns
+
+
+def _longest(texts: list[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
+
+
+def _total(columns: list[_Column]) -> int:
+    return sum(column.least + GAP for column in columns) - GAP
+
+
+def _widths(columns: list[_Column], width: int) -> list[int]:
+    """Share a width so that no word is broken to save a line elsewhere."""
+    free = max(width - _total(columns), 0)
+    widths = {id(column): column.least for column in columns}
+    # Who lacks little gets it first: what is long has several lines anyway.
+    for column in sorted(columns, key=lambda column: column.most - column.least):
+        given = min(column.most - column.least, free)
+        widths[id(column)] += given
+        free -= given
+    # Where even that is too much, the last one is broken.
+    over = sum(widths.values()) + GAP * (len(columns) - 1) - width
+    last = id(columns[-1])
+    widths[last] = max(widths[last] - max(over, 0), 1)
+    return [widths[id(column)] for column in columns]

@@ -1,0 +1,143 @@
+"""Progress in text: a table of lines for a log, or one line that is written over."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nncli.core.text import duration, number
+from nncli.training.callbacks import Callback, Row
+
+if TYPE_CHECKING:
+    from nncli.training.trainer import Trainer
+
+LINE_SECONDS = 5.0
+REDRAW_SECONDS = 0.1
+
+
+def to_stdout(text: str) -> None:
+    """Print one line to stdout."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def progress_in_text() -> Callback:
+    """Return a line that is written over in a terminal, else a table of lines."""
+    return LineView() if sys.stdout.isatty() else PlainView(to_stdout)
+
+
+class PlainView(Callback):
+    """A table: the first row, the last one, and every few seconds the newest.
+
+    So that no best one is missed, the best row since then stands before the newest.
+
+    Args:
+        write: Prints a line.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._shown_at = -LINE_SECONDS
+        self._waiting: list[str] = []
+        self._columns: list[tuple[str, int]] = []
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Name the columns."""
+        self._columns = _columns(trainer)
+        self._write("  ".join(name.rjust(width) for name, width in self._columns))
+
+    def on_row(self, trainer: Trainer, row: Row) -> None:
+        """Show the row now, or keep it in case it is the last one or the best."""
+        cells = [f"{row['epoch']}/{trainer.epochs}"]
+        for part in trainer.evaluators:
+            cells.extend(number(value) for value in row[part].values())
+        cells.append(number(row["lr"]))
+        widths = (width for _, width in self._columns)
+        line = "  ".join(map(str.rjust, cells, widths))
+        best = [line for line in self._waiting if line.endswith(BEST)][-1:]
+        mark = _mark(trainer, row)
+        self._waiting = [line + mark] if mark else [*best, line]
+        if time.monotonic() - self._shown_at >= LINE_SECONDS:
+            self._show()
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Show what is left."""
+        self._show()
+
+    def _show(self) -> None:
+        for line in self._waiting:
+            self._write(line)
+        if self._waiting:
+            self._shown_at = time.monotonic()
+        self._waiting = []
+
+
+class LineView(Callback):
+    """One line on stdout that is written over, at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._scores = ""
+        self._drawn_at = 0.0
+        self._started = time.monotonic()
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Write the line again when it is time."""
+        if time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+            self._draw(trainer)
+
+    def on_row(self, trainer: Trainer, row: Row) -> None:
+        """Keep the scores for the next time."""
+        self._scores = scores_line(trainer, row)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Leave the last state on the screen."""
+        self._draw(trainer, f"  in {duration(time.monotonic() - self._started)}\n")
+
+    def _draw(self, trainer: Trainer, end: str = "") -> None:
+        at = trainer.progress
+        text = f"epoch {at.epoch:,}/{trainer.epochs:,}  {self._scores}".rstrip()
+        # The last column stays free: some terminals would begin another line.
+        room = shutil.get_terminal_size().columns - 1 - len(end.rstrip())
+        if len(text) > room:
+            text = text[: max(room - 1, 0)] + "…"
+        sys.stdout.write(f"\r{text}{end.rstrip()}\x1b[K{end[len(end.rstrip()) :]}")
+        sys.stdout.flush()
+        self._drawn_at = time.monotonic()
+
+
+BEST = "  best"
+
+
+def _mark(trainer: Trainer, row: Row) -> str:
+    return BEST if trainer.progress.best_step == row["step"] else ""
+
+
+def _columns(trainer: Trainer) -> list[tuple[str, int]]:
+    """Return the name and width of every column of the table."""
+    columns = [("epoch", len(f"{trainer.epochs}/{trainer.epochs}"))]
+    metrics = [metric.key for metric in trainer.experiment.metrics]
+    for part in trainer.evaluators:
+        columns.append((f"{part}: loss", 9))
+        columns.extend((name, 8) for name in metrics)
+    columns.append(("lr", 9))
+    return [(name, max(len(name), width)) for name, width in columns]
+
+
+def row_line(trainer: Trainer, row: Row) -> str:
+    """Write an evaluation as one line of text."""
+    width = len(str(trainer.epochs))
+    epoch = f"epoch {row['epoch']:>{width}}/{trainer.epochs}"
+    scores = scores_line(trainer, row)
+    return f"{epoch}  {scores}  lr {number(row['lr'])}{_mark(trainer, row)}"
+
+
+def scores_line(trainer: Trainer, row: Row) -> str:
+    """Write the scores of an evaluation as ``train: loss 0.1234 accuracy 0.9800``."""
+    texts = []
+    for part in trainer.evaluators:
+        scores = " ".join(f"{name} {number(v)}" for name, v in row[part].items())
+        texts.append(f"{part}: {scores}")
+    return "  ".join(texts)
