@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,12 @@ from nncli.data.base import Dataset, Table
 from nncli.data.csv import read_csv
 
 Kind = Literal["auto", "classes", "numbers"]
+
+# What NumPy's and Python's readers raise of files that are not what they seem.
+BROKEN = (
+    *(OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, SyntaxError),
+    *(tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
@@ -206,7 +213,7 @@ def read_npy(path: Path) -> Array:
     """
     try:
         array = np.load(_regular(path), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: expected a .npy file, got: {error}") from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: expected a .npy file of one array, got an archive.")
@@ -231,7 +238,7 @@ def read_npz(path: Path) -> dict[str, Array]:
                     check_memory((info.file_size,), np.dtype(np.uint8), what)
                     with archive.open(info) as member:
                         found[name] = _read(member, info.file_size)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: expected a .npz file, got: {error}") from None
     return found
 
