@@ -160,7 +160,7 @@ def _refuse_finished(run: RunDirectory, restored: Restored) -> None:
     at, experiment = restored.progress, restored.experiment
     training = experiment.config.training
     # Without a summary the run was killed between its last checkpoint and its end.
-    if not at.done(experiment.total_steps) or not run.summary.exists():
+    if not at.done(at.end_of(experiment)) or not run.summary.exists():
         return
     epochs = count(at.epoch, "epoch")
     if at.stopped and training.early_stopping is not None:

@@ -66,6 +66,11 @@ class Progress:
             self.epoch, self.batch = self.epoch + 1, 0
         self.stopped, self.reference, self.stalled_from = False, None, self.epoch
 
+    def end_of(self, experiment: Experiment) -> int:
+        """Return the step that a training ends with, as its config says now."""
+        by_steps = experiment.config.training.steps is not None
+        return experiment.total_steps + (0 if by_steps else self.offset)
+
     def done(self, end: int) -> bool:
         """Whether a training of so many steps is over."""
         return self.stopped or self.step >= end

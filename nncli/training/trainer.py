@@ -46,7 +46,7 @@ class Trainer:
         self.progress = at = Progress() if progress is None else progress
         self.interrupted = False
         config, steps = experiment.config, experiment.steps_per_epoch
-        self.total_steps = experiment.total_steps if more is None else at.step + more
+        self.total_steps = at.end_of(experiment) if more is None else at.step + more
         self.epochs = at.epoch + -(-(self.total_steps - at.step + at.batch) // steps)
         self.batches = experiment.batches()
         self.step = TrainingStep(
