@@ -81,7 +81,10 @@ def test_file_wins_over_an_example_of_the_same_name(command: Command) -> None:
 def test_neither_file_nor_example_is_told(command: Command) -> None:
     outcome = command("train", "spirla")
     assert outcome.code == 2
-    assert "found neither. Did you mean 'spiral'?" in outcome.err
+    assert (
+        "an example or a run, found nothing there. Did you mean 'spiral'?"
+        in outcome.err
+    )
 
 
 def test_name_of_a_layer_and_an_example_is_the_layer(command: Command) -> None:

@@ -115,4 +115,4 @@ def test_message_of_a_terminal_is_broken_between_words(tmp_path: Path) -> None:
     # pytest indents what follows the first line.
     lines = [line.strip() for line in text.split("\nassert")[0].splitlines()]
     assert max(map(len, lines)) <= 40
-    assert "expected a YAML file or a run, found" in " ".join(text.split())
+    assert "expected a YAML file, an example or a run, found" in " ".join(text.split())

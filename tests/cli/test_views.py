@@ -101,7 +101,7 @@ def test_plain_view_is_a_table(
 ) -> None:
     view, training = PlainView(note), trainer()
     view.on_start(training)
-    training.progress.best_epoch = 1
+    training.progress.best_step = ROW["step"]
     view.on_row(training, ROW)
     head, row = capsys.readouterr().err.splitlines()
     assert head.split() == [
@@ -140,7 +140,8 @@ def test_plain_view_shows_the_best_row_since_the_last_line(
         clock.now += 0.1
         if epoch in (1, 7, 23, 31, 100):
             training.progress.best_epoch = epoch
-        view.on_row(training, ROW | {"epoch": epoch})
+            training.progress.best_step = epoch
+        view.on_row(training, ROW | {"epoch": epoch, "step": epoch})
     view.on_end(training)
     lines = capsys.readouterr().err.splitlines()[1:]
     shown = [int(line.split("/")[0]) for line in lines]

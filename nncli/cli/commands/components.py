@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,13 +89,7 @@ def _section(place: str, cls: type[Section], json: bool) -> None:
     for line in doc.splitlines():
         say_wrapped(line, hang=len(line) - len(line.lstrip()))
     say("")
-    rows = Table("key", "??value", "?default", "meaning")
-    for argument in signature_of(cls).arguments.values():
-        meaning = argument.help
-        if argument.example:
-            meaning += f"\n{argument.name}: {argument.example}"
-        rows.add_row(argument.name, argument.expected, _default(argument), meaning)
-    rows.print()
+    _show_arguments(signature_of(cls).arguments.values())
 
 
 def _facts(cls: type[Component]) -> dict[str, Any]:
@@ -164,22 +159,24 @@ def _explain(cls: type[Component]) -> None:
     if not arguments:
         say("No arguments.\n")
     else:
-        _table(arguments)
+        _show_arguments(arguments)
     for argument in common:
         text = f"{argument.name} (default {_default(argument)})"
         say_wrapped(f"As every {cls.kind}, {text}: {argument.help}")
 
 
-def _table(arguments: list[Argument]) -> None:
-    rows = Table("argument", "??value", "?default", "meaning")
+def _show_arguments(arguments: Collection[Argument]) -> None:
+    """Print each argument: what it takes, its default, its meaning, an example."""
+    width = max(len(argument.name) for argument in arguments) + 2
+    margin = min(width, 8) * " "
     for argument in arguments:
-        rows.add_row(
-            argument.name,
-            argument.expected,
-            _default(argument),
-            argument.help,
-        )
-    rows.print()
+        default = _default(argument)
+        shown = default if argument.required else f"(default {default})"
+        head = f"{argument.name:<{width}}{argument.expected} {shown}"
+        say_wrapped(head, hang=len(margin))
+        say_wrapped(margin + argument.help, hang=len(margin))
+        if argument.example:
+            say_wrapped(f"{margin}{argument.name}: {argument.example}", len(margin))
     say("")
 
 
