@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,6 +84,11 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, markup=False, theme=Theme(bars))
 
 
+def columns() -> int:
+    """Return how wide results may be; without rich, which takes a while to load."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def say(text: str) -> None:
     """Print one line of a result."""
     sys.stdout.write(f"{text}\n")
@@ -96,7 +102,7 @@ def say_wrapped(text: str, hang: int = 0) -> None:
         text: What to print.
         hang: By how much all lines but the first are indented.
     """
-    for line in wrapped(text, out().width, hang):
+    for line in wrapped(text, columns(), hang):
         say(line)
 
 

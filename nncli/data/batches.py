@@ -17,7 +17,7 @@ from nncli.data.base import Augmentation, Field, Index
 
 Order = np.ndarray[tuple[int], np.dtype[Any]]
 
-AHEAD = 2**18
+AHEAD = 2**17
 """Bytes of inputs from which a batch is prepared while the step before it runs."""
 
 

@@ -13,8 +13,8 @@ from nncli.cli.console import (
     Json,
     RunsDir,
     Threads,
+    columns,
     note,
-    out,
     say,
     say_json,
     say_wrapped,
@@ -157,7 +157,7 @@ def _confusion(names: list[str], result: dict[str, Any]) -> Table | None:
     heads = [shortened(name, 5) for name in names]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     corner = "class, taken for"
-    if len(corner) + sum(width + 3 for width in widths) > out().width:
+    if len(corner) + sum(width + 3 for width in widths) > columns():
         return None
     shown = Table(corner, *(f">{head}" for head in heads))
     for name, counts in zip(names, cells, strict=True):

@@ -16,7 +16,7 @@ from nncli.cli.console import (
     RunsDir,
     Source,
     Threads,
-    out,
+    columns,
     say,
     say_json,
     say_wrapped,
@@ -69,7 +69,7 @@ def lr_find(
     if json:
         say_json(_facts(sweep))
         return
-    for line in plot(sweep, out().width):
+    for line in plot(sweep, columns()):
         say(line)
     say("")
     command = shlex.join(["nncli", "train", str(config), *changes])

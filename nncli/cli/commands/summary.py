@@ -10,7 +10,7 @@ from nncli.cli.console import (
     Overrides,
     RunsDir,
     Source,
-    out,
+    columns,
     say,
     say_json,
 )
@@ -43,4 +43,4 @@ def summary(
     if json:
         say_json(facts)
     else:
-        say(summary_text(facts, out().width))
+        say(summary_text(facts, columns()))
