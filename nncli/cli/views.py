@@ -213,6 +213,8 @@ class LiveView(Callback):
 
         at = trainer.progress
         rate, best = f"  lr {number(trainer.lr)}", ""
+        if self._row is not None and "step_loss" in self._row:
+            rate += f"   loss of steps {number(self._row['step_loss'])}"
         if at.best is not None:
             monitor = trainer.experiment.config.training.monitor
             best = f"best {monitor} {number(at.best)} after epoch {at.best_epoch:,}"

@@ -131,6 +131,9 @@ def row_line(trainer: Trainer, row: Row) -> str:
     width = len(str(trainer.epochs))
     epoch = f"epoch {row['epoch']:>{width}}/{trainer.epochs}"
     scores = scores_line(trainer, row)
+    # What training itself saw on the way: the mean loss of the steps since the last.
+    if "step_loss" in row:
+        scores += f"  steps: loss {number(row['step_loss'])}"
     return f"{epoch}  {scores}  lr {number(row['lr'])}{_mark(trainer, row)}"
 
 

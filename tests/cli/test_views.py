@@ -24,7 +24,7 @@ from nncli.core.text import duration, number
 from nncli.runs.directory import RunDirectory
 from nncli.training import progress
 from nncli.training.callbacks import Row
-from nncli.training.progress import PlainView
+from nncli.training.progress import PlainView, row_line
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
 from tests.conftest import CONFIGS
@@ -94,6 +94,11 @@ def test_sparkline_of_many_values_takes_means() -> None:
     line = sparkline(values, 40)
     assert len(line) == 40
     assert list(line) == sorted(line)
+
+
+def test_line_of_a_log_has_the_mean_loss_of_the_steps() -> None:
+    line = row_line(trainer(), ROW | {"step_loss": 0.625})
+    assert "accuracy -  steps: loss 0.6250  lr" in line
 
 
 def test_plain_view_is_a_table(
