@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.completion import complete_config, complete_override
+from nncli.cli.completion import complete_config, complete_override, complete_run
 from nncli.core.text import json_text, wrapped
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ Source = Annotated[
         help="A YAML file, or the name of an example; or a run (its directory, or its "
         "name), or a checkpoint, whose config is taken.",
         autocompletion=complete_config,
+        show_default=False,
+    ),
+]
+Trained = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN|CHECKPOINT",
+        help="A run (its directory, or its name: the best checkpoint), or a "
+        "checkpoint.",
+        autocompletion=complete_run,
         show_default=False,
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,16 +18,7 @@ Purpose = Literal[
 ]
 
 # The position is part of the stream: append, never reorder.
-_PURPOSES: tuple[Purpose, ...] = (
-    "data",
-    "split",
-    "initialization",
-    "shuffling",
-    "noise",
-    "augmentation",
-    "check",
-    "evaluation",
-)
+_PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 def stream(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:

@@ -84,8 +84,7 @@ class Rows(ABC):
     def read(self, name: str, index: Index) -> Array:
         """Return one field of some rows, in its own type."""
         field = self.fields[name]
-        count = len(range(len(self))[index]) if isinstance(index, slice) else len(index)
-        out = xp.empty((count, *field.shape), field.dtype)
+        out = xp.empty((count_of(index), *field.shape), field.dtype)
         self.take(index, {name: out})
         return out
 
@@ -164,11 +163,20 @@ class Table(Rows):
     def _files(self) -> dict[str, FileRows | None]:
         return {name: FileRows.of(array) for name, array in self.arrays.items()}
 
+    def held(self, name: str) -> Array | None:
+        """Return the array of a field; None where it is mapped from a file."""
+        return self.arrays[name] if self._files[name] is None else None
+
     def take(self, index: Index, out: Mapping[str, Array]) -> None:
         """Gather rows of the arrays."""
         arrays, files = self.arrays, self._files
         for name, target in out.items():
             gather(arrays[name], index, target, files[name])
+
+
+def count_of(index: Index) -> int:
+    """Return how many rows an index is of."""
+    return index.stop - index.start if isinstance(index, slice) else len(index)
 
 
 def gather(

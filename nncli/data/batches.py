@@ -13,7 +13,7 @@ import numpy as np
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, xp
 from nncli.core.randomness import stream
-from nncli.data.base import Augmentation, Field, Index
+from nncli.data.base import Augmentation, Field, Index, count_of
 
 Order = np.ndarray[tuple[int], np.dtype[Any]]
 
@@ -150,7 +150,7 @@ class Batches:
 
     def _made(self, indices: Iterator[Index]) -> Iterator[Batch]:
         for index in indices:
-            batch = self._buffer(self._buffers, _count(index))
+            batch = self._buffer(self._buffers, count_of(index))
             self.part.fill(index, batch)
             yield batch
 
@@ -164,7 +164,7 @@ class Batches:
                     yield batch
 
     def _prepare(self, index: Index) -> Batch:
-        batch = self._buffer(self._next, _count(index))
+        batch = self._buffer(self._next, count_of(index))
         self.part.fill(index, batch)
         return batch
 
@@ -208,10 +208,6 @@ def _fixed(tensor: Tensor) -> Tensor:
     view = tensor.data.view()
     view.flags.writeable = False
     return Tensor(view)
-
-
-def _count(index: Index) -> int:
-    return index.stop - index.start if isinstance(index, slice) else len(index)
 
 
 def _room(field: Field, rows: int) -> Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError
+from nncli.core.files import open_file
 
 MAX_COLUMNS = 100_000
 
@@ -79,12 +80,11 @@ def read_csv(path: Path | None, delimiter: str = ",") -> tuple[list[str], Column
     try:
         if path is None:
             return _parse(sys.stdin, source, delimiter)
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path}: expected a CSV file, got something else.")
-        if path.suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as file:
-                return _parse(file, source, delimiter)
-        with io.open(path, encoding="utf-8-sig", newline="") as file:  # noqa: UP020
+        with (
+            open_file(path) as opened,
+            gzip.open(opened) if path.suffix == ".gz" else opened as plain,
+            io.TextIOWrapper(plain, "utf-8-sig", newline="") as file,
+        ):
             return _parse(file, source, delimiter)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{source}: expected a CSV file, got: {error}.") from None

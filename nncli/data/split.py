@@ -162,8 +162,9 @@ def _by_fold(column: Array) -> dict[str, Array]:
             f"{str(strange[0])!r}."
         )
     names = np.where(names == "val", "validation", names)
-    found = [name for name in PARTS if (names == name).any()]
-    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(found)}
+    return {
+        name: np.flatnonzero(names == name) for name in PARTS if (names == name).any()
+    }
 
 
 def _in_order(order: Array, shares: list[float]) -> Array:

@@ -97,7 +97,6 @@ def assemble(
     average = config.training.average
     return Experiment(
         config=config,
-        classes=None if labels is None else labels.names,
         labels=labels,
         transforms=[transform.live() for transform in config.transforms],
         network=network,

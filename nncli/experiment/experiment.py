@@ -33,8 +33,7 @@ class Experiment:
     Attributes:
         config: The typed config.
         parts: train, and validation and test where the config asks for them.
-        classes: Names of the classes; None where targets are numbers.
-        labels: The classes in their own type; None likewise.
+        labels: The classes in their own type; None where targets are numbers.
         threads: How many threads products use, where that was decided once.
         columns: Names of the elements of the inputs, where these are columns.
         transforms: Fitted on the training part.
@@ -46,7 +45,6 @@ class Experiment:
     """
 
     config: Config
-    classes: tuple[str, ...] | None
     transforms: list[Transform]
     network: Network
     loss: Loss
@@ -60,6 +58,11 @@ class Experiment:
     labels: Labels | None = None
     columns: tuple[str, ...] | None = None
     threads: int | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes; None where targets are numbers."""
+        return None if self.labels is None else self.labels.names
 
     @property
     def epoch_rows(self) -> int:

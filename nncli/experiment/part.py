@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nncli.core.arrays import Array, Shape, xp
-from nncli.data.base import Field, Index, Rows, Table, Transform, gather
+from nncli.data.base import Field, Index, Rows, Table, Transform, count_of, gather
 from nncli.data.batches import Batch
 
 KEEP = 2**26
@@ -75,8 +75,7 @@ class Part:
 
     def batch(self, index: Index) -> Batch:
         """Return some rows in buffers of their own."""
-        count = len(range(len(self))[index]) if isinstance(index, slice) else len(index)
-        batch = self.room(count)
+        batch = self.room(count_of(index))
         self.fill(index, batch)
         return batch
 
@@ -119,8 +118,8 @@ class Part:
         """Return all prepared inputs, if they are small or lie there as they are."""
         rows = self.rows
         if isinstance(rows, Table) and self.index is None and not self.transforms:
-            x = rows.x
-            if x.dtype == self.dtype and x.flags.c_contiguous:
+            x = rows.held("x")
+            if x is not None and x.dtype == self.dtype and x.flags.c_contiguous:
                 return x
         width = math.prod(self.shape) * self.dtype.itemsize
         if len(self) * width > KEEP:

@@ -9,9 +9,7 @@ from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
 from nncli.data.base import Rows
 from nncli.experiment.experiment import Experiment
-
-AT_ONCE = 2**23
-"""Bytes of values that the rows computed together have, about."""
+from nncli.network.network import AT_ONCE
 
 
 def predictions(experiment: Experiment, rows: Rows) -> Array:

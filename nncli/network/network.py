@@ -27,6 +27,9 @@ DEFAULT_INPUT = "x"
 MAX_LAYERS = 10_000
 """Layers of one network, those inside others and every copy of them counted."""
 
+AT_ONCE = 2**23
+"""Bytes of values that rows evaluated or predicted together have, about."""
+
 
 class Network:
     """Layers in order, built for rows of one kind.

@@ -16,9 +16,7 @@ from nncli.data.batches import Batch, Batches
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.metrics.base import Metric, decide
-
-AT_ONCE = 2**23
-"""Bytes of values that the rows evaluated together have, about."""
+from nncli.network.network import AT_ONCE
 
 
 class Evaluator:

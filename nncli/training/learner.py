@@ -167,8 +167,7 @@ class Learner(Predictor):
             self._experiment = assemble(self.config, input_of(train), labels_of(train))
             self._experiment.columns = train.columns
         experiment = self._built
-        experiment.labels = labels = labels_of(train)
-        experiment.classes = None if labels is None else labels.names
+        experiment.labels = labels_of(train)
         train_as(experiment, training)
         unfitted = any(not transform.state for transform in experiment.transforms)
         take(experiment, parts, fit=first or unfitted)

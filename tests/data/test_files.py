@@ -15,7 +15,9 @@ from nncli.data import mapped
 from nncli.data.base import Table
 from nncli.data.files import Csv, Npy, Npz
 from nncli.data.mapped import FileRows
+from nncli.experiment import part
 from nncli.experiment.build import build
+from nncli.experiment.part import Part
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 255, (40, 3)).astype(np.uint8)
@@ -157,6 +159,19 @@ def test_mapped_rows_are_read_from_their_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(out, view[1:4])
     assert FileRows.of(X) is None
     assert FileRows.of(whole[:, 1:]) is None
+
+
+def test_a_part_of_mapped_rows_reads_them_and_holds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "KEEP", 0)
+    np.save(tmp_path / "x.npy", X.astype("f4"))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    made = [Part(Table(a), None, [], lambda y: y, "f4") for a in (x, np.array(x))]
+    assert made[0].x is None
+    assert made[1].x is not None
+    first, second = (each.batch(np.array([4, 1])).x.data for each in made)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_a_file_that_shrinks_is_one_message_and_another_in_its_place_is_seen(

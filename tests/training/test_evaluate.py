@@ -12,8 +12,8 @@ from nncli.core.errors import DivergedError
 from nncli.data.base import Table
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
+from nncli.network.network import AT_ONCE
 from nncli.training.evaluate import (
-    AT_ONCE,
     Evaluator,
     labels_of,
     per_class,

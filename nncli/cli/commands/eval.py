@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nncli.cli.completion import complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
     RunsDir,
     Threads,
+    Trained,
     columns,
     note,
     say,
@@ -39,16 +39,7 @@ Split = Literal["train", "validation", "test", "fresh"]
 
 
 def eval(  # noqa: A001 - the verb's name; nobody imports it from here
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|CHECKPOINT",
-            help="A run (its directory, or its name: the best checkpoint), or a "
-            "checkpoint.",
-            autocompletion=complete_run,
-            show_default=False,
-        ),
-    ],
+    path: Trained,
     split: Annotated[
         Split | None,
         typer.Option(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nncli.cli.completion import complete_run
 from nncli.cli.console import (
     AllowPlugins,
     Json,
     RunsDir,
     Threads,
+    Trained,
     note,
     say,
     say_json,
@@ -35,16 +35,7 @@ Examples:
 
 
 def predict(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|CHECKPOINT",
-            help="A run (its directory, or its name: the best checkpoint), or a "
-            "checkpoint.",
-            autocompletion=complete_run,
-            show_default=False,
-        ),
-    ],
+    path: Trained,
     file: Annotated[
         str,
         typer.Argument(
