@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nncli.core.arrays import Array
+from nncli.core.arrays import Array, Shape
 from nncli.core.errors import DataError
 from nncli.core.text import nearest
+from nncli.tables.cache import Progress, cached
 from nncli.tables.column import MAX_WORDS, ColumnReader
 from nncli.tables.files import Opened, is_columnar, open_table
 from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.reading import Kinds, Reading
-from nncli.tables.store import Memory, Store
+from nncli.tables.store import FLOAT, Disk, Memory, Store
+from nncli.tables.stream import size_of
 from nncli.tables.tally import are_all_different, text_reason
 from nncli.tables.typed import series_values
 
-Progress = Callable[[int, int], None]
+LARGE = 1 << 26
+"""Bytes of text from which on a table is converted into a file."""
+
+PACKED = 4
+"""Times by which text is larger than what it is packed into."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,15 @@ class Request:
     def source(self) -> str:
         """What messages call all files together."""
         return ", ".join(map(str, self.paths))
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the table, apart from the files."""
+        return {
+            "reading": self.reading.key(),
+            "kinds": dict(self.kinds),
+            "keep": sorted(self.keep),
+            "formats": dict(self.formats),
+        }
 
 
 def read_table(
@@ -80,11 +96,24 @@ def read_table(
     request = Request(
         tuple(paths), reading, kinds or {}, frozenset(keep), formats or {}
     )
-    return convert(request, Memory, progress)
+    told = progress or _untold
+    if not cache or sum(map(_content, paths)) <= LARGE:
+        return _convert(request, Memory, told)
+
+    def made(folder: Path, told: Progress) -> RawTable:
+        return _convert(request, partial(Disk, folder / "values.npy"), told)
+
+    return cached(paths, request.settings(), made, told)
 
 
-def convert(
-    request: Request, make: Callable[[int], Store], progress: Progress | None = None
+def _content(path: Path) -> int:
+    """Return about how many bytes of text a file holds."""
+    size = size_of(path)
+    return size * PACKED if is_columnar(path) or path.suffix == ".gz" else size
+
+
+def _convert(
+    request: Request, make: Callable[[int], Store], progress: Progress
 ) -> RawTable:
     """Read files into a store, again where later rows contradict earlier ones."""
     before: dict[str, ColumnReader] = {}
@@ -103,13 +132,12 @@ class _Pass:
         self,
         request: Request,
         before: Mapping[str, ColumnReader],
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
         self.readers: list[ColumnReader] = []
         self._request = request
         self._before = before
-        self._progress = progress or _untold
-        self._total = 0
+        self._progress = progress
         self._rows_of: list[int] = []
         self._facts: dict[str, Any] = {}
         self._skipped: dict[str, str] = {}
@@ -179,6 +207,9 @@ class _Pass:
                         values = reader.texts(cells, batch.where)
                     block[:, place] = values
                 store.add(block)
+                if not rows:
+                    share = max(1, file.done()) / max(1, file.size)
+                    store.expect(sum(self._rows_of) + len(block) / share)
                 rows += len(block)
                 self._progress(before + file.done(), sum(sizes))
             if not rows:
@@ -207,7 +238,7 @@ class _Pass:
             if reader.note and reader.kind == "category"
         }
         facts = {**self._facts, "rows_of": self._rows_of, "notes": notes}
-        digest = digest_of(values, columns)
+        digest = _digest(columns, values.shape, store.parts())
         return RawTable(self._request.source, columns, values, left_out, facts, digest)
 
     def _reason(self, reader: ColumnReader, store: Store, place: int) -> str:
@@ -225,7 +256,9 @@ class _Pass:
         if reader.kind == "category":
             return text_reason(tuple(reader.words), tally.rows - tally.missing)
         if reader.kind == "number" and tally.may_number_rows(reader.name):
-            alike = not are_all_different(store.column(place))
+            alike = not are_all_different(
+                (part[:, place] for part in store.parts()), tally
+            )
             return "" if alike else "numbers the rows"
         return ""
 
@@ -248,11 +281,10 @@ def _check_names(source: str, wanted: Sequence[str], names: Sequence[str]) -> No
             )
 
 
-def digest_of(values: Array, columns: Sequence[RawColumn]) -> str:
+def _digest(columns: Sequence[RawColumn], shape: Shape, blocks: Iterable[Array]) -> str:
     """Return the SHA-256 of a table's columns and values."""
     parts = [[column.name, column.kind, column.words] for column in columns]
-    digest = hashlib.sha256(json.dumps([parts, values.shape]).encode())
-    step = max(1, (1 << 22) // max(1, values[:1].nbytes))
-    for begin in range(0, len(values), step):
-        digest.update(np.ascontiguousarray(values[begin : begin + step]).data)
+    digest = hashlib.sha256(json.dumps([parts, shape]).encode())
+    for block in blocks:
+        digest.update(np.ascontiguousarray(block, FLOAT).data)
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ FEW = 20
 
 DIFFERENT = 0.9
 """A larger part of different texts makes a column a name of its rows."""
+
+SPARSE, MANY = 8, 10_000_000
+"""Integers that are sparser are sorted, of no more rows than that."""
 
 LONG, WORDY = 40, 6
 """Free text is longer on average, or has more words."""
@@ -84,7 +87,23 @@ def text_reason(words: Collection[str], present: int) -> str:
     return ""
 
 
-def are_all_different(values: Array) -> bool:
-    """Tell whether no value occurs twice."""
-    ordered = np.sort(values)
-    return bool((ordered[1:] != ordered[:-1]).all())
+def are_all_different(parts: Iterable[Array], tally: Tally) -> bool:
+    """Tell whether no integer occurs twice; of very many, the first are looked at."""
+    span = tally.high - tally.low + 1
+    if span > SPARSE * tally.rows:
+        values: list[Array] = []
+        for part in parts:
+            values.append(part.copy())
+            if sum(map(len, values)) > MANY:
+                break
+        ordered = np.sort(np.concatenate(values))
+        return bool((ordered[1:] != ordered[:-1]).all())
+    seen = np.zeros(int(span), bool)
+    for part in parts:
+        place = (part - tally.low).astype(np.int64)
+        if seen[place].any():
+            return False
+        seen[place] = True
+        if len(np.unique(place)) < len(place):
+            return False
+    return True
