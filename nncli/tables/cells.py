@@ -77,6 +77,9 @@ def dates(cells: Any, form: str | None = None) -> Any:
 
 def _iso_dates(cells: Any) -> Any:
     pl = polars()
+    if (cells.str.len_bytes() == len("2000-01-01")).all():
+        days = cells.str.to_date("%Y-%m-%d", strict=False)
+        return days.cast(pl.Int32).cast(pl.Float64) * 86400
     parts = cells.str.extract_groups(_DATE).struct.unnest()
     parts.columns = ["day", "hour", "minute", "second", "zone"]
     clock = [

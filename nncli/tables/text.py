@@ -109,13 +109,13 @@ def _blocks(stream: TextStream) -> Iterator[Block]:
 
 def _row_end(data: bytes) -> int:
     """Return where the last row ends: after a newline that is not inside quotes."""
-    if b'"' not in data:
-        return data.rfind(b"\n") + 1
-    seen = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(seen == _QUOTE)
-    ends = np.flatnonzero(seen == _NEWLINE)
-    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    return int(outside[-1]) + 1 if len(outside) else 0
+    end = data.rfind(b"\n")
+    quotes = data.count(b'"', 0, end + 1)
+    while quotes % 2 and end >= 0:
+        before = data.rfind(b"\n", 0, end)
+        quotes -= data.count(b'"', before + 1, end)
+        end = before
+    return end + 1
 
 
 def _batches(blocks: Iterator[Block], layout: Layout, name: str) -> Iterator[Batch]:
@@ -133,7 +133,8 @@ def _quick(block: Block, layout: Layout) -> Any | None:
     """Return the rows of a block; None where a slower look is needed."""
     data = block.data.strip(b"\r\n") if len(layout.names) > 1 else block.data
     quoted = b'"' in data
-    if not block.whole or (quoted and not _quotes_fit(data, layout.delimiter)):
+    inside = _delimiters_inside(data, layout.delimiter) if quoted else 0
+    if not block.whole or inside is None:
         return None
     if not quoted:
         data = _EMPTY_LINES.sub(b"\n", data.strip(b"\r\n"))
@@ -147,29 +148,17 @@ def _quick(block: Block, layout: Layout) -> Any | None:
             has_header=False,
             schema=_schema(layout),
             separator=layout.delimiter,
-            rechunk=True,
         )
-    # Polars raises many kinds of errors; the slower look finds the reason.
-    except Exception:
+    # Its errors are vague: the slower look finds the reason and the line.
+    except polars().exceptions.PolarsError:
         return None
-    return frame if _is_full(frame, data, quoted, layout) else None
+    # Polars takes rows that are short.
+    found = data.count(layout.delimiter.encode()) - inside
+    return frame if found == len(frame) * (len(layout.names) - 1) else None
 
 
 def _schema(layout: Layout) -> dict[str, Any]:
     return dict.fromkeys(layout.names, polars().String)
-
-
-def _is_full(frame: Any, data: bytes, quoted: bool, layout: Layout) -> bool:
-    """Tell whether every row has all its cells: polars takes rows that are short."""
-    pl = polars()
-    found = data.count(layout.delimiter.encode())
-    if quoted:
-        sizes = pl.all().str.len_bytes().max().fill_null(0)
-        if max(frame.select(sizes).row(0)) > MAX_CELL:
-            return False
-        inside = pl.all().str.count_matches(layout.delimiter, literal=True)
-        found -= sum(frame.select(inside.sum()).row(0))
-    return bool(found == len(frame) * (len(layout.names) - 1))
 
 
 def _holds_long(data: bytes) -> bool:
@@ -181,16 +170,25 @@ def _holds_long(data: bytes) -> bool:
     )
 
 
-def _quotes_fit(data: bytes, delimiter: str) -> bool:
-    """Tell whether quotes stand around whole cells, and are doubled inside."""
+def _delimiters_inside(data: bytes, delimiter: str) -> int | None:
+    """Count the delimiters inside of quotes.
+
+    None where quotes do not stand around whole cells, are not doubled inside, or hold
+    too much.
+    """
     seen = np.frombuffer(b"\n" + data + b"\n", np.uint8)
     quotes = np.flatnonzero(seen == _QUOTE)
     if len(quotes) % 2:
-        return False
+        return None
+    opening, closing = quotes[::2], quotes[1::2]
     neighbours = [_QUOTE, _NEWLINE, ord(delimiter)]
-    before = np.isin(seen[quotes[::2] - 1], neighbours)
-    after = np.isin(seen[quotes[1::2] + 1], [*neighbours, ord("\r")])
-    return bool(before.all() and after.all())
+    before = np.isin(seen[opening - 1], neighbours)
+    after = np.isin(seen[closing + 1], [*neighbours, ord("\r")])
+    if not before.all() or not after.all() or (closing - opening).max() > MAX_CELL:
+        return None
+    found = np.flatnonzero(seen == ord(delimiter))
+    counts = np.searchsorted(found, closing) - np.searchsorted(found, opening)
+    return int(counts.sum())
 
 
 class _Places:
