@@ -41,13 +41,16 @@ def is_columnar(path: Path) -> bool:
     return path.suffix.lower() in COLUMNAR
 
 
-def open_table(path: Path, reading: Reading, known: Sequence[str] = ()) -> Opened:
+def open_table(
+    path: Path, reading: Reading, known: Sequence[str] = (), rows: int | None = None
+) -> Opened:
     """Open a file of columns.
 
     Args:
         path: Parquet and Arrow by its name; else text.
         reading: How text is read.
         known: Names of columns of which it has more rows.
+        rows: How many come together where that is free; None for many.
 
     Raises:
         DataError: It cannot be read as what it is called.
@@ -58,7 +61,7 @@ def open_table(path: Path, reading: Reading, known: Sequence[str] = ()) -> Opene
         columnar = columnar_batches(path, form)
         names = columnar.names
         return Opened(
-            names, columnar.batches(), lambda: {"format": form}, columnar.done, size
+            names, columnar.batches(rows), lambda: {"format": form}, columnar.done, size
         )
     stream = TextStream.of(path, reading)
     layout, batches = text_batches(stream, reading, known)

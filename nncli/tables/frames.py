@@ -15,7 +15,7 @@ from nncli.core.errors import DataError
 from nncli.core.text import nearest
 from nncli.tables.column import ColumnReader
 from nncli.tables.library import polars
-from nncli.tables.raw import RawColumn, RawTable
+from nncli.tables.raw import RawColumn, RawTable, check_there
 from nncli.tables.reading import Kinds, Reading
 from nncli.tables.typed import (
     series_values,
@@ -92,14 +92,7 @@ def _columns(
         found = {name: rows[own] for name, own in by_name.items()}
     else:
         return _by_position(np.asarray(rows), like, source)
-    for column in like or ():
-        if column.name not in found:
-            missing = [each.name for each in like or () if each.name not in found]
-            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise DataError(
-                f"{source}: expected a column {column.name!r}{more}, as the model was "
-                f"trained on. {nearest(column.name, list(found))}"
-            )
+    check_there(like or (), list(found), source)
     return found
 
 

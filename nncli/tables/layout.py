@@ -65,12 +65,10 @@ def layout_of(
             f"{name}:{lines[0]}: expected at most {MAX_COLUMNS:,} columns, got "
             f"{len(cells):,}."
         )
-    if header:
-        cells = _checked(cells, f"{name}:{lines[0]}")
-    else:
-        cells = _places(len(cells))
+    where = f"{name}:{lines[0]}"
+    cells = _checked(cells, where) if header else _places(len(cells))
     if len(cells) == 1 and reading.delimiter is not None:
-        _check_delimiter(rows[0][0], reading.delimiter, f"{name}:{lines[0]}")
+        _check_delimiter(rows[0][0], reading.delimiter, where)
     return Layout(delimiter, header, tuple(cells), lines[0] if header else 0)
 
 

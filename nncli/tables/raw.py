@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nncli.core.arrays import Array
+from nncli.core.errors import DataError
+from nncli.core.text import nearest
 
 Kind = Literal["number", "boolean", "category", "date"]
 
@@ -52,3 +54,19 @@ class RawTable:
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(column.name for column in self.columns)
+
+
+def check_there(like: Sequence[RawColumn], names: Sequence[str], source: str) -> None:
+    """Refuse rows that lack a column a model was trained on.
+
+    Raises:
+        DataError: The first such column is named, and how many more there are.
+    """
+    there = frozenset(names)
+    missing = [column.name for column in like if column.name not in there]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DataError(
+            f"{source}: expected a column {missing[0]!r}{more}, as the model was "
+            f"trained on. {nearest(missing[0], list(names))}"
+        )
