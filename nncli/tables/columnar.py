@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -48,17 +49,15 @@ class Columnar:
         Raises:
             DataError: The file is damaged.
         """
-        pl = polars()
         name = str(self._path)
-        rows = rows or max(1, CELLS // max(1, len(self.names)))
-        try:
-            total = int(self._frame.select(pl.len()).collect().item())
-            for begin in range(0, total, rows):
+        rows = rows or max(1, CELLS // len(self.names))
+        with _polars_reads(name, self._form):
+            total = int(self._frame.select(polars().len()).collect().item())
+        for begin in range(0, total, rows):
+            with _polars_reads(name, self._form):
                 frame = self._frame.slice(begin, rows).collect()
-                yield Batch(frame, partial(_at, name, begin))
-                self._part = (begin + len(frame)) / total
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise _damaged(name, self._form, error) from None
+            yield Batch(frame, partial(_at, name, begin))
+            self._part = (begin + len(frame)) / total
 
 
 def columnar_batches(path: Path, form: Form) -> Columnar:
@@ -78,15 +77,10 @@ def columnar_batches(path: Path, form: Form) -> Columnar:
                 f"{name}: expected {_called(form)}, got something else, which begins "
                 f"with {show(begin)}."
             )
-    try:
+    with _polars_reads(name, form):
         scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
         frame = scan(path, glob=False)
         names = tuple(frame.collect_schema().names())
-    # The reader is another language's, and panics at some damaged files.
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
-        raise _damaged(name, form, error) from None
     if not names:
         raise DataError(f"{name}: expected columns, got none.")
     if len(names) > MAX_COLUMNS:
@@ -102,8 +96,20 @@ def _called(form: str) -> str:
     return "a Parquet file" if form == "parquet" else "an Arrow file"
 
 
-def _damaged(name: str, form: str, error: BaseException) -> DataError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+@contextlib.contextmanager
+def _polars_reads(name: str, form: str) -> Iterator[None]:
+    """Say of a file that polars cannot read that it is damaged."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    # It panics at some damaged files, with what is no Exception.
+    except BaseException as error:
+        raise _damaged(name, form, str(error)) from None
+
+
+def _damaged(name: str, form: str, error: str) -> DataError:
+    reason = (error.strip().splitlines() or ["unknown"])[0][:160]
     return DataError(
         f"{name}: expected {_called(form)}, got a damaged one or one that is cut off "
         f"({reason}). Copy it again."
