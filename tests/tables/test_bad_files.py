@@ -120,7 +120,12 @@ BAD: dict[str, tuple[str, bytes | str, dict[str, Any], str]] = {
         "x.csv:3: expected cells of at most",
     ),
     "huge name": ("x.csv", "x" * 2_000_000 + ",b\n1,2\n", {}, "x.csv:1: .* cells of"),
-    "unclosed quote": ("x.csv", 'a,b\n1,2\n1,"2\n1,2\n', {}, "x.csv:3: .* closing quote"),
+    "unclosed quote": (
+        "x.csv",
+        'a,b\n1,2\n1,"2\n1,2\n',
+        {},
+        "x.csv:3: .* closing quote",
+    ),
     "text after a quote": ("x.csv", 'a,b\n1,"2" x\n', {}, "x.csv:2: .* more text"),
     "HTML": ("x.csv", "\n<!DOCTYPE html><html>", {}, "got an HTML or XML page"),
     "Excel workbook": ("x.csv", zipped(), {}, "a ZIP archive or an Excel workbook"),
@@ -141,7 +146,12 @@ BAD: dict[str, tuple[str, bytes | str, dict[str, Any], str]] = {
     ),
     "no gzip": ("x.csv.gz", TABLE, {}, "packed by gzip, got something else"),
     "empty Parquet": ("x.parquet", "", {}, "x.parquet: .* got an empty file"),
-    "no Parquet": ("x.parquet", TABLE, {}, "expected a Parquet file, got something else"),
+    "no Parquet": (
+        "x.parquet",
+        TABLE,
+        {},
+        "expected a Parquet file, got something else",
+    ),
     "Parquet that is cut": (
         *("x.parquet", parquet({"a": list(range(999))})[:-40], {}),
         "x.parquet: expected a Parquet file, got a damaged one",
@@ -200,7 +210,7 @@ def test_row_without_an_end_is_refused(
     monkeypatch.setattr("nncli.tables.text.BLOCK", 1 << 18)
     path = tmp_path / "x.csv"
     path.write_bytes(b"a,b\n" + b"1," * 3_000_000)
-    with pytest.raises(DataError, match="x.csv:2: expected cells of at most"):
+    with pytest.raises(DataError, match=r"x.csv:2: expected cells of at most"):
         read_table([path], Reading())
 
 
