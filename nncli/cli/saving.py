@@ -131,7 +131,7 @@ def csv_bytes(columns: dict[str, Array], *, heads: bool) -> bytes:
 def _cells(values: Array) -> list[Any]:
     if values.dtype.kind == "f":
         # NumPy's texts are the shortest that give the number back in its own type.
-        return list(values.astype(str).tolist())
+        return list(map(str, values))
     cells = values.tolist()
     return [spreadsheet_text(c) if isinstance(c, str) else c for c in cells]
 

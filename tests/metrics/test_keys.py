@@ -104,6 +104,10 @@ def test_calibration_error_is_how_far_confidence_is_from_what_is_right() -> None
     p = np.array([[0.8, 0.1, 0.1]] * 4 + [[0.3, 0.4, 0.3]])
     metric.update(p, np.array([0, 0, 0, 1, 1]))
     assert metric.result() == pytest.approx(4 / 5 * 0.05 + 1 / 5 * 0.6)
+    # A bin holds its upper edge: 0.75 is not in the bin of 0.8.
+    metric = CalibrationError(bins=4).live()
+    metric.update(np.array([[0.75], [0.75], [0.8]]), np.array([0, 0, 1]))
+    assert metric.result() == pytest.approx(2 / 3 * 0.75 + 1 / 3 * 0.2)
 
 
 def test_sequences_are_scored_step_by_step() -> None:
