@@ -8,6 +8,7 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
 from nncli.data.base import Rows
+from nncli.data.labels import Labels
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import AT_ONCE
 
@@ -32,3 +33,37 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
             outputs = network(batch.x)
             found.append(experiment.loss.predictions(Tensor(outputs.data)).data)
     return np.concatenate(found)
+
+
+def prediction_columns(values: Array, labels: Labels | None) -> dict[str, Array]:
+    """Return what a table of predictions holds, by column.
+
+    Args:
+        values: (N, ..., K) what ``predictions`` gave.
+        labels: The classes; None where targets are numbers.
+
+    Returns:
+        ``prediction``, and of classes ``probability_<class>`` of each; of several
+        numbers a row ``prediction_0``, ``prediction_1``, ...
+    """
+    if labels is None:
+        return number_columns("prediction", values)
+    if values.shape[-1] == 1 and len(labels.values) == 2:
+        values = np.concatenate([1 - values, values], axis=-1)
+    found = {"prediction": labels.decode(values.argmax(axis=-1))}
+    for place, name in enumerate(labels.names):
+        found[f"probability_{name}"] = values[..., place]
+    return found
+
+
+def number_columns(name: str, values: Array) -> dict[str, Array]:
+    """Return the numbers of each row as columns: one of the name, or name_0, name_1.
+
+    Args:
+        name: Of what they are.
+        values: (N, ...) numbers.
+    """
+    wide = values.reshape(len(values), -1)
+    if wide.shape[1] == 1:
+        return {name: wide[:, 0]}
+    return {f"{name}_{i}": wide[:, i] for i in range(wide.shape[1])}

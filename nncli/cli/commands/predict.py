@@ -62,7 +62,7 @@ def predict(
     """
     from nncli.data.base import Table
     from nncli.data.rows import finite
-    from nncli.experiment.predict import predictions
+    from nncli.experiment.predict import prediction_columns, predictions
     from nncli.runs.checkpoint import load_checkpoint
     from nncli.runs.sources import find_checkpoint, plugins_of
     from nncli.training.session import restore_without_data
@@ -85,7 +85,7 @@ def predict(
     finite(x, "inputs")
     with using(threads or threads_of(experiment)):
         values = predictions(experiment, Table(x))
-    found = _results(values, experiment)
+    found = prediction_columns(values, experiment.labels)
     if output is not None and output.suffix == ".npz":
         _write(output, _archive(found))
     elif output is not None:
@@ -133,24 +133,6 @@ def _inputs(file: str, delimiter: str, experiment: Experiment) -> Array:
         note(f"note: {file}: columns that are no inputs: {', '.join(ignored)}")
     numbers = [columns.numbers(name) for name in inputs]
     return as_rows(np.stack(numbers, axis=1), row, file)
-
-
-def _results(values: Array, experiment: Experiment) -> dict[str, Array]:
-    """Return columns: the prediction, and the probability of each class."""
-    import numpy as np
-
-    labels = experiment.labels
-    if labels is None:
-        wide = values.reshape(len(values), -1)
-        if wide.shape[1] == 1:
-            return {"prediction": wide[:, 0]}
-        return {f"prediction_{i}": wide[:, i] for i in range(wide.shape[1])}
-    if values.shape[-1] == 1 and len(labels.values) == 2:
-        values = np.concatenate([1 - values, values], axis=-1)
-    found = {"prediction": labels.decode(values.argmax(axis=-1))}
-    for place, name in enumerate(labels.names):
-        found[f"probability_{name}"] = values[..., place]
-    return found
 
 
 def _text(found: dict[str, Array]) -> str:
