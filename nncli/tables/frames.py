@@ -18,6 +18,7 @@ from nncli.tables.library import polars
 from nncli.tables.raw import RawColumn, RawTable, check_there
 from nncli.tables.reading import Kinds, Reading
 from nncli.tables.typed import (
+    as_float,
     series_values,
     spelled,
     spelled_booleans,
@@ -52,6 +53,8 @@ def raw_of(
     """
     reading, kinds, formats = reading or Reading(), kinds or {}, formats or {}
     found = _columns(rows, like, source)
+    if not found:
+        raise DataError(f"{source}: expected columns, got none.")
     readers = _readers(found, like, kinds, source, reading, formats)
     arrays = [
         _values(found[reader.name], reader, partial(_at, source), source)
@@ -229,7 +232,7 @@ def _of_objects(
         floats = np.array([np.nan if v is None else float(v) for v in values])
         return reader.typed(floats, "boolean", where, spelled_booleans)
     if all(_is_number(each) for each in present):
-        floats = np.array([np.nan if v is None else float(v) for v in values])
+        floats = np.array([np.nan if v is None else as_float(v) for v in values])
         return reader.typed(floats, "number", where, spelled)
     if all(isinstance(each, datetime.date) for each in present):
         floats = np.array([np.nan if v is None else _stamp(v) for v in values])

@@ -157,6 +157,8 @@ class _Pass:
         except BaseException:
             store.drop()
             raise
+        finally:
+            store.close()
 
     def _open(self, path: Path, known: Sequence[str]) -> Opened:
         return open_table(path, self._request.reading, known)
@@ -184,7 +186,7 @@ class _Pass:
                     name,
                     request.source,
                     request.reading,
-                    kind or ("date" if form else None),
+                    kind,
                     form=form,
                     kept=name in request.keep,
                 )
