@@ -70,6 +70,8 @@ class ColumnReader:
         self.note = ""
         self.tally = Tally()
         self._source = source
+        # Numbers that stand for nothing are only seen among the texts.
+        self._by_text = reading.has_numbers
         self.reading = reading
         self._form = form
         self._codes = {word: code for code, word in enumerate(words)}
@@ -108,7 +110,7 @@ class ColumnReader:
             return np.full(len(cells), np.nan)
         if self.kind == "number":
             values = read.numbers(cells, self.reading)
-            if not values.null_count():
+            if not values.null_count() and not self._by_text:
                 return self._counted(values.to_numpy(), where)
         clean = read.cleaned(cells, self.reading)
         if clean.null_count() == len(clean):
