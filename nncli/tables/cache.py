@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,7 @@ def _mark(path: Path) -> dict[str, int]:
     return {
         "size": found.st_size,
         "mtime": found.st_mtime_ns,
+        "ctime": found.st_ctime_ns,
         "inode": found.st_ino,
         "device": found.st_dev,
     }
@@ -190,17 +193,26 @@ def _hashes(
                 hashes.append(str(known["sha256"]))
                 done += mark["size"]
                 continue
-        digest = hashlib.sha256()
-        with opened(path) as file:
-            while data := file.read(1 << 22):
-                digest.update(data)
-                done += len(data)
-                told(done, done)
-        hashes.append(digest.hexdigest())
-        if mark == _mark(path) and time.time_ns() - mark["mtime"] > _RACY:
+        hashes.append(_digest_of(path, partial(_after, told, done)))
+        done += mark["size"]
+        if mark == _mark(path) and time.time_ns() - mark["ctime"] > _RACY:
             note.parent.mkdir(exist_ok=True)
             _write(note, {"mark": mark, "sha256": hashes[-1], "path": str(path)})
     return hashes
+
+
+def _after(told: Progress, before: int, done: int) -> None:
+    told(before + done, before + done)
+
+
+def _digest_of(path: Path, told: Callable[[int], None]) -> str:
+    digest, done = hashlib.sha256(), 0
+    with opened(path) as file:
+        while data := file.read(1 << 22):
+            digest.update(data)
+            done += len(data)
+            told(done)
+    return digest.hexdigest()
 
 
 def _key(settings: dict[str, Any], paths: Sequence[Path], hashes: Sequence[str]) -> str:
@@ -241,18 +253,18 @@ def _load(folder: Path, source: str) -> RawTable | None:
             content["facts"],
             content["sha256"],
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, EOFError, ValueError, TypeError, KeyError):
         return None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Replace a file so that a reader finds all of it or none."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
+    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
+    with os.fdopen(handle, "w") as file:
         json.dump(content, file)
         file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        os.fsync(handle)
+    Path(temporary).replace(path)
 
 
 def _shifted(progress: Progress, begin: int, total: int, part: int) -> Progress:

@@ -38,7 +38,7 @@ class ColumnReader:
         name: Of the column.
         source: What messages call the file.
         reading: What its texts mean.
-        kind: How cells are read; None to find out.
+        kind: How cells are read; None to find out, or a date if it has a format.
         firm: What does not fit the kind is an error; else the column is a category.
         form: Of dates, as ``strptime`` has it; None for ISO 8601.
         words: That have their codes already.
@@ -63,13 +63,15 @@ class ColumnReader:
         kept: bool = False,
     ) -> None:
         self.name = name
-        self.kind = kind
-        self.firm = firm and kind is not None
+        self.kind: Kind | None = kind or (None if form is None else "date")
+        self.firm = firm and self.kind is not None
         self.kept = kept
         self.widened = False
         self.note = ""
         self.tally = Tally()
         self._source = source
+        # Numbers that stand for nothing are only seen among the texts.
+        self._by_text = reading.has_numbers
         self.reading = reading
         self._form = form
         self._codes = {word: code for code, word in enumerate(words)}
@@ -108,7 +110,7 @@ class ColumnReader:
             return np.full(len(cells), np.nan)
         if self.kind == "number":
             values = read.numbers(cells, self.reading)
-            if not values.null_count():
+            if not values.null_count() and not self._by_text:
                 return self._counted(values.to_numpy(), where)
         clean = read.cleaned(cells, self.reading)
         if clean.null_count() == len(clean):
@@ -215,9 +217,6 @@ class ColumnReader:
 
     def _guessed(self, clean: Any, where: Where) -> Kind:
         present = clean.drop_nulls()
-        if self._form is not None:
-            self.firm = True
-            return "date"
         if not read.booleans(present).null_count():
             return "boolean"
         values = read.numbers(present, self.reading)

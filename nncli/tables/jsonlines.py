@@ -12,6 +12,7 @@ from nncli.core.text import nearest, show
 from nncli.tables.library import polars
 from nncli.tables.stream import TextStream
 from nncli.tables.text import LONGEST, Batch
+from nncli.tables.typed import as_float
 
 
 def json_batches(stream: TextStream, rows: int) -> Iterator[Batch]:
@@ -68,7 +69,7 @@ def _series(name: str, values: list[Any]) -> Any:
     if kinds <= {bool} or kinds <= {str}:
         return pl.Series(name, values)
     if kinds <= {int, float}:
-        floats = [None if value is None else _float(value) for value in values]
+        floats = [None if value is None else as_float(value) for value in values]
         whole = kinds == {int} and all(
             value is None or abs(value) < 2**63 for value in values
         )
@@ -78,13 +79,6 @@ def _series(name: str, values: list[Any]) -> Any:
         for value in values
     ]
     return pl.Series(name, texts, dtype=pl.String)
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:

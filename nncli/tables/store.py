@@ -37,6 +37,9 @@ class Store(Protocol):
     def finish(self, places: Sequence[int]) -> Array:
         """Keep some columns only, and return them: (N, R), row-major."""
 
+    def close(self) -> None:
+        """Let go of what was needed while rows were added."""
+
     def drop(self) -> None:
         """Forget everything."""
 
@@ -76,6 +79,9 @@ class Memory:
             begin += len(block)
         self._blocks = [values]
         return values
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
     def drop(self) -> None:
         """Forget everything."""
@@ -140,9 +146,13 @@ class Disk:
         array: Array = np.load(self._path, mmap_mode="r", allow_pickle=False)
         return array
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def drop(self) -> None:
         """Forget everything."""
-        self._file.close()
+        self.close()
         with contextlib.suppress(OSError):
             shutil.rmtree(self._path.parent)
 

@@ -55,6 +55,14 @@ def _floats(cells: Any) -> Array:
     return np.asarray(values, np.float64)
 
 
+def as_float(value: float) -> float:
+    """Return a number as a float; an integer too large for one is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
 def spelled(values: Array) -> list[str]:
     """Write numbers as a file would: integers without a decimal point."""
     return [
