@@ -14,8 +14,10 @@ from typing import Annotated
 import typer
 
 from nncli.cli import commands
+from nncli.cli.bar import Bar
 from nncli.cli.console import note
 from nncli.core.errors import InterruptedRun, NncliError
+from nncli.core.progress import listening
 from nncli.core.text import wrapped
 
 EPILOG = "Start with: nncli train spiral"
@@ -114,7 +116,8 @@ def run(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str] | None) -> tuple[int, str]:
     """Run one command; return its exit code, and what is to be said of it."""
     try:
-        code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
+        with Bar() as bar, listening(bar):
+            code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
         # Typer ends quietly at Ctrl-C.

@@ -91,16 +91,21 @@ class Saver:
         labels, index = self._experiment.labels, self._part.index
         rows = np.arange(self._rows, self._rows + len(predictions))
         rows = rows if index is None else index[rows]
+        names = self._experiment.target_names
         if labels is None and self._labels:
             return {
                 "row": rows,
-                **number_columns("target", targets.astype(int)),
-                **number_columns("prediction", (predictions > 0.5).astype(int)),
-                **number_columns("probability", predictions),
+                **number_columns("target", targets.astype(int), names),
+                **number_columns("prediction", (predictions > 0.5).astype(int), names),
+                **number_columns("probability", predictions, names),
             }
         if labels is None:
-            found = number_columns("target", targets)
-            return {"row": rows, **found, **prediction_columns(predictions, None)}
+            found = number_columns("target", targets, names)
+            return {
+                "row": rows,
+                **found,
+                **prediction_columns(predictions, None, names),
+            }
         steps = targets[0].size
         place = {"row": np.repeat(rows, steps)}
         if targets.ndim > 1:
@@ -110,15 +115,16 @@ class Saver:
         return {**place, "target": decoded, **prediction_columns(flat, labels)}
 
 
-def csv_bytes(columns: dict[str, Array], *, heads: bool) -> bytes:
+def csv_bytes(columns: dict[str, Array], *, heads: bool, delimiter: str = ",") -> bytes:
     """Write columns as CSV; numbers so that reading gives the same bits.
 
     Args:
         columns: As many values each.
         heads: Begin with the columns' names.
+        delimiter: What stands between two cells.
     """
     room = io.StringIO()
-    writer = csv.writer(room, lineterminator="\n")
+    writer = csv.writer(room, delimiter=delimiter, lineterminator="\n")
     if heads:
         writer.writerow(map(spreadsheet_text, columns))
     arrays = list(columns.values())

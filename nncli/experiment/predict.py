@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nncli.autograd.tape import no_grad
@@ -15,6 +17,8 @@ from nncli.network.network import AT_ONCE
 
 def predictions(experiment: Experiment, rows: Rows) -> Array:
     """Return probabilities of classes, or numbers, for rows as the dataset has them.
+
+    Numbers are in the units of the data.
 
     Args:
         experiment: With fitted transforms.
@@ -32,38 +36,50 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
             batch = part.batch(slice(start, min(start + size, len(part))))
             outputs = network(batch.x)
             found.append(experiment.loss.predictions(Tensor(outputs.data)).data)
-    return np.concatenate(found)
+    return experiment.in_units(np.concatenate(found))
 
 
-def prediction_columns(values: Array, labels: Labels | None) -> dict[str, Array]:
+def prediction_columns(
+    values: Array,
+    labels: Labels | None,
+    names: Sequence[str] | None = None,
+    *,
+    proba: bool = True,
+) -> dict[str, Array]:
     """Return what a table of predictions holds, by column.
 
     Args:
         values: (N, ..., K) what ``predictions`` gave.
         labels: The classes; None where targets are numbers.
+        names: Of several numbers a row; None for 0, 1, ...
+        proba: Add the probabilities of classes.
 
     Returns:
         ``prediction``, and of classes ``probability_<class>`` of each; of several
-        numbers a row ``prediction_0``, ``prediction_1``, ...
+        numbers a row ``prediction_<name>`` of each.
     """
     if labels is None:
-        return number_columns("prediction", values)
+        return number_columns("prediction", values, names)
     if values.shape[-1] == 1 and len(labels.values) == 2:
         values = np.concatenate([1 - values, values], axis=-1)
     found = {"prediction": labels.decode(values.argmax(axis=-1))}
-    for place, name in enumerate(labels.names):
+    for place, name in enumerate(labels.names if proba else ()):
         found[f"probability_{name}"] = values[..., place]
     return found
 
 
-def number_columns(name: str, values: Array) -> dict[str, Array]:
+def number_columns(
+    name: str, values: Array, names: Sequence[str] | None = None
+) -> dict[str, Array]:
     """Return the numbers of each row as columns: one of the name, or name_0, name_1.
 
     Args:
         name: Of what they are.
         values: (N, ...) numbers.
+        names: What stands for 0, 1, ...
     """
     wide = values.reshape(len(values), -1)
     if wide.shape[1] == 1:
         return {name: wide[:, 0]}
-    return {f"{name}_{i}": wide[:, i] for i in range(wide.shape[1])}
+    names = names or tuple(map(str, range(wide.shape[1])))
+    return {f"{name}_{one}": wide[:, i] for i, one in enumerate(names)}

@@ -16,14 +16,15 @@ _DATE = (
     r"^(\d{4}-\d{2}-\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))? ?(Z|[+-]\d{2}:?\d{2})?)?$"
 )
-_NO_NUMBER = re.compile(r"[+-]?(\d{1,3}([,.']\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?")
+_NO_NUMBER = re.compile(r"[+-]?(\d{1,3}([,.']\d{3})+|\d+)([.,]\d+)?")
 """What a program or a person may have written as a number, but is none here."""
 
 
 def cleaned(cells: Any, reading: Reading) -> Any:
     """Return texts without the spaces around them, null where nothing is meant."""
+    pl = polars()
     plain = cells.str.strip_chars()
-    nothing = plain.is_in(list(reading.missing))
+    nothing = plain.is_in(pl.Series(reading.missing, dtype=pl.String).implode())
     return plain.set(nothing.fill_null(True), None) if nothing.any() else plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,8 @@ def table_chunks(
 ) -> Iterator[tuple[Any, RawTable]]:
     """Yield the rows of a file, some at a time.
 
-    Columns go by name: in any order, others between them.
+    Columns go by name: in any order, others between them. Of a file without names they
+    go by place.
 
     Args:
         path: Text, JSON lines, Parquet or Arrow; None for standard input (text, or
@@ -50,12 +52,27 @@ def table_chunks(
         DataError: It cannot be read, a column is missing, or a cell does not fit.
     """
     source = "stdin" if path is None else str(path)
-    for batch in _batches(path, source, reading, rows):
+    for read in _batches(path, source, reading, rows):
+        batch = _by_place(read, like, source)
         check_there(like, batch.frame.columns, source)
         for begin in range(0, len(batch.frame), rows):
             part = _Part(batch, begin)
             frame = batch.frame.slice(begin, rows)
             yield frame, _table(frame, part, like, source, reading, formats or {})
+
+
+def _by_place(batch: Batch, like: Sequence[RawColumn], source: str) -> Batch:
+    """Give columns of a file without names those that the model knows."""
+    names = batch.frame.columns
+    untitled = names == [str(place) for place in range(len(names))]
+    if not like or not untitled or names[0] in (column.name for column in like):
+        return batch
+    if len(names) != len(like):
+        raise DataError(
+            f"{source}: expected {len(like)} columns of inputs, got {len(names)}."
+        )
+    named = dict(zip(names, (column.name for column in like), strict=True))
+    return dataclasses.replace(batch, frame=batch.frame.rename(named))
 
 
 class _Part:

@@ -70,8 +70,6 @@ class ColumnReader:
         self.note = ""
         self.tally = Tally()
         self._source = source
-        # Numbers that stand for nothing are only seen among the texts.
-        self._by_text = reading.has_numbers
         self.reading = reading
         self._form = form
         self._codes = {word: code for code, word in enumerate(words)}
@@ -110,7 +108,7 @@ class ColumnReader:
             return np.full(len(cells), np.nan)
         if self.kind == "number":
             values = read.numbers(cells, self.reading)
-            if not values.null_count() and not self._by_text:
+            if not values.null_count():
                 return self._counted(values.to_numpy(), where)
         clean = read.cleaned(cells, self.reading)
         if clean.null_count() == len(clean):
@@ -218,7 +216,8 @@ class ColumnReader:
     def _guessed(self, clean: Any, where: Where) -> Kind:
         present = clean.drop_nulls()
         if not read.booleans(present).null_count():
-            return "boolean"
+            # What may be a target keeps its words: they name its classes.
+            return "category" if self.kept else "boolean"
         values = read.numbers(present, self.reading)
         if not values.null_count():
             return "number"

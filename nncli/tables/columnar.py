@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -80,8 +79,7 @@ def columnar_batches(path: Path, form: Form) -> Columnar:
             )
     with _polars_reads(name, form):
         scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
-        # Not every version can be told that a path is no pattern.
-        frame = scan(glob.escape(name))
+        frame = scan(path, glob=False)
         names = tuple(frame.collect_schema().names())
     if not names:
         raise DataError(f"{name}: expected columns, got none.")

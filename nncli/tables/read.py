@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ from nncli.core.arrays import Array, Shape
 from nncli.core.errors import DataError
 from nncli.core.text import nearest
 from nncli.tables.cache import Progress, cached
-from nncli.tables.column import ColumnReader
+from nncli.tables.column import MAX_WORDS, ColumnReader
 from nncli.tables.files import Opened, is_columnar, open_table
-from nncli.tables.leaving import SKIPPED, reason_to_leave
 from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.reading import Kinds, Reading
 from nncli.tables.store import FLOAT, Disk, Memory, Store
 from nncli.tables.stream import size_of
+from nncli.tables.tally import are_all_different, text_reason
 from nncli.tables.typed import series_values
 
 LARGE = 1 << 26
@@ -175,7 +175,7 @@ class _Pass:
         for name in names:
             kind = request.kinds.get(name)
             if kind == "skip":
-                self._skipped[name] = SKIPPED
+                self._skipped[name] = "as the config says"
                 continue
             if name in self._before:
                 self.readers.append(self._before[name].again())
@@ -227,7 +227,7 @@ class _Pass:
         left_out = dict(self._skipped)
         places = []
         for place, reader in enumerate(self.readers):
-            reason = reason_to_leave(reader, partial(_column, store, place))
+            reason = self._reason(reader, store, place)
             if reason:
                 left_out[reader.name] = reason
             else:
@@ -243,10 +243,26 @@ class _Pass:
         digest = _digest(columns, values.shape, store.parts())
         return RawTable(self._request.source, columns, values, left_out, facts, digest)
 
-
-def _column(store: Store, place: int) -> Iterator[Array]:
-    for part in store.parts():
-        yield part[:, place]
+    def _reason(self, reader: ColumnReader, store: Store, place: int) -> str:
+        """Return why a column is left out; "" if it is not."""
+        named = self._request.kinds.get(reader.name) is not None
+        if named or reader.name in self._request.keep or reader.firm:
+            return ""
+        tally = reader.tally
+        if reader.full:
+            return f"more than {MAX_WORDS:,} different texts"
+        if tally.empty:
+            return "holds nothing"
+        if tally.constant:
+            return "holds the same value in every row"
+        if reader.kind == "category":
+            return text_reason(tuple(reader.words), tally.rows - tally.missing)
+        if reader.kind == "number" and tally.may_number_rows(reader.name):
+            alike = not are_all_different(
+                (part[:, place] for part in store.parts()), tally
+            )
+            return "" if alike else "numbers the rows"
+        return ""
 
 
 def _untold(done: int, total: int) -> None:

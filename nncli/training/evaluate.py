@@ -111,6 +111,9 @@ class Evaluator:
         targets = batch.targets.data
         if self.labelled:
             targets = labels_of(targets)
+        else:
+            predictions = self.experiment.in_units(predictions)
+            targets = self.experiment.in_units(targets)
         for each in (*self.metrics, *self.watchers):
             each.update(predictions, targets)
         if self.confusion is not None:

@@ -23,6 +23,7 @@ from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
 from nncli.runs.sources import config_of, plugins_of
+from nncli.training.fitted import fitted_from
 from nncli.training.state import Progress, capture, restore
 from nncli.training.threads import threads_of
 
@@ -172,7 +173,6 @@ def restore_without_data(
     meta = checkpoint.meta
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
-        columns = meta.get("columns")
         loaded = load_values(
             value, source=source, allow_plugins=allow_plugins, copies=copies
         )
@@ -185,7 +185,13 @@ def restore_without_data(
             f"{source}: expected the checkpoint of a model, got: {error!r}."
         ) from None
     experiment = assemble(loaded.config, sizes, labels)
-    experiment.columns = None if columns is None else tuple(map(str, columns))
+    fitted_from(meta, source).put(experiment)
+    encoder = experiment.encoder
+    if encoder is not None and (len(encoder.features),) != sizes:
+        raise RunError(
+            f"{source}: expected columns that become {sizes} inputs, got "
+            f"{len(encoder.features)}."
+        )
     for i, transform in enumerate(experiment.transforms):
         prefix = f"transforms.{i}."
         transform.state = {
