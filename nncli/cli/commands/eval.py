@@ -116,7 +116,9 @@ def _assess(experiment: Experiment, part: Part, save: Path | None) -> dict[str, 
             labels = isinstance(assessment, OfLabels)
             saver = saving(save, experiment, part, labels=labels)
             watchers.append(stack.enter_context(saver))
-        evaluator = Evaluator(experiment, part, True, metrics=(), watchers=watchers)
+        evaluator = Evaluator(
+            experiment, part, confusion=True, metrics=(), watchers=watchers
+        )
         found: dict[str, Any] = {**evaluator.run(), **assessment.result()}
     if evaluator.confusion is not None and experiment.classes is not None:
         found["classes"] = per_class(evaluator.confusion, experiment.classes)
