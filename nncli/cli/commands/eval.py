@@ -61,10 +61,10 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Score a trained network beside a guess: loss, metrics, and each class.
+    """Score a trained network: loss, metrics, and each class.
 
-    The guess knows the targets of the training part only: the majority class, or the
-    mean.
+    Beside them stands a guess that knows the targets of the training part only: the
+    majority class, or the mean.
     """
     from nncli.cli.saving import check_suffix
     from nncli.cli.scores import show_scores
