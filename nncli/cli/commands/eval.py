@@ -61,10 +61,10 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Score a trained network beside a guess: loss, metrics, and each class.
+    """Score a trained network: loss, metrics, and each class.
 
-    The guess knows the targets of the training part only: the majority class, or the
-    mean.
+    Beside them stands a guess that knows the targets of the training part only: the
+    majority class, or the mean.
     """
     from nncli.cli.saving import check_suffix
     from nncli.cli.scores import show_scores
@@ -116,7 +116,9 @@ def _assess(experiment: Experiment, part: Part, save: Path | None) -> dict[str, 
             labels = isinstance(assessment, OfLabels)
             saver = saving(save, experiment, part, labels=labels)
             watchers.append(stack.enter_context(saver))
-        evaluator = Evaluator(experiment, part, True, metrics=(), watchers=watchers)
+        evaluator = Evaluator(
+            experiment, part, confusion=True, metrics=(), watchers=watchers
+        )
         found: dict[str, Any] = {**evaluator.run(), **assessment.result()}
     if evaluator.confusion is not None and experiment.classes is not None:
         found["classes"] = per_class(evaluator.confusion, experiment.classes)
