@@ -8,7 +8,9 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
 from nncli.data.base import Rows
+from nncli.data.labels import Labels
 from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.network.network import AT_ONCE
 
 
@@ -22,7 +24,12 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
     Returns:
         (N, ...) what ``Loss.predictions`` makes of the network's outputs.
     """
-    network, part = experiment.network, experiment.prepare(rows)
+    return part_predictions(experiment, experiment.prepare(rows))
+
+
+def part_predictions(experiment: Experiment, part: Part) -> Array:
+    """Return what ``predictions`` does, for the rows of a part."""
+    network = experiment.network
     size = network.rows_within(AT_ONCE)
     network.set_training(False)
     found = []
@@ -32,3 +39,29 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
             outputs = network(batch.x)
             found.append(experiment.loss.predictions(Tensor(outputs.data)).data)
     return np.concatenate(found)
+
+
+def named_predictions(values: Array, labels: Labels | None) -> dict[str, Array]:
+    """Return columns: the prediction, and the probability of each class.
+
+    Args:
+        values: (N, ...) what ``predictions`` returns.
+        labels: The classes; None where targets are numbers.
+    """
+    if labels is None:
+        return named_columns("prediction", values)
+    if values.shape[-1] == 1 and len(labels.values) == 2:
+        values = np.concatenate([1 - values, values], axis=-1)
+    found = named_columns("prediction", labels.decode(values.argmax(axis=-1)))
+    if values.ndim == 2:
+        for place, name in enumerate(labels.names):
+            found[f"probability_{name}"] = values[:, place]
+    return found
+
+
+def named_columns(name: str, values: Array) -> dict[str, Array]:
+    """Return (N, ...) values as columns: ``name``, or ``name_0``, ... for several."""
+    wide = values.reshape(len(values), -1)
+    if wide.shape[1] == 1:
+        return {name: wide[:, 0]}
+    return {f"{name}_{place}": wide[:, place] for place in range(wide.shape[1])}
