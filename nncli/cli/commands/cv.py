@@ -1,4 +1,4 @@
-"""``nncli cv``: train a config on all but one fold of the rows, for each fold."""
+"""``nncli cv``: train a config without each fold of the rows, and score it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def cv(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Cross-validate a config: train on all but one fold, score that one.
+    """Cross-validate: train without each fold, and score it.
 
     Folds keep the classes' shares (split.stratify), the groups whole (split.group), or
     follow the time (split.time: train on all rows before the fold). Each is a run,
