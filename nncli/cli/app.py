@@ -9,7 +9,8 @@ import os
 import pkgutil
 import shutil
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -106,18 +107,20 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows what it can.
             stream.reconfigure(errors="replace")
-    code, text = _run(arguments)
+    code, text = outcome(
+        lambda: make_app()(arguments, prog_name="nncli", standalone_mode=True)
+    )
     if text:
         note(_folded(text))
     _drop_output()
     return code
 
 
-def _run(arguments: list[str] | None) -> tuple[int, str]:
+def outcome(command: Callable[[], Any]) -> tuple[int, str]:
     """Run one command; return its exit code, and what is to be said of it."""
     try:
         with Bar() as bar, listening(bar):
-            code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
+            code = command()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
         # Typer ends quietly at Ctrl-C.

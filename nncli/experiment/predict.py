@@ -12,6 +12,7 @@ from nncli.core.arrays import Array
 from nncli.data.base import Rows
 from nncli.data.labels import Labels
 from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.network.network import AT_ONCE
 
 
@@ -27,7 +28,12 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
     Returns:
         (N, ...) what ``Loss.predictions`` makes of the network's outputs.
     """
-    network, part = experiment.network, experiment.prepare(rows)
+    return part_predictions(experiment, experiment.prepare(rows))
+
+
+def part_predictions(experiment: Experiment, part: Part) -> Array:
+    """Return what ``predictions`` does, for the rows of a part."""
+    network = experiment.network
     size = network.rows_within(AT_ONCE)
     network.set_training(False)
     found = []
