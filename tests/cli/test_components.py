@@ -86,8 +86,10 @@ def test_example_of_every_key_is_one_that_it_takes(place: str) -> None:
             changes.append("training.early_stopping.patience=3")
         if argument.name == "steps":
             changes.append("training.epochs=null")
-        if argument.name == "fold":
+        if argument.name == "column":
             changes.append("split.validation=0")
+        if place == "split.fold":
+            changes += ["split.fold.number=2", "split.fold.of=5"]
         values = dict(parse(SMALL, "small").value)
         if argument.name == "plugins":
             assert parse(argument.example, "x").value == ["my_layers.py"]
