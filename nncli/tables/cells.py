@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.tables.library import polars
 from nncli.tables.reading import Reading
@@ -33,6 +34,17 @@ def numbers(cells: Any, reading: Reading) -> Any:
         cells = cells.set(cells.str.contains(".", literal=True), "?")
         cells = cells.str.replace(",", ".", literal=True)
     return cells.cast(polars().Float64, strict=False)
+
+
+def all_numbers(frame: Any, names: list[str]) -> dict[str, Array]:
+    """Return those columns of texts whose cells are all numbers, as float64."""
+    pl = polars()
+    found = frame.select(pl.col(names).cast(pl.Float64, strict=False))
+    return {
+        column.name: column.to_numpy()
+        for column in found.get_columns()
+        if not column.null_count()
+    }
 
 
 def booleans(cells: Any) -> Any:

@@ -16,6 +16,7 @@ from nncli.core.arrays import Array, Shape
 from nncli.core.errors import DataError
 from nncli.core.text import nearest
 from nncli.tables.cache import Progress, cached
+from nncli.tables.cells import all_numbers
 from nncli.tables.column import ColumnReader
 from nncli.tables.files import Opened, is_columnar, open_table
 from nncli.tables.leaving import SKIPPED, reason_to_leave
@@ -23,6 +24,7 @@ from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.reading import Kinds, Reading
 from nncli.tables.store import FLOAT, Disk, Memory, Store
 from nncli.tables.stream import size_of
+from nncli.tables.text import Batch
 from nncli.tables.typed import series_values
 
 LARGE = 1 << 26
@@ -200,14 +202,7 @@ class _Pass:
             _check_names(str(path), names, file.names)
             rows = 0
             for batch in file.batches:
-                block = np.empty((len(batch.frame), len(self.readers)))
-                for place, reader in enumerate(self.readers):
-                    cells = batch.frame[reader.name]
-                    if is_columnar(path):
-                        values = series_values(cells, reader, batch.where, str(path))
-                    else:
-                        values = reader.texts(cells, batch.where)
-                    block[:, place] = values
+                block = self._block(batch, path)
                 store.add(block)
                 if not rows:
                     share = max(1, file.done()) / max(1, file.size)
@@ -220,6 +215,22 @@ class _Pass:
             before += sizes[number]
             self._facts = self._facts or file.facts()
         self._progress(sum(sizes), sum(sizes))
+
+    def _block(self, batch: Batch, path: Path) -> Array:
+        block = np.empty((len(batch.frame), len(self.readers)))
+        columnar = is_columnar(path)
+        names = [reader.name for reader in self.readers if reader.may_be_numbers]
+        known = {} if columnar else all_numbers(batch.frame, names)
+        for place, reader in enumerate(self.readers):
+            cells = batch.frame[reader.name]
+            if columnar:
+                values = series_values(cells, reader, batch.where, str(path))
+            elif reader.name in known:
+                values = reader.numbers(known[reader.name], batch.where)
+            else:
+                values = reader.texts(cells, batch.where)
+            block[:, place] = values
+        return block
 
     def _finished(self, store: Store) -> RawTable:
         for reader in self.readers:

@@ -33,6 +33,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NNCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("nncli.tables.read.LARGE", 1000)
     monkeypatch.setattr("nncli.tables.text.BLOCK", 500)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
     monkeypatch.setattr("nncli.tables.stream.PIECE", 300)
     monkeypatch.setattr("nncli.tables.store.PART", 512)
     return written(tmp_path / "x.csv", TEXT)
