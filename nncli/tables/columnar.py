@@ -57,8 +57,8 @@ class Columnar:
         for begin in range(0, total, rows):
             with _polars_reads(name, self._form):
                 frame = self._frame.slice(begin, rows).collect()
-            yield Batch(frame, partial(_at, name, begin))
             self._part = (begin + len(frame)) / total
+            yield Batch(frame, partial(_at, name, begin))
 
 
 def columnar_batches(path: Path, form: Form) -> Columnar:
