@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.tables.library import polars
 from nncli.tables.reading import Reading
@@ -16,15 +17,14 @@ _DATE = (
     r"^(\d{4}-\d{2}-\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))? ?(Z|[+-]\d{2}:?\d{2})?)?$"
 )
-_NO_NUMBER = re.compile(r"[+-]?(\d{1,3}([,.']\d{3})+|\d+)([.,]\d+)?")
+_NO_NUMBER = re.compile(r"[+-]?(\d{1,3}([,.']\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?")
 """What a program or a person may have written as a number, but is none here."""
 
 
 def cleaned(cells: Any, reading: Reading) -> Any:
     """Return texts without the spaces around them, null where nothing is meant."""
-    pl = polars()
     plain = cells.str.strip_chars()
-    nothing = plain.is_in(pl.Series(reading.missing, dtype=pl.String).implode())
+    nothing = plain.is_in(list(reading.missing))
     return plain.set(nothing.fill_null(True), None) if nothing.any() else plain
 
 
@@ -34,6 +34,17 @@ def numbers(cells: Any, reading: Reading) -> Any:
         cells = cells.set(cells.str.contains(".", literal=True), "?")
         cells = cells.str.replace(",", ".", literal=True)
     return cells.cast(polars().Float64, strict=False)
+
+
+def all_numbers(frame: Any, names: list[str]) -> dict[str, Array]:
+    """Return those columns of texts whose cells are all numbers, as float64."""
+    pl = polars()
+    found = frame.select(pl.col(names).cast(pl.Float64, strict=False))
+    return {
+        column.name: column.to_numpy()
+        for column in found.get_columns()
+        if not column.null_count()
+    }
 
 
 def booleans(cells: Any) -> Any:

@@ -14,7 +14,7 @@ from nncli.tables import cells as read
 from nncli.tables.library import polars
 from nncli.tables.raw import Kind, RawColumn
 from nncli.tables.reading import Reading
-from nncli.tables.tally import Tally
+from nncli.tables.tally import Tally, in_order
 
 Where = Callable[[int], str]
 
@@ -70,6 +70,8 @@ class ColumnReader:
         self.note = ""
         self.tally = Tally()
         self._source = source
+        # Numbers that stand for nothing are only seen among the texts.
+        self._by_text = reading.has_numbers
         self.reading = reading
         self._form = form
         self._codes = {word: code for code, word in enumerate(words)}
@@ -102,14 +104,22 @@ class ColumnReader:
         """Whether what is read now is of no use: too many words, or to read again."""
         return self.widened or self._full
 
+    @property
+    def may_be_numbers(self) -> bool:
+        """Whether ``numbers`` may be called where all cells are plain numbers."""
+        plain = self.reading.decimal == "." and not self._by_text
+        return plain and self.kind in (None, "number") and not self.lost
+
+    def numbers(self, values: Array, where: Where) -> Array:
+        """Read cells that all were numbers, or all said that they are none (NaN)."""
+        if self.kind is None and not np.isnan(values).all():
+            self.kind = "number"
+        return self._counted(values, where)
+
     def texts(self, cells: Any, where: Where) -> Array:
         """Read a polars series of texts as float64, NaN where one is missing."""
         if self.lost:
             return np.full(len(cells), np.nan)
-        if self.kind == "number":
-            values = read.numbers(cells, self.reading)
-            if not values.null_count():
-                return self._counted(values.to_numpy(), where)
         clean = read.cleaned(cells, self.reading)
         if clean.null_count() == len(clean):
             self.tally.add(np.full(len(clean), np.nan))
@@ -142,7 +152,7 @@ class ColumnReader:
         self.kind = self.kind or natural
         if self.kind == "category":
             there = ~np.isnan(values)
-            found, place = _in_order(values[there])
+            found, place = in_order(values[there])
             codes = np.full(len(values), np.nan)
             codes[there] = self._codes_of(spell(found))[place]
             return self._counted(codes, where)
@@ -158,7 +168,7 @@ class ColumnReader:
     def coded(self, codes: Array, words: Sequence[str | None], where: Where) -> Array:
         """Read integers that stand for texts, −1 for a missing cell."""
         known = np.array([word is not None for word in words], bool)
-        used, _ = _in_order(codes[codes >= 0])
+        used, _ = in_order(codes[codes >= 0])
         table = np.full(len(words) + 1, np.nan)
         named = [int(code) for code in used if known[code]]
         self.kind = self.kind or "category"
@@ -285,12 +295,3 @@ class ColumnReader:
             f' one say decimal: "{other}"; {way}. If these are no numbers, give the '
             "column the type category."
         )
-
-
-def _in_order(values: Array) -> tuple[Array, Array]:
-    """Return different values in the order they came, and which of them each is."""
-    found, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(order), np.intp)
-    place[order] = np.arange(len(order))
-    return found[order], place[inverse]

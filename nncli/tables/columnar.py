@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -56,8 +57,8 @@ class Columnar:
         for begin in range(0, total, rows):
             with _polars_reads(name, self._form):
                 frame = self._frame.slice(begin, rows).collect()
-            yield Batch(frame, partial(_at, name, begin))
             self._part = (begin + len(frame)) / total
+            yield Batch(frame, partial(_at, name, begin))
 
 
 def columnar_batches(path: Path, form: Form) -> Columnar:
@@ -79,7 +80,8 @@ def columnar_batches(path: Path, form: Form) -> Columnar:
             )
     with _polars_reads(name, form):
         scan = pl.scan_parquet if form == "parquet" else pl.scan_ipc
-        frame = scan(path, glob=False)
+        # Not every version can be told that a path is no pattern.
+        frame = scan(glob.escape(name))
         names = tuple(frame.collect_schema().names())
     if not names:
         raise DataError(f"{name}: expected columns, got none.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.core.text import nearest
 from nncli.tables.column import ColumnReader
+from nncli.tables.leaving import SKIPPED, reason_to_leave
 from nncli.tables.library import polars
 from nncli.tables.raw import RawColumn, RawTable, check_there
 from nncli.tables.reading import Kinds, Reading
@@ -33,11 +34,13 @@ def raw_of(
     source: str = "rows",
     reading: Reading | None = None,
     formats: Mapping[str, str] | None = None,
+    keep: Collection[str] = (),
 ) -> RawTable:
     """Return rows from Python as a table.
 
     Frames (pandas, polars) and dicts go by name: columns stand in any order, and others
     may stand between them. Arrays go by position. Polars is needed for texts only.
+    Without ``like``, columns are left out as they are of a file.
 
     Args:
         rows: A frame of pandas or polars, a dict of columns, or a matrix (N, F).
@@ -47,6 +50,7 @@ def raw_of(
         source: What messages call the rows.
         reading: What texts mean; None for the defaults.
         formats: Of dates that are texts, by column, as ``strptime`` has them.
+        keep: Columns that may not be left out. Of an array, all are kept.
 
     Raises:
         DataError: A column is missing, or a cell does not fit its kind.
@@ -55,23 +59,33 @@ def raw_of(
     found = _columns(rows, like, source)
     if not found:
         raise DataError(f"{source}: expected columns, got none.")
-    readers = _readers(found, like, kinds, source, reading, formats)
+    by_name = isinstance(rows, Mapping) or hasattr(rows, "columns")
+    keep = frozenset(keep) if by_name else frozenset(found)
+    readers = _readers(found, like, kinds, source, reading, formats, keep)
     arrays = [
         _values(found[reader.name], reader, partial(_at, source), source)
         for reader in readers
     ]
-    sizes = {
-        reader.name: len(each) for reader, each in zip(readers, arrays, strict=True)
-    }
-    if len(set(sizes.values())) > 1:
-        raise DataError(f"{source}: expected columns of one length, got {sizes}.")
+    sizes = {len(each) for each in arrays}
+    if len(sizes) > 1:
+        raise DataError(
+            f"{source}: expected columns of one length, got some of {min(sizes):,} and "
+            f"some of {max(sizes):,} rows."
+        )
     for reader in readers:
         reader.finish()
-    values = np.empty((len(arrays[0]) if arrays else 0, len(arrays)))
-    for place, each in enumerate(arrays):
+    left_out = {name: SKIPPED for name, kind in kinds.items() if kind == "skip"}
+    columns, chosen = [], []
+    for reader, each in zip(readers, arrays, strict=True):
+        if reason := reason_to_leave(reader, partial(list, [each])):
+            left_out[reader.name] = reason
+        else:
+            columns.append(reader.column)
+            chosen.append(each)
+    values = np.empty((max(sizes, default=0), len(chosen)))
+    for place, each in enumerate(chosen):
         values[:, place] = each
-    columns = tuple(reader.column for reader in readers)
-    return RawTable(source, columns, values)
+    return RawTable(source, tuple(columns), values, left_out)
 
 
 def _at(source: str, row: int) -> str:
@@ -125,6 +139,7 @@ def _readers(
     source: str,
     reading: Reading,
     formats: Mapping[str, str],
+    keep: Collection[str],
 ) -> list[ColumnReader]:
     if like is not None:
         return [
@@ -148,7 +163,9 @@ def _readers(
         kind = kinds.get(name)
         if kind != "skip":
             form = formats.get(name)
-            readers.append(ColumnReader(name, source, reading, kind, form=form))
+            kept = name in keep
+            reader = ColumnReader(name, source, reading, kind, form=form, kept=kept)
+            readers.append(reader)
     return readers
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from nncli.core.errors import DataError
 from nncli.core.text import show
 from nncli.tables.faults import broken, long_cells
-from nncli.tables.reading import MAX_COLUMNS, Reading
+from nncli.tables.reading import MAX_COLUMNS, NUMBER, Reading
 
 SAMPLE = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar"}
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _YEAR = re.compile("1[5-9][0-9]{2}|2[01][0-9]{2}")
 
 

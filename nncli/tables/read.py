@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,15 @@ from nncli.core.arrays import Array, Shape
 from nncli.core.errors import DataError
 from nncli.core.text import nearest
 from nncli.tables.cache import Progress, cached
-from nncli.tables.column import MAX_WORDS, ColumnReader
+from nncli.tables.cells import all_numbers
+from nncli.tables.column import ColumnReader
 from nncli.tables.files import Opened, is_columnar, open_table
+from nncli.tables.leaving import SKIPPED, reason_to_leave
 from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.reading import Kinds, Reading
 from nncli.tables.store import FLOAT, Disk, Memory, Store
 from nncli.tables.stream import size_of
-from nncli.tables.tally import are_all_different, text_reason
+from nncli.tables.text import Batch
 from nncli.tables.typed import series_values
 
 LARGE = 1 << 26
@@ -175,7 +177,7 @@ class _Pass:
         for name in names:
             kind = request.kinds.get(name)
             if kind == "skip":
-                self._skipped[name] = "as the config says"
+                self._skipped[name] = SKIPPED
                 continue
             if name in self._before:
                 self.readers.append(self._before[name].again())
@@ -200,14 +202,7 @@ class _Pass:
             _check_names(str(path), names, file.names)
             rows = 0
             for batch in file.batches:
-                block = np.empty((len(batch.frame), len(self.readers)))
-                for place, reader in enumerate(self.readers):
-                    cells = batch.frame[reader.name]
-                    if is_columnar(path):
-                        values = series_values(cells, reader, batch.where, str(path))
-                    else:
-                        values = reader.texts(cells, batch.where)
-                    block[:, place] = values
+                block = self._block(batch, path)
                 store.add(block)
                 if not rows:
                     share = max(1, file.done()) / max(1, file.size)
@@ -221,13 +216,29 @@ class _Pass:
             self._facts = self._facts or file.facts()
         self._progress(sum(sizes), sum(sizes))
 
+    def _block(self, batch: Batch, path: Path) -> Array:
+        block = np.empty((len(batch.frame), len(self.readers)))
+        columnar = is_columnar(path)
+        names = [reader.name for reader in self.readers if reader.may_be_numbers]
+        known = {} if columnar else all_numbers(batch.frame, names)
+        for place, reader in enumerate(self.readers):
+            cells = batch.frame[reader.name]
+            if columnar:
+                values = series_values(cells, reader, batch.where, str(path))
+            elif reader.name in known:
+                values = reader.numbers(known[reader.name], batch.where)
+            else:
+                values = reader.texts(cells, batch.where)
+            block[:, place] = values
+        return block
+
     def _finished(self, store: Store) -> RawTable:
         for reader in self.readers:
             reader.finish()
         left_out = dict(self._skipped)
         places = []
         for place, reader in enumerate(self.readers):
-            reason = self._reason(reader, store, place)
+            reason = reason_to_leave(reader, partial(_column, store, place))
             if reason:
                 left_out[reader.name] = reason
             else:
@@ -243,26 +254,10 @@ class _Pass:
         digest = _digest(columns, values.shape, store.parts())
         return RawTable(self._request.source, columns, values, left_out, facts, digest)
 
-    def _reason(self, reader: ColumnReader, store: Store, place: int) -> str:
-        """Return why a column is left out; "" if it is not."""
-        named = self._request.kinds.get(reader.name) is not None
-        if named or reader.name in self._request.keep or reader.firm:
-            return ""
-        tally = reader.tally
-        if reader.full:
-            return f"more than {MAX_WORDS:,} different texts"
-        if tally.empty:
-            return "holds nothing"
-        if tally.constant:
-            return "holds the same value in every row"
-        if reader.kind == "category":
-            return text_reason(tuple(reader.words), tally.rows - tally.missing)
-        if reader.kind == "number" and tally.may_number_rows(reader.name):
-            alike = not are_all_different(
-                (part[:, place] for part in store.parts()), tally
-            )
-            return "" if alike else "numbers the rows"
-        return ""
+
+def _column(store: Store, place: int) -> Iterator[Array]:
+    for part in store.parts():
+        yield part[:, place]
 
 
 def _untold(done: int, total: int) -> None:

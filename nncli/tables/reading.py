@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -21,6 +22,9 @@ MISSING = (
 """Cells that hold nothing, unless a reading says otherwise."""
 
 MAX_COLUMNS = 100_000
+
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+"""What looks like a number, whatever its decimal sign."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,11 @@ class Reading:
         if self.missing_values is None:
             return MISSING
         return tuple(dict.fromkeys(["", *map(str.strip, self.missing_values)]))
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a number (−9) stands for a missing cell."""
+        return any(NUMBER.fullmatch(cell) for cell in self.missing)
 
     def key(self) -> dict[str, object]:
         """What of the reading decides which table comes out."""

@@ -107,3 +107,12 @@ def are_all_different(parts: Iterable[Array], tally: Tally) -> bool:
         if len(np.unique(place)) < len(place):
             return False
     return True
+
+
+def in_order(values: Array) -> tuple[Array, Array]:
+    """Return different values in the order they came, and which of them each is."""
+    found, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return found[order], place[inverse]

@@ -20,7 +20,9 @@ from nncli.tables.reading import Reading
 from nncli.tables.stream import TextStream
 
 BLOCK = 1 << 22
-"""Bytes that are looked at together."""
+"""Bytes that are looked at together, or more for some rows to be among them."""
+
+ROWS = 256
 
 LONGEST = 1 << 25
 """Bytes of the longest row."""
@@ -94,9 +96,11 @@ def _blocks(stream: TextStream) -> Iterator[Block]:
         if size < wanted:
             continue
         data = b"".join(parts)
-        cut = _row_end(data)
+        # Work on a block is mostly for each of its columns: rows should be many.
+        enough = min(LONGEST, ROWS * (data.find(b"\n") + 1))
+        cut = _row_end(data) if size >= enough else 0
         if not cut and size < LONGEST:
-            parts, wanted = [data], size + BLOCK
+            parts, wanted = [data], max(enough, size + BLOCK)
             continue
         cut = cut or len(data)
         yield Block(data[:cut], line, cut < len(data) or data.endswith(b"\n"))

@@ -208,6 +208,7 @@ def test_row_without_an_end_is_refused(
 ) -> None:
     monkeypatch.setattr("nncli.tables.text.LONGEST", 1 << 20)
     monkeypatch.setattr("nncli.tables.text.BLOCK", 1 << 18)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
     path = tmp_path / "x.csv"
     path.write_bytes(b"a,b\n" + b"1," * 3_000_000)
     with pytest.raises(DataError, match=r"x.csv:2: expected cells of at most"):

@@ -20,7 +20,7 @@ from nncli.tables.cache import cache_dir, clean, entries
 from nncli.tables.read import read_table
 from nncli.tables.reading import Reading
 
-pytest.importorskip("polars")
+pl = pytest.importorskip("polars")
 
 TEXT = "id,a,b,c\n" + "".join(
     f"{i},{i * i / 7},{'x' if i % 3 else ''},{i % 2}\n" for i in range(500)
@@ -33,6 +33,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NNCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("nncli.tables.read.LARGE", 1000)
     monkeypatch.setattr("nncli.tables.text.BLOCK", 500)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
     monkeypatch.setattr("nncli.tables.stream.PIECE", 300)
     monkeypatch.setattr("nncli.tables.store.PART", 512)
     return written(tmp_path / "x.csv", TEXT)
@@ -117,6 +118,20 @@ def test_packed_file_is_kept_too(table: Path) -> None:
     kept = read_table([path], Reading())
     assert isinstance(kept.values, np.memmap)
     assert kept.sha256 == read_table([table], Reading(), cache=False).sha256
+
+
+def test_typed_file_is_kept_too(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.tables.columnar.CELLS", 400)
+    path = table.with_name("x.parquet")
+    pl.read_csv(TEXT.encode()).write_parquet(path)
+    told: list[tuple[int, int]] = []
+    kept = read_table([path], Reading(), progress=lambda *each: told.append(each))
+    assert isinstance(kept.values, np.memmap)
+    np.testing.assert_array_equal(
+        kept.values, read_table([table], Reading(), cache=False).values
+    )
+    assert len(told) > 5
+    assert told[-1][0] == told[-1][1]
 
 
 def test_later_contradiction_is_kept_as_a_category(table: Path) -> None:

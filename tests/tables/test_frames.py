@@ -162,6 +162,25 @@ def test_rows_that_do_not_fit_are_told_with_row_and_column(
         raw_of(rows, like)
 
 
+def test_columns_of_frames_are_left_out_as_those_of_files() -> None:
+    pytest.importorskip("polars")
+    rows: dict[str, Any] = {
+        "id": list(range(30)),
+        "name": [f"Name {i}" for i in range(30)],
+        "same": [5] * 30,
+        "nothing": [None] * 30,
+        "a": [i % 7 for i in range(30)],
+    }
+    table = raw_of(rows)
+    assert table.names == ("a",)
+    assert set(table.left_out) == {"id", "name", "same", "nothing"}
+    assert raw_of(rows, keep=["id"], kinds={"name": "category"}).names == (
+        *("id", "name"),
+        "a",
+    )
+    assert raw_of(np.arange(60).reshape(30, 2)).names == ("0", "1")
+
+
 def test_names_that_are_double_are_refused() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame([[1, 2]], columns=["a", "a"])

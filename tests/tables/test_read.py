@@ -139,6 +139,8 @@ def test_missing_values_may_be_said(read: Any) -> None:
     reading = Reading(missing_values=("?", " -9 "))
     table = read("a,b\n1,NA\n?,x\n-9,NA\n4,\n", reading=reading)
     assert cells(table) == [[1, "NA"], [None, "x"], [None, "NA"], [4, None]]
+    table = read("a,b\n1,2\n-9,3\n", reading=reading)
+    assert cells(table) == [[1, 2], [None, 3]]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +196,7 @@ def test_later_rows_that_contradict_make_a_category(
     text += "x,maybe,soon,6\n" * 50
     whole = read(text)
     monkeypatch.setattr("nncli.tables.text.BLOCK", 100)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
     monkeypatch.setattr("nncli.tables.stream.PIECE", 64)
     parts = read(text)
     assert [column.kind for column in parts.columns] == [*["category"] * 3, "number"]
@@ -203,10 +206,22 @@ def test_later_rows_that_contradict_make_a_category(
     assert "x.csv:102: 'x' is not a number" in parts.facts["notes"]["a"]
 
 
+def test_beginning_that_holds_nothing_decides_nothing(
+    read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.tables.text.BLOCK", 100)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
+    monkeypatch.setattr("nncli.tables.stream.PIECE", 64)
+    table = read("a,b,c,d\n" + "nan,nan,,NA\n" * 50 + "yes,2020-01-01,x,1\n" * 50)
+    kinds = [column.kind for column in table.columns]
+    assert kinds == ["boolean", "date", "category", "number"]
+
+
 def test_line_of_a_fault_is_the_files_in_any_block(
     read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nncli.tables.text.BLOCK", 100)
+    monkeypatch.setattr("nncli.tables.text.ROWS", 1)
     monkeypatch.setattr("nncli.tables.stream.PIECE", 64)
     text = "a,b\n" + '"1\n",2\n' * 100 + "\n\n1,x\n" + "1,y\n" * 100
     with pytest.raises(DataError, match=r"x.csv:204: .* got 'x' \(101 such cells\)"):
@@ -247,6 +262,7 @@ def test_rows_are_those_of_pythons_reader(
         fine = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nncli.tables.text.BLOCK", block)
+        patch.setattr("nncli.tables.text.ROWS", 1)
         patch.setattr("nncli.tables.stream.PIECE", block)
         kinds: Any = {"h": "category", "i": "category"}
         reading = Reading(delimiter=",", header=True)
@@ -276,7 +292,7 @@ def test_typed_file_gives_the_table_of_the_text(
         b=pl.Series([True, False, True, None]),
         d=pl.Series([1577836800, 1577959200, 1577952030, None]) * 1_000_000,
     ).with_columns(d=pl.col("d").cast(pl.Datetime("us")))
-    path = tmp_path / f"x.{form}"
+    path = tmp_path / f"x[1]*.{form}"
     (typed.write_parquet if form == "parquet" else typed.write_ipc)(path)
     table, text = read_table([path], Reading()), read(MIXED)
     assert table.columns == text.columns
