@@ -58,6 +58,8 @@ class Rows(ABC):
         per_epoch: How many rows an epoch of training takes; None for all of them.
         below: The inputs are integers from 0 to below − 1 (tokens, categories); None
             where they are numbers.
+        names: What messages call the rows, the names of files for example; None where
+            they have numbers only.
     """
 
     fields: Mapping[str, Field]
@@ -67,6 +69,7 @@ class Rows(ABC):
     parts: Mapping[str, Array] = {}
     per_epoch: int | None = None
     below: int | None = None
+    names: tuple[str, ...] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
