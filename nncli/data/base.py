@@ -265,10 +265,21 @@ class Augmentation(Component, family="augmentation"):
     """
 
     @abstractmethod
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
-        """Change (n, ...) inputs of one batch in place.
+    def apply(self, x: Array, targets: Array, rng: np.random.Generator) -> None:
+        """Change one batch in place.
 
         Args:
-            x: As the network gets them, transformed.
+            x: (n, ...) inputs as the network gets them, transformed.
+            targets: (n, ...) targets as the loss compares with them; what only changes
+                inputs leaves them alone.
             rng: Where all that is random comes from.
         """
+
+    def refuses(self, x: Field, targets: Field) -> str | None:
+        """Say why such batches cannot be changed.
+
+        Args:
+            x: What a row of the inputs holds.
+            targets: What the targets of a row hold, as the loss compares with them.
+        """
+        return None
