@@ -64,7 +64,7 @@ class Crop(ImageAugmentation, name="crop"):
     """
 
     padding: Positive = 4
-    fill: Fill = 0.0
+    fill: Fill = "edge"
 
     def apply(self, x: Array, targets: Array, rng: np.random.Generator) -> None:
         """Draw a corner for each image."""

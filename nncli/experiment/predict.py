@@ -9,6 +9,7 @@ from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
 from nncli.data.base import Rows
 from nncli.experiment.experiment import Experiment
+from nncli.experiment.part import Part
 from nncli.network.network import AT_ONCE
 
 
@@ -22,7 +23,12 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
     Returns:
         (N, ...) what ``Loss.predictions`` makes of the network's outputs.
     """
-    network, part = experiment.network, experiment.prepare(rows)
+    return predictions_of(experiment, experiment.prepare(rows))
+
+
+def predictions_of(experiment: Experiment, part: Part) -> Array:
+    """Return probabilities of classes, or numbers, for a part; see ``predictions``."""
+    network = experiment.network
     size = network.rows_within(AT_ONCE)
     network.set_training(False)
     found = []
