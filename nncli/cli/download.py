@@ -134,9 +134,10 @@ def _download(url: str, file: Download, part: Path, report: Report) -> None:
     size = part.stat().st_size
     if size < file.size:
         raise _MirrorError(f"broke off after {size:,} of {file.size:,} bytes.")
-    if _sha256(part) != file.sha256:
+    if size > file.size or _sha256(part) != file.sha256:
         part.unlink()
-        raise _MirrorError("gave another file: its SHA-256 is wrong.", final=True)
+        what = "it is longer" if size > file.size else "its SHA-256 is wrong"
+        raise _MirrorError(f"gave another file: {what}.", final=True)
 
 
 def _opened(url: str, begin: int) -> HTTPResponse:
@@ -170,20 +171,15 @@ def _first_byte(response: HTTPResponse) -> int | None:
 def _receive(
     response: HTTPResponse, out: IO[bytes], file: Download, report: Report
 ) -> None:
-    """Write what comes, but no more than the file has."""
+    """Write what comes, but little more than the file has."""
     while True:
         report(file.name, out.tell(), file.size)
         try:
             portion = response.read(PORTION)
         except (OSError, HTTPException) as error:
             raise _MirrorError(f"broke off: {error or type(error).__name__}.") from None
-        if not portion:
+        if not portion or out.tell() > file.size:
             break
-        if out.tell() + len(portion) > file.size:
-            out.truncate(0)
-            raise _MirrorError(
-                f"gave another file, of more than {file.size:,} bytes.", final=True
-            )
         out.write(portion)
     out.truncate()
     out.flush()
