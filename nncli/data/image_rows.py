@@ -60,6 +60,8 @@ class ImageRows(Rows):
         names: The files' paths.
     """
 
+    names: tuple[str, ...]
+
     def __init__(
         self,
         files: Sequence[Path],

@@ -33,9 +33,9 @@ def image_grid(rows: Sequence[tuple[str, Array, Sequence[str]]]) -> bytes:
     Raises:
         MissingExtra: Pillow is not installed.
     """
+    library = pillow()
     from PIL import ImageDraw
 
-    library = pillow()
     _, first, _ = rows[0]
     low, high = float(first.min()), float(first.max())
     height, width = first.shape[-2:]
