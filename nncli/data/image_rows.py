@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncli.autograd.buffers import form, scratch
-from nncli.core.arrays import Array, check_memory
+from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import DataError
 from nncli.data.base import Field, Index, Rows, gather
 from nncli.data.pictures import (
@@ -128,17 +128,24 @@ class ImageRows(Rows):
             self._there[place] = True
 
 
-def image_rows(paths: Sequence[Path], size: Size | None, colors: Colors) -> ImageRows:
+def image_rows(paths: Sequence[Path], shape: Shape) -> ImageRows:
     """Return images without labels, of files and of all below folders, to predict.
 
     Args:
         paths: Files and folders.
-        size: What images are resized to; None where all have one size.
-        colors: What they are converted to.
+        shape: What a network takes, (1, H, W) or (3, H, W): images are resized and
+            converted to that.
 
     Raises:
-        DataError: There is no image, or a file is none.
+        DataError: There is no image, a file is none, or the network takes none.
     """
+    colors = {(count, 3): name for name, count in CHANNELS.items()}
+    kind = colors.get((shape[0] if shape else 0, len(shape)))
+    if kind is None:
+        raise DataError(
+            f"images: expected a network that takes rows of shape (1, H, W) or "
+            f"(3, H, W), got one for {shape}."
+        )
     files = [
         file
         for path in paths
@@ -149,7 +156,7 @@ def image_rows(paths: Sequence[Path], size: Size | None, colors: Colors) -> Imag
             f"{', '.join(map(str, paths)) or 'images'}: expected images "
             f"({', '.join(SUFFIXES)}), found none."
         )
-    return ImageRows(files, size, colors)
+    return ImageRows(files, (shape[1], shape[2]), kind)
 
 
 def images_below(folder: Path) -> list[Path]:

@@ -234,13 +234,16 @@ def test_corrupt_image_is_one_message_before_training(
 
 def test_images_to_predict_come_from_folders_and_files(tmp_path: Path) -> None:
     paths = write_pictures(tmp_path)
-    rows = image_rows([paths[5], tmp_path / "a"], (3, 4), "grey")
+    rows = image_rows([paths[5], tmp_path / "a"], (1, 3, 4))
     assert rows.names == tuple(map(str, [paths[5], *paths[:3]]))
     assert "y" not in rows.fields
     assert everything(rows).shape == (4, 1, 3, 4)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: expected images .*found none"):
-        image_rows([tmp_path / "empty"], None, "rgb")
+        image_rows([tmp_path / "empty"], (3, 3, 4))
+    for shape in ((2,), (2, 3, 4), ()):
+        with pytest.raises(DataError, match="expected a network that takes"):
+            image_rows(paths, shape)
 
 
 def test_missing_pillow_says_how_to_install_it(
