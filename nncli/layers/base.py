@@ -239,6 +239,14 @@ class Layer(Component, family="layer", kw_only=True):
         """Return what the layer's weights add to the loss."""
         return []
 
+    def settled(self) -> dict[str, Any]:
+        """Return arguments that ``build`` settled, for the resolved config."""
+        return {}
+
+    def remark(self) -> str:
+        """Return what the summary of a network is to say of it, or nothing."""
+        return ""
+
     @property
     def title(self) -> str:
         """What the layer is called in messages and tables."""
