@@ -69,16 +69,7 @@ class Convolution(Function):
             raise ShapeError(
                 f"{name}: expected a bias of shape ({filters},), got {bias[0].shape}."
             )
-        self.geometry = Geometry(
-            x.shape[1],
-            filters,
-            x.shape[2:],
-            weight.shape[2:],
-            self.stride,
-            self.dilation,
-            self.borders,
-            self.groups,
-        )
+        self.geometry = self.geometry_of(x, weight)
         self.geometry.check(name)
         self.rows = x.shape[0]
         self.dtype = x.dtype
@@ -90,6 +81,19 @@ class Convolution(Function):
             self.room: Array = xp.zeros(self.image_form.shape, x.dtype)
         self.prepare(weight)
         return batch_innermost((self.rows, filters, *self.geometry.out), x.dtype)
+
+    def geometry_of(self, x: Sized, weight: Sized) -> Geometry:
+        """Return what is done to each image of a batch."""
+        return Geometry(
+            x.shape[1],
+            weight.shape[0],
+            x.shape[2:],
+            weight.shape[2:],
+            self.stride,
+            self.dilation,
+            self.borders,
+            self.groups,
+        )
 
     def image_size(self) -> Shape:
         """Return the sizes of the image that windows are taken from."""
@@ -119,9 +123,21 @@ class Convolution(Function):
             xp.copyto(inward(dx), inside)
 
     def flops(self, *arrays: Sized) -> int:
-        """Count a multiplication and an addition for each term, and the bias."""
-        terms = 2 * math.prod(arrays[1].shape[1:]) + (len(arrays) == 4)
-        return int(arrays[-1].size * terms)
+        """Count the operations of every image, and the bias's."""
+        x, weight, out = arrays[0], arrays[1], arrays[-1]
+        bias = out.size if len(arrays) == 4 else 0
+        return x.shape[0] * self.operations(self.geometry_of(x, weight)) + bias
+
+    @classmethod
+    def misfit(cls, geometry: Geometry) -> str:
+        """Say what of a convolution the algorithm cannot do, or nothing."""
+        return ""
+
+    @classmethod
+    def operations(cls, geometry: Geometry) -> int:
+        """Count the operations for one image: here two for each term of a sum."""
+        g = geometry
+        return 2 * g.terms * g.filters * math.prod(g.out)
 
 
 class Views:

@@ -9,11 +9,13 @@ import numpy as np
 from nncli.ops.conv import Convolution
 from nncli.ops.conv_geometry import Geometry
 from nncli.ops.conv_im2col import Im2colConv
+from nncli.ops.conv_winograd import WinogradConv
 
-Algorithm = Literal["auto", "im2col"]
+Algorithm = Literal["auto", "im2col", "winograd"]
 
 ALGORITHMS: dict[str, type[Convolution]] = {
     "im2col": Im2colConv,
+    "winograd": WinogradConv,
 }
 
 
