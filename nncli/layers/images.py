@@ -13,7 +13,8 @@ from nncli.core.signature import Count, Positive
 from nncli.ops.conv_geometry import Borders
 
 Sizes = Positive | Annotated[list[Positive], MinLen(1)]
-Padding = Literal["valid", "same"] | Count | Annotated[list[Count], MinLen(1)]
+Counts = Count | Annotated[list[Count], MinLen(1)]
+Padding = Literal["valid", "same"] | Counts
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 AXES = {1: "(C, L)", 2: "(C, H, W)", 3: "(C, D, H, W)"}

@@ -7,17 +7,19 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from nncli.ops.conv import Convolution
+from nncli.ops.conv_direct import DirectConv
 from nncli.ops.conv_fft import FftConv
 from nncli.ops.conv_geometry import Geometry
 from nncli.ops.conv_im2col import Im2colConv
 from nncli.ops.conv_winograd import WinogradConv
 
-Algorithm = Literal["auto", "im2col", "winograd", "fft"]
+Algorithm = Literal["auto", "im2col", "winograd", "fft", "direct"]
 
 ALGORITHMS: dict[str, type[Convolution]] = {
     "im2col": Im2colConv,
     "winograd": WinogradConv,
     "fft": FftConv,
+    "direct": DirectConv,
 }
 
 

@@ -139,13 +139,13 @@ class FftConv(TiledConv, name="fft_conv"):
         transform(self.image_matrices, tiles, g.channels, (spare, room), spectrum)
 
     def transform_adjoint(self, work: Work) -> None:
-        tiles, _, spectrum, _, room, spare = work.parts
+        tiles, _, spectrum, _, _, spare = work.parts
         matrices = [matrix.conj().T for matrix in self.image_matrices]
         rooms, lead = (spare, spectrum), self.geometry.channels
         transform(matrices, spectrum, lead, rooms, tiles, backwards=True)
 
     def inverse(self, work: Work) -> None:
-        _, tiles, _, product, room, spare = work.parts
+        _, tiles, _, product, _, spare = work.parts
         rooms, lead = (spare, product), self.geometry.filters
         matrices = self.value_matrices
         transform(matrices, product, lead, rooms, tiles, backwards=True)

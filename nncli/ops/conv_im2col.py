@@ -69,9 +69,8 @@ class Im2colConv(Convolution, name="im2col_conv"):
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
         out, cols = rest[-1], scratch(self.cols_form)
-        self.x = x
-        self._join(weight, rest[0] if self.has_bias else None)
-        image = self.image(x)
+        self.take_weight(weight, rest[0] if self.has_bias else None)
+        image = self.take_image(x)
         make = partial(self._chunks, image, cols, inward(out), None)
         for chunk in self.forward_views.of((x, out, cols), make):
             self._copy(chunk)
@@ -110,10 +109,16 @@ class Im2colConv(Convolution, name="im2col_conv"):
                 for part, addend in chunk.sums:
                     xp.add(part, addend, out=part)
         self.finish(dx, target)
-        self._part(dweight, dbias)
+        if wanted:
+            self._part(dweight, dbias)
 
-    def _join(self, weight: Array, bias: Array | None) -> None:
-        """Lay W and b side by side."""
+    def take_image(self, x: Array) -> Array:
+        """Remember x for ``backward``, and return it with its borders."""
+        self.x = x
+        return self.image(x)
+
+    def take_weight(self, weight: Array, bias: Array | None = None) -> None:
+        """Lay W and b side by side, for ``forward`` and ``backward``."""
         g = self.geometry
         shape = (g.groups, g.group_filters, g.group_channels, *g.kernel)
         flat = self.joined[:, :, : g.terms]
