@@ -96,7 +96,7 @@ def assemble(
     check_full_batch(config, network)
     average = config.training.average
     return Experiment(
-        config=config,
+        config=_settled(config, network),
         labels=labels,
         transforms=[transform.live() for transform in config.transforms],
         network=network,
@@ -122,6 +122,12 @@ def train_as(experiment: Experiment, training: Training) -> None:
         flat = experiment.network.flat
         experiment.average = WeightAverage(flat, average.decay) if average else None
     experiment.config = config
+
+
+def _settled(config: Config, network: Network) -> Config:
+    """Return the config with what the network's layers settled by their shapes."""
+    layers = network.settled(config.layers)
+    return config if layers == config.layers else config.changed(layers=layers)
 
 
 def _fuse(config: Config) -> tuple[Sequence[Layer], Loss, str]:
