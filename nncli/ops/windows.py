@@ -275,3 +275,17 @@ def combine(
     for part in rest:
         target = along(out, axis, part.target)
         ufunc(target, along(x, axis, part.source), out=target)
+
+
+def spread(windows: Windows, axis: int, grad: Array, dx: Array) -> None:
+    """Write for each element the sum of the gradients of its windows along an axis."""
+    if windows.apart:
+        if not windows.covers:
+            dx.fill(0)
+        for part in windows.parts:
+            xp.copyto(along(dx, axis, part.source), grad)
+        return
+    dx.fill(0)
+    for part in windows.parts:
+        target = along(dx, axis, part.source)
+        xp.add(target, along(grad, axis, part.target), out=target)
