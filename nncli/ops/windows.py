@@ -226,19 +226,16 @@ class Plan:
 
     def __init__(self, name: str, placing: Placing, x: Array) -> None:
         rank = placing.rank
-        if x.ndim != rank + 2 or not x.size:
-            raise ShapeError(
-                f"{name}: expected inputs of shape {letters(rank)}, got {x.shape}."
-            )
+        check_rank(name, x, rank)
         n, channels, *space = x.shape
         self.windows = placing.over(space)
         self.shape = (n, channels, *(w.count for w in self.windows))
-        step = max(1, ROOM * channels // x.nbytes)
-        self.groups = [slice(c, c + step) for c in range(0, channels, step)]
+        self.groups = groups_of(x)
+        step = self.groups[0].stop
         self.forms: list[Form] = []
         for axis in reversed(range(rank)):
             space[axis] = self.windows[axis].count
-            shape = (min(step, channels), *space, n)
+            shape = (step, *space, n)
             self.forms.append(form(shape, x.dtype))
 
     def downwards(self) -> list[tuple[int, Windows]]:
@@ -246,9 +243,20 @@ class Plan:
         return [*enumerate(self.windows, 1)][::-1]
 
 
-def letters(rank: int) -> str:
-    """Write the shape of inputs with so many axes of space: ``(N, C, H, W)``."""
-    return f"(N, C, {', '.join(('L', 'HW', 'DHW')[rank - 1])})"
+def check_rank(name: str, x: Array, rank: int) -> None:
+    """Refuse inputs that have not so many axes of space, or no elements."""
+    if x.ndim != rank + 2 or not x.size:
+        shape = ", ".join(("N", "C", *("L", "HW", "DHW")[rank - 1]))
+        raise ShapeError(f"{name}: expected inputs of shape ({shape}), got {x.shape}.")
+
+
+def groups_of(x: Array) -> list[slice]:
+    """Return channels of x (N, C, ...) that are computed together: about ROOM bytes."""
+    channels = x.shape[1]
+    # Features of (N, F) lie side by side: parts of them would be short runs.
+    few = max(1, ROOM * channels // x.nbytes) if x.ndim > 2 else channels
+    step = min(few, channels)
+    return [slice(c, c + step) for c in range(0, channels, step)]
 
 
 def channels_first(array: Array) -> Array:
