@@ -16,8 +16,28 @@ Sizes = Positive | Annotated[list[Positive], MinLen(1), MaxLen(3)]
 Margins = Count | Annotated[list[Count], MinLen(1), MaxLen(3)]
 """As Sizes, from 0."""
 
+CHANNELS = 1
+"""The axis of channels, right behind the batch; see ``features_axis``."""
+
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}
 """What the axes of space are called, by how many there are."""
+
+
+def features_axis(ndim: int) -> int:
+    """Return the axis along which a batch with so many axes has its features.
+
+    Which axis that is, for all layers:
+
+    - Images (N, C, H, W) and volumes (N, C, D, H, W) have their features, called
+      channels, right behind the batch; vectors (N, F) and sequences (N, T, F) have
+      them last. So ``concat`` joins them.
+    - What computes channel by channel (batch_norm, group_norm, instance_norm, prelu,
+      spatial_dropout, scale, pooling) takes axis 1 of everything, as PyTorch does:
+      of three axes they are (N, C, L).
+    - What maps vectors (dense, layer_norm, rms_norm) takes the last axis of
+      everything, as PyTorch does too.
+    """
+    return CHANNELS if ndim > 3 else ndim - 1
 
 
 def per_axis(value: int | list[int], rank: int, name: str) -> Shape:
