@@ -152,7 +152,7 @@ def table(sweep: Sweep, found: dict[Point, dict[str, float]]) -> str:
     lines = [f"{sweep.title}; microseconds an image", ""]
     lines.append(f"{sweep.moved:>8}" + "".join(f"{name:>12}" for name in ALGORITHMS))
     for point, times in found.items():
-        chosen = choose(point.geometry, FLOAT32).algorithm
+        chosen = choose(point.geometry).algorithm
         cells = ""
         for name in ALGORITHMS:
             mark = "*" if name == chosen else " "
@@ -186,7 +186,7 @@ def draw(results: dict[Sweep, dict[Point, dict[str, float]]], file: Path) -> Non
         chosen = [
             (
                 getattr(point, sweep.moved),
-                times[choose(point.geometry, FLOAT32).algorithm],
+                times[choose(point.geometry).algorithm],
             )
             for point, times in found.items()
         ]

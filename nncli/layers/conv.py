@@ -11,19 +11,11 @@ from nncli.core.signature import NonNegative, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
 from nncli.layers.base import Layer, Penalty
-from nncli.layers.images import (
-    Padding,
-    PaddingMode,
-    Sizes,
-    borders_of,
-    check_axes,
-    check_groups,
-    each_axis,
-    image_of,
-)
-from nncli.ops.border import Border
+from nncli.layers.conv_padding import Padding, PaddingMode, borders_of, check_groups
+from nncli.layers.space import Sizes, check_space, per_axis
 from nncli.ops.conv_choice import ALGORITHMS, Algorithm, settle
 from nncli.ops.conv_geometry import Geometry
+from nncli.ops.edge_pad import EdgePad
 
 
 class Conv(Layer):
@@ -76,16 +68,19 @@ class Conv(Layer):
     suits = "glorot_uniform"
 
     def __post_init__(self) -> None:
-        check_axes(self.arguments, self.rank)
+        for name in ("kernel", "stride", "dilation", "padding"):
+            self.sizes(name)
         check_groups(self.filters, self.groups)
+
+    def sizes(self, name: str) -> Shape:
+        """Return an argument for each axis; nothing where it is a word."""
+        value = self.arguments[name]
+        return () if isinstance(value, str) else per_axis(value, self.rank, name)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make W and b, and settle how they are applied."""
-        channels, image = image_of(input_shape, self.rank)
-        kernel, stride, dilation = (
-            each_axis(value, self.rank)
-            for value in (self.kernel, self.stride, self.dilation)
-        )
+        channels, image = input_shape[0], check_space(input_shape, self.rank)
+        kernel, stride, dilation = map(self.sizes, ("kernel", "stride", "dilation"))
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
         borders = borders_of(self.padding, image, reach, stride)
         geometry = Geometry(
@@ -102,7 +97,7 @@ class Conv(Layer):
         check_memory((channels, *geometry.padded), self.dtype, "the padded image")
         self.widths = borders if self.padding_mode != "zeros" else ()
         self.geometry = geometry.bordered() if self.widths else geometry
-        self.choice = settle(self.algorithm, self.geometry, self.dtype)
+        self.choice = settle(self.algorithm, self.geometry)
         weight = (self.filters, geometry.group_channels, *kernel)
         self.add_parameter("weight", weight, self.init or self.default_init, rng)
         if self.bias:
@@ -110,9 +105,9 @@ class Conv(Layer):
         return (self.filters, *geometry.out)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Put a border of the image's own elements around it, if any, and convolve."""
+        """Continue the image beyond its edges, if so asked, and convolve."""
         if self.padding_mode != "zeros":
-            x = apply(Border(self.widths, self.padding_mode), x)
+            x = apply(EdgePad(self.widths, self.padding_mode), x)
         g, op = self.geometry, ALGORITHMS[self.choice.algorithm]
         function = op(g.stride, g.borders, g.dilation, g.groups)
         return apply(function, x, *self.parameters.values())

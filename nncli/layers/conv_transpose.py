@@ -13,15 +13,8 @@ from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
 from nncli.layers.base import Layer, Penalty
 from nncli.layers.conv import penalties_of
-from nncli.layers.images import (
-    Counts,
-    Padding,
-    Sizes,
-    check_axes,
-    check_groups,
-    each_axis,
-    image_of,
-)
+from nncli.layers.conv_padding import Padding, check_groups
+from nncli.layers.space import Margins, Sizes, check_space, per_axis
 from nncli.ops.conv_transpose import ConvTranspose, transposed_size
 
 
@@ -55,7 +48,7 @@ class ConvTransposed(Layer):
     kernel: Sizes
     stride: Sizes = 1
     padding: Padding = "valid"
-    output_padding: Counts = 0
+    output_padding: Margins = 0
     dilation: Sizes = 1
     groups: Positive = 1
     bias: bool = True
@@ -69,19 +62,24 @@ class ConvTransposed(Layer):
     suits = "glorot_uniform"
 
     def __post_init__(self) -> None:
-        check_axes(self.arguments, self.rank)
+        for name in ("kernel", "stride", "dilation", "padding", "output_padding"):
+            self.sizes(name)
         check_groups(self.filters, self.groups)
+
+    def sizes(self, name: str) -> Shape:
+        """Return an argument for each axis; nothing where it is a word."""
+        value = self.arguments[name]
+        return () if isinstance(value, str) else per_axis(value, self.rank, name)
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make W (C, K/groups, *kernel) and b."""
-        channels, image = image_of(input_shape, self.rank)
+        channels, image = input_shape[0], check_space(input_shape, self.rank)
         if channels % self.groups:
             raise ShapeError(
                 f"expected channels that {self.groups} groups divide, got {channels}."
             )
-        kernel, stride, dilation, extra = (
-            each_axis(value, self.rank)
-            for value in (self.kernel, self.stride, self.dilation, self.output_padding)
+        kernel, stride, dilation, extra = map(
+            self.sizes, ("kernel", "stride", "dilation", "output_padding")
         )
         borders: tuple[tuple[int, int], ...] = ((0, 0),) * self.rank
         if self.padding == "same":
@@ -92,7 +90,7 @@ class ConvTransposed(Layer):
             borders = tuple((cut // 2, cut - cut // 2) for cut in cuts)
             extra = tuple(max(0, -each) for each in over)
         elif not isinstance(self.padding, str):
-            borders = tuple((w, w) for w in each_axis(self.padding, self.rank))
+            borders = tuple((w, w) for w in self.sizes("padding"))
         sizes = transposed_size(image, kernel, stride, borders, dilation, extra)
         shape = (
             self.filters,

@@ -13,12 +13,16 @@ from nncli.autograd.buffers import Form, form, scratches
 from nncli.autograd.function import Function, Sized
 from nncli.core.arrays import Array, Shape, batch_innermost, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.conv_geometry import Borders, Geometry, inward, lies_inward
+from nncli.ops.conv_geometry import Borders, Geometry, lies_inward
+from nncli.ops.windows import channels_first
 
 T = TypeVar("T")
 
 CHUNK = 2**19
 """Bytes of windows that are made at once, about: they stay in a core's own cache."""
+
+LEAST = 128
+"""Windows that are made at once at least: a product with fewer columns is slower."""
 
 
 class Convolution(Function):
@@ -104,11 +108,16 @@ class Convolution(Function):
         """Make what an algorithm keeps; the last step of ``allocate``."""
 
     def image(self, x: Array) -> Array:
-        """Return x as (C, H, W, N) with its borders, row-major in memory."""
-        if not self.copies:
-            return inward(x)
-        xp.copyto(self.room[(slice(None), *self.geometry.inside)], inward(x))
-        return self.room
+        """Return x as (C, H, W, N) with its borders, and remember it."""
+        self.x = x
+        if self.copies:
+            inside = self.room[(slice(None), *self.geometry.inside)]
+            xp.copyto(inside, channels_first(x))
+        return self.image_again()
+
+    def image_again(self) -> Array:
+        """Return what ``image`` returned, for ``backward``."""
+        return self.room if self.copies else channels_first(self.x)
 
     def target(self, dx: Array | None) -> Form | None:
         """Return the form of scratch for the image's gradient, where dx is not it."""
@@ -116,11 +125,15 @@ class Convolution(Function):
             return None
         return self.image_form
 
+    def into(self, dx: Array | None, target: Array | None) -> Array | None:
+        """Return where the image's gradient is added up, as (C, H, W, N)."""
+        return channels_first(dx) if dx is not None and target is None else target
+
     def finish(self, dx: Array | None, target: Array | None) -> None:
         """Write the gradient of the image inside its borders to dx."""
         if dx is not None and target is not None:
             inside = target[(slice(None), *self.geometry.inside)]
-            xp.copyto(inward(dx), inside)
+            xp.copyto(channels_first(dx), inside)
 
     def flops(self, *arrays: Sized) -> int:
         """Count the operations of every image, and the bias's."""
@@ -129,7 +142,7 @@ class Convolution(Function):
         return x.shape[0] * self.operations(self.geometry_of(x, weight)) + bias
 
     @classmethod
-    def misfit(cls, geometry: Geometry) -> str:
+    def misfit(cls, geometry: Geometry) -> str:  # noqa: ARG003 - for those that do
         """Say what of a convolution the algorithm cannot do, or nothing."""
         return ""
 
@@ -138,6 +151,11 @@ class Convolution(Function):
         """Count the operations for one image: here two for each term of a sum."""
         g = geometry
         return 2 * g.terms * g.filters * math.prod(g.out)
+
+    @classmethod
+    @abstractmethod
+    def moved(cls, geometry: Geometry) -> int:
+        """Count the elements of one image's workspaces, about."""
 
 
 class Views:
@@ -170,14 +188,14 @@ def optional_scratches(*forms: Form | None) -> list[Any]:
 
 def turned_form(grad: Array) -> Form | None:
     """Return the form of the copy that ``turned`` needs; None where it needs none."""
-    return None if lies_inward(grad) else form(inward(grad).shape, grad.dtype)
+    return None if lies_inward(grad) else form(channels_first(grad).shape, grad.dtype)
 
 
 def turned(grad: Array, room: Array | None) -> Array:
     """Return dL/dy as (K, OH, OW, N), row-major; copied where it lies otherwise."""
     if room is None:
-        return inward(grad)
-    xp.copyto(room, inward(grad))
+        return channels_first(grad)
+    xp.copyto(room, channels_first(grad))
     return room
 
 

@@ -20,8 +20,9 @@ from nncli.ops.conv import (
     turned,
     turned_form,
 )
-from nncli.ops.conv_geometry import inward
+from nncli.ops.conv_geometry import Geometry
 from nncli.ops.matmul import product_over
+from nncli.ops.windows import channels_first
 
 
 class Row(NamedTuple):
@@ -47,6 +48,13 @@ class DirectConv(Convolution, name="direct_conv"):
     (depthwise), one multiplication for each element of the kernel.
     """
 
+    @classmethod
+    def moved(cls, geometry: Geometry) -> int:
+        g = geometry
+        if math.prod(g.kernel) == 1 and set(g.stride) == {1}:
+            return 0
+        return math.prod((*g.kernel, *g.out)) * (g.channels + g.filters)
+
     def prepare(self, weight: Array) -> None:
         g = self.geometry
         self.single = math.prod(g.kernel) == 1 and set(g.stride) == {1}
@@ -66,11 +74,11 @@ class DirectConv(Convolution, name="direct_conv"):
 
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
-        self.x, out = x, rest[-1]
+        out = rest[-1]
         xp.copyto(self._kernels(self.elements), self._grouped(weight))
         taken, room = optional_scratches(self.taken_form, self.room_form)
         image = self.image(x)
-        make = partial(self._rows, image, inward(out), None)
+        make = partial(self._rows, image, channels_first(out), None)
         for row in self.forward_views.of((x, out), make):
             values = row.values
             for index, shifted in enumerate(row.shifted):
@@ -95,17 +103,14 @@ class DirectConv(Convolution, name="direct_conv"):
         taken, room, target, copy = optional_scratches(
             self.taken_form, self.room_form, self.target(dx), turned_form(grad)
         )
-        g, image = turned(grad, copy), self.room if self.copies else inward(self.x)
-        into = target
-        if dx is not None:
-            into = inward(dx) if target is None else target
-            if not self.single:
-                into.fill(0)
+        g, into = turned(grad, copy), self.into(dx, target)
+        if into is not None and not self.single:
+            into.fill(0)
         if dbias is not None:
             xp.add.reduce(g.reshape(len(g), -1), axis=1, out=dbias)
         if dweight is not None:
             self.total.fill(0)
-        make = partial(self._rows, image, g, into)
+        make = partial(self._rows, self.image_again(), g, into)
         given = (self.x, grad, dx, target, copy)
         for row in self.backward_views.of(given, make):
             for index, shifted in enumerate(row.shifted):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
-from nncli.core.arrays import Array, Shape, xp
+from nncli.core.arrays import Array, Shape
 from nncli.core.errors import ShapeError
+from nncli.ops.windows import channels_first
 
 Borders = tuple[tuple[int, int], ...]
 """For each axis of an image, how many zeros come before and after it."""
@@ -106,12 +107,6 @@ class Geometry:
         none = ((0, 0),) * len(self.image)
         return replace(self, image=self.padded, borders=none)
 
-    @property
-    def plain(self) -> bool:
-        """Whether windows lie side by side without gaps, borders or groups."""
-        steps = (*self.stride, *self.dilation, self.groups)
-        return set(steps) == {1} and not any(map(any, self.borders))
-
     def boxes(self, positions: int) -> list[Box]:
         """Cut the output into boxes of about so many elements each.
 
@@ -131,11 +126,6 @@ class Geometry:
         return list(product(*cuts))
 
 
-def inward(x: Array) -> Array:
-    """Return (N, C, ...) as a view (C, ..., N)."""
-    return xp.moveaxis(x, 0, -1)
-
-
 def lies_inward(x: Array) -> bool:
     """Whether the batch is the innermost axis in memory, without gaps."""
-    return bool(inward(x).flags.c_contiguous)
+    return bool(channels_first(x).flags.c_contiguous)

@@ -22,7 +22,8 @@ from nncli.ops.conv import (
     turned,
     turned_form,
 )
-from nncli.ops.conv_geometry import Box, inward
+from nncli.ops.conv_geometry import Box, Geometry
+from nncli.ops.windows import channels_first
 
 
 class Chunk(NamedTuple):
@@ -52,11 +53,16 @@ class Im2colConv(Convolution, name="im2col_conv"):
     Chellapilla et al. 2006.
     """
 
+    @classmethod
+    def moved(cls, geometry: Geometry) -> int:
+        return geometry.groups * geometry.terms * math.prod(geometry.out)
+
     def prepare(self, weight: Array) -> None:
         g = self.geometry
         self.height = g.terms + self.has_bias
         column = g.groups * self.height * self.rows * self.dtype.itemsize
-        self.boxes = g.boxes(conv.CHUNK // column)
+        least = -(-conv.LEAST // max(self.rows, 1))
+        self.boxes = g.boxes(max(conv.CHUNK // column, least))
         most = max(math.prod(size for _, size in box) for box in self.boxes)
         size = g.groups * self.height * most * self.rows
         self.cols_form = form((size,), self.dtype)
@@ -70,8 +76,8 @@ class Im2colConv(Convolution, name="im2col_conv"):
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
         out, cols = rest[-1], scratch(self.cols_form)
         self.take_weight(weight, rest[0] if self.has_bias else None)
-        image = self.take_image(x)
-        make = partial(self._chunks, image, cols, inward(out), None)
+        image = self.image(x)
+        make = partial(self._chunks, image, cols, channels_first(out), None)
         for chunk in self.forward_views.of((x, out, cols), make):
             self._copy(chunk)
             xp.matmul(self.joined, chunk.matrix, out=chunk.values)
@@ -86,12 +92,10 @@ class Im2colConv(Convolution, name="im2col_conv"):
         cols, target, room = optional_scratches(
             self.cols_form, self.target(dx), turned_form(grad)
         )
-        g, image = turned(grad, room), self.room if self.copies else inward(self.x)
-        into = target
-        if dx is not None:
-            into = inward(dx) if target is None else target
+        g, into = turned(grad, room), self.into(dx, target)
+        if into is not None:
             into.fill(0)
-        make = partial(self._chunks, image, cols, g, into)
+        make = partial(self._chunks, self.image_again(), cols, g, into)
         given = (self.x, grad, dx, cols, target, room)
         terms = self.geometry.terms
         weight = self.joined[:, :, :terms].swapaxes(1, 2)
@@ -111,11 +115,6 @@ class Im2colConv(Convolution, name="im2col_conv"):
         self.finish(dx, target)
         if wanted:
             self._part(dweight, dbias)
-
-    def take_image(self, x: Array) -> Array:
-        """Remember x for ``backward``, and return it with its borders."""
-        self.x = x
-        return self.image(x)
 
     def take_weight(self, weight: Array, bias: Array | None = None) -> None:
         """Lay W and b side by side, for ``forward`` and ``backward``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from functools import partial
 from itertools import product
@@ -17,7 +18,8 @@ from nncli.ops.conv import (
     turned,
     turned_form,
 )
-from nncli.ops.conv_geometry import Geometry, inward
+from nncli.ops.conv_geometry import Geometry
+from nncli.ops.windows import channels_first
 
 
 def counts_of(geometry: Geometry, tile: Shape) -> Shape:
@@ -105,6 +107,12 @@ class TiledConv(Convolution):
     def tile_of(cls, geometry: Geometry) -> Shape:
         """Return the sizes of a tile of the output."""
 
+    @classmethod
+    def moved(cls, geometry: Geometry) -> int:
+        g, tile = geometry, cls.tile_of(geometry)
+        both = g.channels * math.prod(span_of(g, tile)) + g.filters * math.prod(tile)
+        return math.prod(counts_of(g, tile)) * both
+
     @abstractmethod
     def forms(self, q: int) -> tuple[Form, ...]:
         """Return the forms of flat workspaces for q columns, at most."""
@@ -162,11 +170,11 @@ class TiledConv(Convolution):
 
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
-        self.x, out = x, rest[-1]
+        out = rest[-1]
         self.transform_weight(weight)
         rooms = tuple(optional_scratches(*self.room_forms))
         image = self.image(x)
-        make = partial(self._tiles, rooms, image, inward(out), None)
+        make = partial(self._tiles, rooms, image, channels_first(out), None)
         bias = None
         if self.has_bias:
             bias = rest[0].reshape(-1, *(1,) * (len(self.tile) + 2))
@@ -191,16 +199,14 @@ class TiledConv(Convolution):
     ) -> None:
         forms = (*self.room_forms, self.target(dx), turned_form(grad))
         *rooms, target, room = optional_scratches(*forms)
-        g, image = turned(grad, room), self.room if self.copies else inward(self.x)
-        into = target
-        if dx is not None:
-            into = inward(dx) if target is None else target
+        g, into = turned(grad, room), self.into(dx, target)
+        if into is not None:
             into.fill(0)
         if dbias is not None:
             xp.add.reduce(g.reshape(len(g), -1), axis=1, out=dbias)
         if dweight is not None:
             self.total.fill(0)
-        make = partial(self._tiles, tuple(rooms), image, g, into)
+        make = partial(self._tiles, tuple(rooms), self.image_again(), g, into)
         given = (self.x, grad, dx, target, room, *rooms)
         for tile in self.backward_views.of(given, make):
             work = tile.work

@@ -10,8 +10,9 @@ from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, Shape, batch_innermost, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.conv import Views
-from nncli.ops.conv_geometry import Borders, inward, lies_inward
+from nncli.ops.conv_geometry import Borders, lies_inward
 from nncli.ops.conv_im2col import Im2colConv
+from nncli.ops.windows import channels_first
 
 
 class ConvTranspose(Function, name="conv_transpose"):
@@ -87,7 +88,7 @@ class ConvTranspose(Function, name="conv_transpose"):
         self.conv.backward_views = self.value_views
         self.conv.backward(x, out, None)
         if self.has_bias:
-            y = inward(out)
+            y = channels_first(out)
             xp.add(y, rest[0].reshape(-1, *(1,) * (y.ndim - 1)), out=y)
 
     def backward(
@@ -98,7 +99,7 @@ class ConvTranspose(Function, name="conv_transpose"):
         dbias: Array | None = None,
     ) -> None:
         if dbias is not None:
-            y = inward(grad)
+            y = channels_first(grad)
             xp.add.reduce(y, axis=tuple(range(1, y.ndim)), out=dbias)
         if dx is not None:
             into = dx if self.room is None else self.room
@@ -106,7 +107,7 @@ class ConvTranspose(Function, name="conv_transpose"):
             if self.room is not None:
                 xp.copyto(dx, self.room)
         if dweight is not None:
-            self.conv.take_image(grad)
+            self.conv.image(grad)
             self.conv.backward_views = self.weight_views
             self.conv.backward(self.x, None, dweight)
 
