@@ -79,7 +79,6 @@ _ALIASES: dict[str, str] = {
     "group_norm": "gn groupnormalization",
     "hard_swish": "hardsilu",
     "hard_tanh": "hardtanh clip",
-    "identity": "passthrough noop",
     "instance_norm": (
         "instancenormalization instancenorm1d instancenorm2d instancenorm3d"
     ),
@@ -102,7 +101,6 @@ _ALIASES: dict[str, str] = {
     "pixel_shuffle": "depthtospace subpixel",
     "prelu": "parametricrelu",
     "rms_norm": "rmsnormalization",
-    "scale": "squeezeexcite squeezeandexcite squeezeexcitation seblock gate",
     "sequential": "block seq",
     "spatial_dropout": (
         "dropout1d dropout2d dropout3d spatialdropout1d spatialdropout2d "
@@ -170,10 +168,13 @@ _ALIASES: dict[str, str] = {
     "truncated_normal": "truncnormal",
     "zeros": "zero",
     "ones": "one",
-    "identity": "eye",
+    "identity": "eye passthrough noop",
     # Transforms.
     "standardize": "standardscaler standard normalize zscore",
-    "scale": "minmaxscaler minmax rescale",
+    "scale": (
+        "minmaxscaler minmax rescale squeezeexcite squeezeandexcite "
+        "squeezeexcitation seblock"
+    ),
 }
 
 _REMARKS: dict[str, str] = {

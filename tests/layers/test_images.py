@@ -257,7 +257,7 @@ def test_squeeze_and_excite_and_projections_are_written_with_what_there_is(
     network = build(load_config(path, [])).network
     assert network.shapes[3] == (4, 5, 5)
     assert network.shapes[4] == (4, 5, 5)
-    scale = network.nested["layers.4.layers.2"]
+    scale = network.nested["layers.3.layers.2"]
     x = np.random.default_rng(0).normal(size=(3, 4, 5, 5)).astype(np.float32)
     hidden = x.mean(axis=(2, 3))
     for name in ("layers.1", "layers.3"):
