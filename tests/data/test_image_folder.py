@@ -225,7 +225,7 @@ def test_corrupt_image_is_one_message_before_training(
         "layers: [flatten, {type: dense, units: 2}]\n"
         "loss: softmax_cross_entropy\noptimizer: sgd\ntraining: {epochs: 1}\n"
     )
-    outcome = command.train(config, expect=1)
+    outcome = command.train(config, expect=DataError.exit_code)
     assert f"error: {paths[4]}: expected a PNG, JPEG or WebP image" in outcome.err
     assert not command.runs.exists()
     paths[4].write_bytes(content)
