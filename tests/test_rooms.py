@@ -18,7 +18,7 @@ HOUSE = (
     ("core",),
     ("autograd",),
     ("ops",),
-    ("initializers",),
+    ("initializers", "tables"),
     ("layers", "losses", "optimizers", "schedules", "metrics", "data"),
     ("network",),
     ("config",),

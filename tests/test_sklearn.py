@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,10 +140,11 @@ def test_sample_weights_are_one_number_a_row() -> None:
 
 
 def test_wrapper_imports_nothing_private() -> None:
-    source = inspect.getsource(nncli.sklearn)
+    files = Path(nncli.sklearn.__file__).parent.glob("*.py")
     names = [
         part
-        for node in ast.walk(ast.parse(source))
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom)
         for text in (node.module or "", *(alias.name for alias in node.names))
         for part in text.split(".")
@@ -163,3 +164,24 @@ def test_class_weight_is_that_of_scikit_learn() -> None:
     np.testing.assert_array_equal(balanced.predict_proba(x), by_rows.predict_proba(x))
     plain = NNClassifier(**arguments).fit(x, y)
     assert not np.array_equal(balanced.predict_proba(x), plain.predict_proba(x))
+
+
+def test_search_reaches_layers_rate_and_class_weight_in_a_pipeline() -> None:
+    x, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), NNClassifier(epochs=5, random_state=0))
+    wide: list[Any] = [nn.Dense(9), "tanh"]
+    for key, values in {
+        "lr": [1e-7, 0.05],
+        "optimizer__lr": [1e-7, 0.05],
+        "layers": [[], wide],
+        "class_weight": [{0: 1e-6, 1: 1e-6}, "balanced"],
+    }.items():
+        place = f"nnclassifier__{key}"
+        grid = GridSearchCV(pipeline, {place: values}, cv=2).fit(x, y)
+        assert [found[place] for found in grid.cv_results_["params"]] == values
+        scores = grid.cv_results_["mean_test_score"]
+        assert scores[0] != scores[1], key
+    # The first grid's values are no part of the pipeline that was searched over.
+    assert pipeline.get_params()["nnclassifier__lr"] is None
+    pipeline.set_params(nnclassifier__layers=wide).fit(x, y)
+    assert pipeline[-1].model_.layers[0].units == 9

@@ -53,7 +53,7 @@ def _values(argument: Argument) -> Iterator[Any]:
     """Yield values that an argument accepts."""
     default = argument.default
     tried: list[Any] = [0.3, 2, 1, 3, 0.05, -0.2, True, False]
-    tried += [[1.0, 2.0], [-1], [1, 0], [-1, 1], [2]]
+    tried += [[1.0, 2.0], [-1], [1, 0], [-1, 1], [2], [[3, 2]]]
     if isinstance(default, bool):
         tried = [not default]
     tried = [*tried, *_choices(argument), "a", *_example_layers()]

@@ -7,14 +7,17 @@ import io
 import os
 import shutil
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from nncli.cli import commands
+from nncli.cli.bar import Bar
 from nncli.cli.console import note
 from nncli.cli.verbs import add_verbs
 from nncli.core.errors import InterruptedRun, NncliError
+from nncli.core.progress import listening
 from nncli.core.text import wrapped
 
 EPILOG = "Start with: nncli train spiral"
@@ -96,17 +99,20 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows what it can.
             stream.reconfigure(errors="replace")
-    code, text = _run(arguments)
+    code, text = outcome(
+        lambda: make_app()(arguments, prog_name="nncli", standalone_mode=True)
+    )
     if text:
         note(_folded(text))
     _drop_output()
     return code
 
 
-def _run(arguments: list[str] | None) -> tuple[int, str]:
+def outcome(command: Callable[[], Any]) -> tuple[int, str]:
     """Run one command; return its exit code, and what is to be said of it."""
     try:
-        code = make_app()(arguments, prog_name="nncli", standalone_mode=True)
+        with Bar() as bar, listening(bar):
+            code = command()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
         # Typer ends quietly at Ctrl-C.

@@ -63,6 +63,9 @@ def run_training(
         say_of_run(f"run {run.path}")
     elif not view.quiet:
         note(f"run {run.path}")
+    if not view.quiet:
+        for text in experiment.parts["train"].rows.notes:
+            note(f"note: {text}")
     # A summary tells that a training came to its end.
     run.summary.unlink(missing_ok=True)
     began = time.perf_counter()

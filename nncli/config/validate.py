@@ -47,6 +47,11 @@ class _Walk:
             made = [self.value(item, v, (*path, i)) for i, v in enumerate(value)]
             failed = any(part is _FAILED for part in made)
             return _FAILED if failed else made
+        item = described_items(annotation, dict)
+        if item is not None and isinstance(value, dict):
+            by_name = {k: self.value(item, v, (*path, k)) for k, v in value.items()}
+            failed = any(part is _FAILED for part in by_name.values())
+            return _FAILED if failed else by_name
         return value
 
     def argument(self, argument: Argument, value: Any, path: Path) -> Any:

@@ -106,8 +106,8 @@ class Description(metaclass=DescriptionMeta):
 def live_copy(value: T) -> T:
     """Return a copy of a description, and of all those inside it, that may be bound.
 
-    Lists and tuples of descriptions are copied as well; other values are returned as
-    they are.
+    Lists, tuples and mappings of descriptions are copied as well; other values are
+    returned as they are.
     """
     if isinstance(value, Description):
         arguments = {name: live_copy(part) for name, part in value.arguments.items()}
@@ -116,6 +116,9 @@ def live_copy(value: T) -> T:
         return copy
     if isinstance(value, list | tuple):
         return type(value)(live_copy(part) for part in value)
+    if isinstance(value, dict):
+        copies: Any = {name: live_copy(part) for name, part in value.items()}
+        return copies  # type: ignore[no-any-return]
     return value
 
 
@@ -150,11 +153,16 @@ def described(annotation: Any) -> type[Description] | None:
     return None
 
 
-def described_items(annotation: Any) -> Any:
-    """Return the annotation of a list's items, where those are ours."""
+def described_items(annotation: Any, kind: type = list) -> Any:
+    """Return the annotation of a list's items, where those are ours.
+
+    Args:
+        annotation: Of the list.
+        kind: ``dict`` for the values of a mapping by names.
+    """
     for choice in choices_of(annotation):
-        if typing.get_origin(choice) is list:
-            item = typing.get_args(choice)[0]
+        if typing.get_origin(choice) is kind:
+            item = typing.get_args(choice)[-1]
             if described(item) or described_items(item):
                 return item
     return None

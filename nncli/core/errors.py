@@ -6,7 +6,7 @@ NncliError                 1   failed at run time
 ├── ArgumentError          2   a constructor was given a wrong argument
 ├── ShapeError             2   the shapes of two neighbours do not fit
 │   └── IndexShapeError    2   an index is out of range
-├── DataError              1   a data file cannot be read as what it claims to be
+├── DataError              2   a data file cannot be read as what it claims to be
 ├── MissingExtra           2   a package that only a part of nncli needs is missing
 ├── RunError               1   a run directory or a checkpoint cannot be used
 ├── PluginError            1   a plugin's own code failed
@@ -88,6 +88,8 @@ class IndexShapeError(ShapeError, IndexError):
 
 class DataError(NncliError):
     """A data file is missing, broken or not what the config says it is."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class RunError(NncliError):

@@ -145,6 +145,8 @@ def spec_of(value: Any) -> Any:
         return {key: spec_of(part) for key, part in value.arguments.items()}
     if isinstance(value, list | tuple):
         return [spec_of(part) for part in value]
+    if isinstance(value, dict):
+        return {key: spec_of(part) for key, part in value.items()}
     return value
 
 

@@ -236,6 +236,21 @@ def _total(widths: list[int]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
 
 
+def spreadsheet_text(text: str) -> str:
+    """Write a text so that no spreadsheet that opens the file runs it as a formula.
+
+    One that begins with ``=``, ``+``, ``-``, ``@``, a tab or the end of a line, and is
+    no number, gets a ``'`` in front. Source: OWASP, "CSV Injection".
+    """
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
 def html_table(rows: Sequence[Sequence[str]], note: str = "") -> str:
     """Write rows, the first of them the head, as a table for notebooks, escaped.
 

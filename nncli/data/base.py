@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -58,6 +58,11 @@ class Rows(ABC):
         per_epoch: How many rows an epoch of training takes; None for all of them.
         below: The inputs are integers from 0 to below − 1 (tokens, categories); None
             where they are numbers.
+        finite: The inputs are known to hold neither NaN nor infinity.
+        scale_targets: Targets that are numbers are standardized for the loss, where it
+            is one that this suits.
+        target_names: Names of the targets, where they have names.
+        notes: What who trains on them should know: columns that were left out.
         names: What messages call the rows, the names of files for example; None where
             they have numbers only.
     """
@@ -69,6 +74,10 @@ class Rows(ABC):
     parts: Mapping[str, Array] = {}
     per_epoch: int | None = None
     below: int | None = None
+    finite: bool = False
+    scale_targets: bool = False
+    target_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
 
     @abstractmethod
@@ -105,10 +114,21 @@ class Rows(ABC):
         width = max(1, sum(8 * math.prod(self.fields[name].shape) for name in names))
         total, size = len(self) if index is None else len(index), max(1, BLOCK // width)
         for start in range(0, total, size):
-            here: Index = slice(start, min(start + size, total))
-            if index is not None:
-                here = index[here]
-            yield [self.read(name, here) for name in names]
+            here = slice(start, min(start + size, total))
+            if index is None:
+                yield [self.read(name, here) for name in names]
+            else:
+                yield self._some(names, index[here])
+
+    def _some(self, names: Sequence[str], index: Array) -> list[Array]:
+        """Return fields of rows: those of a stretch are read at once, then chosen."""
+        first, last = int(index[0]), int(index[-1])
+        if not len(index) <= last - first + 1 <= 2 * len(index):
+            return [self.read(name, index) for name in names]
+        near = index - first
+        if near.min() < 0 or near.max() > last - first:
+            return [self.read(name, index) for name in names]
+        return [self.read(name, slice(first, last + 1))[near] for name in names]
 
     def digest(self) -> str:
         """Return the SHA-256 of inputs and targets, with their types and shapes."""
@@ -144,6 +164,8 @@ class Table(Rows):
     parts: Mapping[str, Array] = field(default_factory=dict)
     per_epoch: int | None = None
     targets: Literal["auto", "classes", "numbers"] = "numbers"
+    scale_targets: bool = False
+    target_names: tuple[str, ...] | None = None
 
     @property
     def arrays(self) -> dict[str, Array]:

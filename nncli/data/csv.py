@@ -1,126 +1,249 @@
-"""CSV of plain numbers: columns by name, read by NumPy."""
+"""Csv: tables in files, with columns of any type."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import field
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.core.errors import DataError
-from nncli.core.files import open_file
-
-MAX_COLUMNS = 100_000
-
-
-class Columns:
-    """The columns of a CSV file, as texts until they are asked for as numbers.
-
-    Args:
-        source: What messages call the file.
-        names: Of the columns, in order.
-        rows: The cells.
-        first: Number of the line of the first row.
-    """
-
-    def __init__(
-        self, source: str, names: list[str], rows: list[list[str]], first: int
-    ) -> None:
-        self.source = source
-        self.names = names
-        self._cells = dict(zip(names, zip(*rows, strict=True), strict=True))
-        self._first = first
-
-    def numbers(self, name: str) -> Array:
-        """Return a column as float64.
-
-        Raises:
-            DataError: A cell holds something else; the first one is named.
-        """
-        cells = self._cells[name]
-        try:
-            return np.array(cells, np.float64)
-        except ValueError:
-            wrong = [(i, cell) for i, cell in enumerate(cells) if not _is_number(cell)]
-            row, cell = wrong[0]
-            raise DataError(
-                f"{self.source}:{self._first + row}: column {name!r}: expected a "
-                f"number, got {cell!r} ({len(wrong):,} of {len(cells):,} rows hold no "
-                "number). Drop the column, or write its values as numbers."
-            ) from None
-
-    def values(self, name: str) -> Array:
-        """Return a column as numbers, or as texts where it holds some."""
-        cells = self._cells[name]
-        try:
-            return np.array(cells, np.float64)
-        except ValueError:
-            return np.array(cells)
+from nncli.core.errors import ArgumentError, DataError
+from nncli.core.progress import tell
+from nncli.core.signature import File, Positive
+from nncli.core.text import nearest
+from nncli.data.base import Dataset
+from nncli.data.columns import Keys, RawRows
+from nncli.data.files import Kind
+from nncli.tables.cells import FALSE, TRUE
+from nncli.tables.files import open_table
+from nncli.tables.raw import RawColumn, RawTable
+from nncli.tables.read import read_table
+from nncli.tables.reading import KindOrSkip, Reading
+from nncli.tables.settings import Column, Scaling
 
 
-def read_csv(path: Path | None, delimiter: str = ",") -> tuple[list[str], Columns]:
-    """Read a CSV file; a first line with a text in it names the columns.
+class Csv(Dataset, name="csv"):
+    """Columns of a table: CSV or TSV (perhaps ``.gz``), Parquet or Arrow.
+
+    Columns become inputs by what their cells hold, and all that is learned of them is
+    of the training part: numbers are scaled, missing ones filled; categories have an
+    input each, or are embedded where they are many; dates become time and cycles.
+    Columns that tell rows apart, never vary or hold free text are left out. Needs
+    polars: ``pip install "nncli[tables]"``.
 
     Args:
-        path: The file, gzip where it ends in ``.gz``; None for standard input.
-        delimiter: What stands between two values.
-
-    Returns:
-        The names (``0``, ``1``, ... where the file has none) and the columns.
-
-    Raises:
-        DataError: It is missing or no table.
+        path: The file; relative to the config.
+        target: Name of the target's column (or number, from 0), or several names; null
+            for the last.
+        features: Names of the columns that are inputs; null for all others.
+        drop: Names of columns that are no inputs; they may be split by.
+        columns: What single columns are, by name: {age: {missing: mean}}.
+        scaling: Of numbers of which ``columns`` says nothing: standard, min_max,
+            robust, quantile, log or none.
+        scale_target: Train on targets of mean 0 and deviation 1, where they are numbers
+            and the loss is a distance; all scores are in their own units, the loss is
+            not.
+        weights: Column that says how much each row counts in the loss; null for 1.
+        validation: File of the validation part; null for a share by ``split``.
+        test: File of the test part; null likewise.
+        targets: Whether targets are ``classes`` or ``numbers``; ``auto`` for what the
+            loss wants of whole numbers; texts are classes.
+        delimiter: What stands between two cells; null for what it looks like.
+        encoding: Of the text: utf-8, latin-1, utf-16, ...; null for what it looks like.
+        decimal: What stands before decimals: . or a comma.
+        missing_values: Texts that stand for a missing cell; null for the usual ones:
+            NA, N/A, NaN, null, None, ?.
+        header: Whether the first line names the columns; null for what it looks like.
+        rows_per_epoch: How many rows an epoch takes; null for all.
     """
-    source = "stdin" if path is None else str(path)
-    try:
-        if path is None:
-            return _parse(sys.stdin, source, delimiter)
-        with (
-            open_file(path) as opened,
-            gzip.open(opened) if path.suffix == ".gz" else opened as plain,
-            io.TextIOWrapper(plain, "utf-8-sig", newline="") as file,
-        ):
-            return _parse(file, source, delimiter)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{source}: expected a CSV file, got: {error}.") from None
 
+    path: File
+    target: str | int | list[str] | None = None
+    features: list[str] | None = None
+    drop: list[str] = field(default_factory=list)
+    columns: dict[str, Column] = field(default_factory=dict)
+    scaling: Scaling = "standard"
+    scale_target: bool = True
+    weights: str | None = None
+    validation: File | None = None
+    test: File | None = None
+    targets: Kind = "auto"
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: Literal[".", ","] = "."
+    missing_values: list[str] | None = None
+    header: bool | None = None
+    rows_per_epoch: Positive | None = None
 
-def _parse(
-    lines: Iterable[str], source: str, delimiter: str
-) -> tuple[list[str], Columns]:
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    if not rows:
-        raise DataError(f"{source}: expected rows, got an empty file.")
-    titled = not all(map(_is_number, rows[0]))
-    names = [name.strip() for name in rows[0]] if titled else []
-    if titled:
-        rows = rows[1:]
-    else:
-        names = [str(place) for place in range(len(rows[0]))]
-    if len(names) > MAX_COLUMNS:
-        raise DataError(f"{source}: expected at most {MAX_COLUMNS:,} columns.")
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        raise DataError(f"{source}: expected each column once, got {double!r} twice.")
-    if not rows:
-        raise DataError(f"{source}: expected rows below the names, got none.")
-    first = 2 if titled else 1
-    for number, row in enumerate(rows, start=first):
-        if len(row) != len(names):
-            raise DataError(
-                f"{source}:{number}: expected {len(names)} values, got {len(row)}."
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ArgumentError(
+                f"delimiter: expected one character, got {self.delimiter!r}."
             )
-    return names, Columns(source, names, rows, first)
+        _ = self.reading
 
+    def load(self, rng: np.random.Generator) -> RawRows:
+        """Read the files, or what was kept of large ones."""
+        table, targets = self.table()
+        inputs = self._inputs(table, targets)
+        y, classes = self._target_values(table, targets)
+        return RawRows(
+            table.values,
+            y,
+            classes,
+            weights=self._weights(table),
+            keys=Keys(table),
+            parts=self._parts(table),
+            per_epoch=self.rows_per_epoch,
+            targets="numbers" if classes or y.ndim > 1 else self.targets,
+            scale_targets=self.scale_target,
+            target_names=tuple(targets),
+            table=table,
+            inputs=inputs,
+            settings=self.columns,
+            scaling=self.scaling,
+        )
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    @property
+    def reading(self) -> Reading:
+        """How the files are written."""
+        missing = self.missing_values
+        return Reading(
+            self.delimiter,
+            self.encoding,
+            self.decimal,
+            None if missing is None else tuple(missing),
+            self.header,
+        )
+
+    def table(self) -> tuple[RawTable, list[str]]:
+        """Return all columns that can be read, and the names of the targets."""
+        paths = [Path(p) for p in (self.path, self.validation, self.test) if p]
+        targets = self._targets(open_table(paths[0], self.reading).names)
+        kinds: dict[str, KindOrSkip | None] = {
+            name: column.type for name, column in self.columns.items()
+        }
+        if self.targets == "classes":
+            kinds |= dict.fromkeys(targets, "category")
+        keep = [*targets, *self.drop, *([self.weights] if self.weights else [])]
+        formats = {n: c.format for n, c in self.columns.items() if c.format is not None}
+        told = partial(tell, f"reading {paths[0].name}")
+        table = read_table(
+            paths, self.reading, kinds, keep, progress=told, formats=formats
+        )
+        return table, targets
+
+    def _targets(self, names: Sequence[str]) -> list[str]:
+        if isinstance(self.target, list):
+            return [self._among(names, name, "as target") for name in self.target]
+        if isinstance(self.target, str):
+            return [self._among(names, self.target, "as target")]
+        place = -1 if self.target is None else self.target
+        if not -len(names) <= place < len(names):
+            raise DataError(
+                f"{self.path}: expected a target below {len(names)}, the number of "
+                f"columns, got {place}."
+            )
+        return [names[place]]
+
+    def _inputs(self, table: RawTable, targets: Sequence[str]) -> tuple[str, ...]:
+        for name in (*self.drop, *self.columns):
+            if name not in table.left_out:
+                self._known(table, name, "")
+        others = {*targets, *self.drop, self.weights}
+        if self.features is None:
+            inputs = [name for name in table.names if name not in others]
+        else:
+            inputs = [self._known(table, n, "as input") for n in self.features]
+            inputs = [name for name in inputs if name not in others]
+        if not inputs:
+            raise DataError(f"{self.path}: expected a column of inputs, got none.")
+        return tuple(inputs)
+
+    def _known(self, table: RawTable, name: str, role: str) -> str:
+        why = table.left_out.get(name)
+        if why is None:
+            return self._among(table.names, name, role)
+        wanted = f"a column {name!r} {role}".strip()
+        raise DataError(f"{self.path}: expected {wanted}, but it {why}.")
+
+    def _among(self, names: Sequence[str], name: str, role: str) -> str:
+        if name in names:
+            return name
+        wanted = f"a column {name!r} {role}".strip()
+        raise DataError(f"{self.path}: expected {wanted}. {nearest(name, list(names))}")
+
+    def _target_values(
+        self, table: RawTable, targets: Sequence[str]
+    ) -> tuple[Array, tuple[str, ...] | None]:
+        columns = [table.columns[table.names.index(name)] for name in targets]
+        values = [self._whole(table, name) for name in targets]
+        if len(targets) > 1:
+            pairs = zip(columns, values, strict=True)
+            return np.stack([self._numbers(*pair) for pair in pairs], axis=1), None
+        (column,), (y,) = columns, values
+        if column.kind == "date":
+            raise DataError(
+                f"{self.path}: expected numbers or classes as target, got dates in "
+                f"{column.name!r}."
+            )
+        if column.kind == "number":
+            whole = bool((y == np.floor(y)).all() and (np.abs(y) < 2**53).all())
+            return (y.astype(np.int64) if whole else y), None
+        words = column.words or ("false", "true")
+        held = np.unique(y).astype(int)
+        order = sorted(held.tolist(), key=lambda code: words[code])
+        places = np.zeros(len(words), np.int64)
+        places[order] = np.arange(len(order))
+        return places[y.astype(np.intp)], tuple(words[code] for code in order)
+
+    def _numbers(self, column: RawColumn, values: Array) -> Array:
+        """Return one of several targets: numbers, or yes and no as 1 and 0."""
+        if column.kind in ("number", "boolean"):
+            return values
+        words = [word.casefold() for word in column.words]
+        if column.kind != "category" or not {*words} <= {*TRUE, *FALSE}:
+            raise DataError(
+                f"{self.path}: expected numbers (or yes and no) in each of several "
+                f"targets, got {column.kind} values in {column.name!r}."
+            )
+        ones = np.array([float(word in TRUE) for word in words])
+        told: Array = ones[values.astype(int)]
+        return told
+
+    def _whole(self, table: RawTable, name: str) -> Array:
+        """Return a column that must have a value in each row."""
+        values = np.array(table.values[:, table.names.index(name)])
+        absent = np.flatnonzero(np.isnan(values))
+        if absent.size:
+            raise DataError(
+                f"{self.path}: column {name!r}: expected a value in each row, got none "
+                f"in {absent.size:,} of {len(values):,}, the first in row "
+                f"{absent[0] + 1:,}. Remove these rows."
+            )
+        return values
+
+    def _weights(self, table: RawTable) -> Array | None:
+        if self.weights is None:
+            return None
+        values = self._whole(table, self._known(table, self.weights, "of weights"))
+        if (values < 0).any() or not values.any():
+            raise DataError(
+                f"{self.path}: column {self.weights!r}: expected weights of at least "
+                "0, not all of them 0."
+            )
+        return values
+
+    def _parts(self, table: RawTable) -> dict[str, Array]:
+        names = ["train"]
+        names += ["validation"] if self.validation else []
+        names += ["test"] if self.test else []
+        if len(names) == 1:
+            return {}
+        ends = np.cumsum(table.facts["rows_of"])
+        begins = [0, *ends[:-1]]
+        return {n: np.arange(*r) for n, *r in zip(names, begins, ends, strict=True)}

@@ -1,4 +1,4 @@
-"""Rows from files of numbers: NumPy's archives and arrays, and plain CSV."""
+"""Rows from files of numbers: NumPy's archives and arrays."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from nncli.core.arrays import Array, check_memory
-from nncli.core.errors import ArgumentError, DataError
+from nncli.core.errors import DataError
 from nncli.core.signature import File, Positive
 from nncli.core.text import nearest
 from nncli.data.base import Dataset, Table
-from nncli.data.csv import read_csv
 
 Kind = Literal["auto", "classes", "numbers"]
 
@@ -94,71 +93,6 @@ class Npy(Dataset, name="npy"):
         return _table(x, y, self.targets, self.x, None, {}, self.rows_per_epoch)
 
 
-class Csv(Dataset, name="csv"):
-    """Columns of numbers in a CSV file, with or without a line of names.
-
-    Args:
-        path: The file; relative to the config. Gzip where it ends in ``.gz``.
-        target: Name (or number, from 0) of the target's column; null for the last.
-        drop: Names of columns that are no inputs; they may be split by.
-        delimiter: What stands between two values.
-        targets: Whether targets are ``classes`` or ``numbers``; ``auto`` for what the
-            loss wants of whole numbers, and numbers otherwise.
-        rows_per_epoch: How many rows an epoch takes; null for all.
-    """
-
-    path: File
-    target: str | int | None = None
-    drop: list[str] = []  # noqa: RUF012 - a description's default is never changed
-    delimiter: str = ","
-    targets: Kind = "auto"
-    rows_per_epoch: Positive | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.delimiter) != 1:
-            raise ArgumentError(
-                f"delimiter: expected one character, got {self.delimiter!r}."
-            )
-
-    def load(self, rng: np.random.Generator) -> Table:
-        """Read the file."""
-        names, columns = read_csv(Path(self.path), self.delimiter)
-        target = self._target(names)
-        for name in self.drop:
-            if name not in names:
-                raise DataError(
-                    f"{self.path}: expected a column {name!r} to drop. "
-                    f"{nearest(name, names)}"
-                )
-        inputs = [n for n in names if n != target and n not in self.drop]
-        if not inputs:
-            raise DataError(f"{self.path}: expected a column of inputs, got none.")
-        x = np.stack([columns.numbers(name) for name in inputs], axis=1)
-        y = columns.numbers(target)
-        if (y == np.floor(y)).all() and (np.abs(y) < 2**53).all():
-            y = y.astype(np.int64)
-        keys = {name: columns.values(name) for name in names}
-        rows = (x, y, self.targets, self.path, None, keys, self.rows_per_epoch)
-        return _table(*rows, columns=tuple(inputs))
-
-    def _target(self, names: list[str]) -> str:
-        if self.target is None:
-            return names[-1]
-        if isinstance(self.target, int):
-            if not -len(names) <= self.target < len(names):
-                raise DataError(
-                    f"{self.path}: expected a target below {len(names)}, the number of "
-                    f"columns, got {self.target}."
-                )
-            return names[self.target]
-        if self.target not in names:
-            raise DataError(
-                f"{self.path}: expected a column {self.target!r} as target. "
-                f"{nearest(self.target, names)}"
-            )
-        return self.target
-
-
 def _table(
     x: Array,
     y: Array,
@@ -167,7 +101,6 @@ def _table(
     weights: Array | None,
     keys: Mapping[str, Array],
     per_epoch: int | None,
-    columns: tuple[str, ...] | None = None,
 ) -> Table:
     """Return rows after a look at shapes and types."""
     if x.ndim < 2:
@@ -190,7 +123,6 @@ def _table(
         # Targets are small, and looked at as a whole.
         np.array(y),
         weights=weights,
-        columns=columns,
         keys=keys,
         per_epoch=per_epoch,
         targets=targets,

@@ -26,6 +26,16 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         DataError: There are not as many inputs as targets, or none at all.
     """
     inputs, targets = np.asarray(x), np.asarray(y)
+    check_paired(inputs, targets)
+    return finite(inputs, "inputs", columns_of(x)), targets
+
+
+def check_paired(inputs: Array, targets: Array) -> None:
+    """Refuse inputs and targets that are not as many, or none.
+
+    Raises:
+        DataError: They are not.
+    """
     if inputs.ndim == 0 or targets.shape[:1] != inputs.shape[:1]:
         raise DataError(
             f"rows: expected as many targets y as inputs x, got x of shape "
@@ -33,7 +43,6 @@ def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         )
     if not len(inputs):
         raise DataError("rows: expected at least one row, got none.")
-    return finite(inputs, "inputs", columns_of(x)), targets
 
 
 def finite(values: Array, what: str, columns: Sequence[str] | None = None) -> Array:
@@ -68,7 +77,7 @@ def not_finite(rows: Rows, field: str, columns: Sequence[str] | None = None) -> 
         field: Which field of them.
         columns: Names of its columns, where they have names.
     """
-    if rows.fields[field].dtype.kind != "f":
+    if rows.fields[field].dtype.kind != "f" or (rows.finite and field == "x"):
         return ""
     found: dict[str, None] = {}
     first: tuple[int, ...] | None = None

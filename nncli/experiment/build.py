@@ -16,11 +16,13 @@ from nncli.data.base import Rows, Table
 from nncli.data.labels import Labels
 from nncli.experiment.crosschecks import check_full_batch, check_rows
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import split_parts, take
+from nncli.experiment.fit import encoded_parts, split_parts, take
 from nncli.layers.base import InputSpec, Layer, LayerError
+from nncli.layers.embed_columns import EmbedColumns
 from nncli.losses.base import Loss
 from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
+from nncli.tables.encoder import Encoder
 
 
 def build(loaded: Loaded) -> Experiment:
@@ -37,15 +39,45 @@ def build(loaded: Loaded) -> Experiment:
             raise ConfigError([Problem(("dataset",), text)])
         rows = config.dataset.load(stream(config.seed, "data"))
         rows = numbered(rows, config.loss)
+        parts, encoder = encoded_parts(split_parts(rows, config))
+        rows, _ = parts["train"]
         check_rows(rows, config)
-        parts = split_parts(rows, config)
+        config = with_embeddings(config, encoder)
         experiment = assemble(config, input_of(rows), labels_of(rows))
+        experiment.encoder = encoder
         take(experiment, parts)
     except ConfigError as error:
-        raise loaded.document.error(error.problems) from None
-    experiment.columns = rows.columns
+        more = len(config.layers) - len(loaded.config.layers)
+        problems = [_as_given(problem, more) for problem in error.problems]
+        raise loaded.document.error(problems) from None
     experiment.data_sha256 = rows.digest()
     return experiment
+
+
+def with_embeddings(config: Config, encoder: Encoder | None) -> Config:
+    """Return a config whose network begins with the embeddings of a table.
+
+    Raises:
+        ConfigError: It begins with other ones.
+    """
+    if encoder is None or not encoder.embedded:
+        return config
+    layer = EmbedColumns([list(size) for size in encoder.embedded])
+    if not config.layers or not isinstance(config.layers[0], EmbedColumns):
+        return config.changed(layers=[layer, *config.layers])
+    if config.layers[0].sizes != layer.sizes:
+        text = f"expected {layer.sizes}, as the data has it, or no such layer."
+        raise ConfigError([Problem(("layers", 0, "sizes"), text)])
+    return config
+
+
+def _as_given(problem: Problem, more: int) -> Problem:
+    """Return a problem with its place in layers that some were put in front of."""
+    path = problem.path
+    if more and path[:1] == ("layers",) and isinstance(path[1], int):
+        place = (path[0], max(path[1] - more, 0), *path[2:])
+        return dataclasses.replace(problem, path=place)
+    return problem
 
 
 def numbered(rows: Rows, loss: Loss) -> Rows:

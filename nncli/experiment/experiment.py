@@ -18,12 +18,14 @@ from nncli.data.base import Rows, Transform
 from nncli.data.batches import Batches
 from nncli.data.labels import Labels
 from nncli.experiment.part import Part
+from nncli.experiment.target_scale import TargetScale
 from nncli.losses.base import Loss, Targets
 from nncli.metrics.base import Metric
 from nncli.network.network import Network
 from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.schedules.base import Schedule
+from nncli.tables.encoder import Encoder
 
 
 @dataclass
@@ -35,7 +37,9 @@ class Experiment:
         parts: train, and validation and test where the config asks for them.
         labels: The classes in their own type; None where targets are numbers.
         threads: How many threads products use, where that was decided once.
-        columns: Names of the elements of the inputs, where these are columns.
+        encoder: How columns of a table become inputs, where the data is one.
+        target_scale: How targets are scaled for the loss; None where they are not.
+        target_names: Names of the targets, where they have names.
         transforms: Fitted on the training part.
         network: Without a last activation that is fused into the loss.
         loss: What is computed, which may be the fused form of what the config says.
@@ -56,7 +60,9 @@ class Experiment:
     parts: dict[str, Part] = field(default_factory=dict)
     average: WeightAverage | None = None
     labels: Labels | None = None
-    columns: tuple[str, ...] | None = None
+    encoder: Encoder | None = None
+    target_scale: TargetScale | None = None
+    target_names: tuple[str, ...] | None = None
     threads: int | None = None
 
     @property
@@ -108,7 +114,14 @@ class Experiment:
 
     def encode(self, rows: Rows, values: Array) -> Array:
         """Return targets of some rows as the loss wants them."""
+        if self.target_scale is not None:
+            values = self.target_scale.scaled(values)
         return self.loss.encode(self.targets(rows, values))
+
+    def in_units(self, values: Array) -> Array:
+        """Return predictions, or encoded targets, in the units of the data."""
+        scale = self.target_scale
+        return values if scale is None else scale.unscaled(values)
 
     def targets(self, rows: Rows, values: Array) -> Targets:
         """Return targets of some rows beside the outputs they are compared with."""

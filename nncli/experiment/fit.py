@@ -10,9 +10,12 @@ from nncli.config.schema import Config
 from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.data.base import Rows, Transform
+from nncli.data.columns import RawRows, encoded
 from nncli.data.split import split_rows
 from nncli.experiment.crosschecks import lonely_row, misfits, unsuited
 from nncli.experiment.experiment import Experiment
+from nncli.experiment.target_scale import TargetScale
+from nncli.tables.encoder import Encoder
 
 Places = tuple[Rows, Array | None]
 """Rows, and which of them; None for all."""
@@ -47,6 +50,27 @@ def take(
         raise ConfigError([lonely])
 
 
+def encoded_parts(
+    parts: Mapping[str, Places], encoder: Encoder | None = None
+) -> tuple[dict[str, Places], Encoder | None]:
+    """Return parts whose columns of a table, where they are some, became inputs.
+
+    Args:
+        parts: The parts by name; ``train`` among them.
+        encoder: What was learned of the columns; None to learn it from ``train``.
+    """
+    train, index = parts["train"]
+    if not isinstance(train, RawRows):
+        return dict(parts), encoder
+    if encoder is None:
+        encoder = train.fit(index)
+    made: dict[int, Rows] = {}
+    for rows, _ in parts.values():
+        if isinstance(rows, RawRows) and id(rows) not in made:
+            made[id(rows)] = encoded(rows, encoder)
+    return {n: (made[id(rows)], i) for n, (rows, i) in parts.items()}, encoder
+
+
 def split_parts(rows: Rows, config: Config) -> dict[str, Places]:
     """Return the parts that a config asks for.
 
@@ -65,7 +89,11 @@ def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     """Let the loss take what it wants from the training part, into the config too."""
     config = experiment.config
     places = slice(0, len(rows)) if index is None else index
-    targets = experiment.targets(rows, rows.read("y", places))
+    values = rows.read("y", places)
+    experiment.target_names = rows.target_names
+    if rows.scale_targets and config.loss.distance and rows.classes is None:
+        experiment.target_scale = TargetScale.of(values)
+    targets = experiment.targets(rows, values)
     try:
         fitted = experiment.loss.fitted(targets)
         if fitted is not experiment.loss:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
 from nncli.data.base import Rows
+from nncli.data.labels import Labels
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.network.network import AT_ONCE
@@ -16,6 +19,8 @@ from nncli.network.network import AT_ONCE
 def predictions(experiment: Experiment, rows: Rows) -> Array:
     """Return probabilities of classes, or numbers, for rows as the dataset has them.
 
+    Numbers are in the units of the data.
+
     Args:
         experiment: With fitted transforms.
         rows: Their inputs; targets are not looked at.
@@ -23,11 +28,11 @@ def predictions(experiment: Experiment, rows: Rows) -> Array:
     Returns:
         (N, ...) what ``Loss.predictions`` makes of the network's outputs.
     """
-    return predictions_of(experiment, experiment.prepare(rows))
+    return part_predictions(experiment, experiment.prepare(rows))
 
 
-def predictions_of(experiment: Experiment, part: Part) -> Array:
-    """Return probabilities of classes, or numbers, for a part; see ``predictions``."""
+def part_predictions(experiment: Experiment, part: Part) -> Array:
+    """Return what ``predictions`` does, for the rows of a part."""
     network = experiment.network
     size = network.rows_within(AT_ONCE)
     network.set_training(False)
@@ -37,4 +42,50 @@ def predictions_of(experiment: Experiment, part: Part) -> Array:
             batch = part.batch(slice(start, min(start + size, len(part))))
             outputs = network(batch.x)
             found.append(experiment.loss.predictions(Tensor(outputs.data)).data)
-    return np.concatenate(found)
+    return experiment.in_units(np.concatenate(found))
+
+
+def prediction_columns(
+    values: Array,
+    labels: Labels | None,
+    names: Sequence[str] | None = None,
+    *,
+    proba: bool = True,
+) -> dict[str, Array]:
+    """Return what a table of predictions holds, by column.
+
+    Args:
+        values: (N, ..., K) what ``predictions`` gave.
+        labels: The classes; None where targets are numbers.
+        names: Of several numbers a row; None for 0, 1, ...
+        proba: Add the probabilities of classes.
+
+    Returns:
+        ``prediction``, and of classes ``probability_<class>`` of each; of several
+        numbers a row ``prediction_<name>`` of each.
+    """
+    if labels is None:
+        return number_columns("prediction", values, names)
+    if values.shape[-1] == 1 and len(labels.values) == 2:
+        values = np.concatenate([1 - values, values], axis=-1)
+    found = {"prediction": labels.decode(values.argmax(axis=-1))}
+    for place, name in enumerate(labels.names if proba else ()):
+        found[f"probability_{name}"] = values[..., place]
+    return found
+
+
+def number_columns(
+    name: str, values: Array, names: Sequence[str] | None = None
+) -> dict[str, Array]:
+    """Return the numbers of each row as columns: one of the name, or name_0, name_1.
+
+    Args:
+        name: Of what they are.
+        values: (N, ...) numbers.
+        names: What stands for 0, 1, ...
+    """
+    wide = values.reshape(len(values), -1)
+    if wide.shape[1] == 1:
+        return {name: wide[:, 0]}
+    names = names or tuple(map(str, range(wide.shape[1])))
+    return {f"{name}_{one}": wide[:, i] for i, one in enumerate(names)}

@@ -39,6 +39,7 @@ from nncli.layers.dropout import AlphaDropout as AlphaDropout
 from nncli.layers.dropout import Dropout as Dropout
 from nncli.layers.dropout import GaussianNoise as GaussianNoise
 from nncli.layers.dropout import SpatialDropout as SpatialDropout
+from nncli.layers.embed_columns import EmbedColumns as EmbedColumns
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm

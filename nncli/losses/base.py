@@ -59,6 +59,8 @@ class Loss(Component, family="loss", kw_only=True):
             loss, and both are computed by ``loss``, which is safer in numbers; it has
             the same arguments.
         positive: Outputs must be above 0.
+        distance: It measures how far outputs are from numbers of any size, so that
+            both may be scaled.
 
     Args:
         reduction: mean divides by what the formula divides by; sum does not.
@@ -70,6 +72,7 @@ class Loss(Component, family="loss", kw_only=True):
     takes: ClassVar[Takes] = "anything"
     fusion: ClassVar[tuple[str, str] | None] = None
     positive: ClassVar[bool] = False
+    distance: ClassVar[bool] = False
 
     def function(self) -> Function:
         """Make the op of one call."""

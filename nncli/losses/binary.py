@@ -6,12 +6,13 @@ from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array
 from nncli.core.errors import ShapeError
 from nncli.core.signature import NonNegative, PositiveFloat, UnitInterval
-from nncli.losses.base import Loss, Targets, zeros_to_ones
+from nncli.losses.base import Targets, zeros_to_ones
+from nncli.losses.by_class import ByClass
 from nncli.ops import losses_binary
 from nncli.ops.elementwise import Sigmoid
 
 
-class Binary(Loss):
+class Binary(ByClass, kw_only=True):
     """Base of losses of targets between 0 and 1, in the outputs' shape.
 
     Two classes with one output (0 and 1), or K classes with K outputs (one against
@@ -20,7 +21,9 @@ class Binary(Loss):
 
     def encode(self, targets: Targets) -> Array:
         """Return numbers from 0 to 1 in the outputs' shape."""
-        return zeros_to_ones(targets, self.type_name)
+        rows = zeros_to_ones(targets, self.type_name)
+        self.check_rows(rows)
+        return rows
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """Return probabilities."""

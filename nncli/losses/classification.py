@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar
 
 import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array
-from nncli.core.balance import balanced_weights
-from nncli.core.errors import ArgumentError, NncliError, ShapeError
+from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.signature import Count, NonNegative, PositiveFloat, UnitInterval
-from nncli.losses.base import Loss, Targets
+from nncli.losses.base import Targets
+from nncli.losses.by_class import ByClass
 from nncli.ops import losses_categorical as ops
 from nncli.ops.softmax import Softmax
-
-Weights = list[NonNegative] | Literal["balanced"] | None
-
 
 _ONE_HOT = (
     "{} expects class indices as targets; got one-hot rows. Give y.argmax(axis=-1)."
 )
 
 
-class Categorical(Loss):
+class Categorical(ByClass, kw_only=True):
     """Base of losses from outputs (N, ..., K) and class indices (N, ...)."""
 
     def encode(self, targets: Targets) -> Array:
@@ -51,14 +48,14 @@ class Categorical(Loss):
                 f"the network gives {shape}. Set units: {count} in the last layer."
             )
         self.check_classes(count)
-        return targets.values.astype(np.int64)
+        indices = targets.values.astype(np.int64)
+        if not self.weighs_inside:
+            self.check_rows(indices)
+        return indices
 
     def names_classes(self, targets: Array) -> bool:
         """Any number of axes; but numbers with several are one-hot rows by mistake."""
         return targets.ndim == 1 or targets.dtype.kind not in "f"
-
-    def check_classes(self, count: int) -> None:
-        """Refuse arguments that do not fit so many classes."""
 
     def amount(self, targets: Array) -> float:
         return targets.size
@@ -84,52 +81,16 @@ class Weighted(Categorical, kw_only=True):
         ignore_label: Index of a class whose rows count nothing.
     """
 
-    class_weights: Weights = None
     ignore_label: Count | None = None
 
-    def __post_init__(self) -> None:
-        if self.class_weights is not None and not any(self.class_weights):
-            raise ArgumentError(
-                f"{self.type_name}.class_weights: expected at least one above 0."
-            )
+    weighs_inside = True
 
-    def fitted(self, targets: Targets) -> Self:
-        """Put numbers in the place of ``balanced``.
-
-        Raises:
-            ArgumentError: A class has no training row.
-        """
-        if self.class_weights != "balanced":
-            return self
-        names = targets.classes or ()
-        counts = np.bincount(self.encode(targets).reshape(-1), minlength=len(names))
-        for k in (k for k in range(len(names)) if k != self.ignore_label):
-            if not counts[k]:
-                raise ArgumentError(
-                    f"{self.type_name}.class_weights: balanced expects training rows "
-                    f"of every class, got none of {names[k]}. Give numbers."
-                )
-        if self.ignore_label is not None:
-            counts[self.ignore_label] = 0
-        return self.changed(class_weights=balanced_weights(counts).tolist())
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        if self.class_weights == "balanced":
-            raise NncliError(
-                f"{self.type_name}.class_weights: expected numbers, got 'balanced', "
-                "which only fit can compute, from all training rows."
-            )
-        return super().__call__(outputs, targets, weights)
+    @property
+    def ignored(self) -> int | None:
+        return self.ignore_label
 
     def check_classes(self, count: int) -> None:
-        weights = self.class_weights
-        if isinstance(weights, list) and len(weights) != count:
-            raise ArgumentError(
-                f"{self.type_name}.class_weights: expected one number for each of the "
-                f"{count} classes, got {len(weights)}."
-            )
+        super().check_classes(count)
         if self.ignore_label is not None and self.ignore_label >= count:
             raise ArgumentError(
                 f"{self.type_name}.ignore_label: expected the index of a class, 0 to "
@@ -215,8 +176,9 @@ class SoftmaxFocal(Weighted, name="softmax_focal"):
 class MultiClassHinge(Categorical, name="multi_class_hinge"):
     """Σ_i Σ_{k ≠ t} max(0, margin − z_it + z_ik) / (K·N), from scores z (N, K).
 
-    Weston and Watkins 1999; PyTorch's MultiMarginLoss with p=1. Predictions are
-    softmax(z): the highest score is the decision, but no true probability.
+    Weston and Watkins 1999; PyTorch's MultiMarginLoss with p=1, whose mean divides by N
+    with class weights as well. Predictions are softmax(z): the highest score is the
+    decision, but no true probability.
 
     Args:
         margin: How far the right score has to be above the others.

@@ -7,12 +7,13 @@ import numpy as np
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array
 from nncli.core.errors import ShapeError
-from nncli.losses.base import Loss, Targets, zeros_to_ones
+from nncli.losses.base import Targets, zeros_to_ones
+from nncli.losses.by_class import ByClass
 from nncli.ops import losses_vector
 from nncli.ops.softmax import Softmax
 
 
-class Distributions(Loss):
+class Distributions(ByClass, kw_only=True):
     """Base of losses whose targets are distributions, or classes as one-hot rows."""
 
     def encode(self, targets: Targets) -> Array:
@@ -31,6 +32,7 @@ class Distributions(Loss):
                 f"1; the dataset's sums go from {sums.min():g} to {sums.max():g}. "
                 "Use a loss for numbers: mse."
             )
+        self.check_rows(rows)
         return rows
 
 

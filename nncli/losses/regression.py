@@ -22,6 +22,7 @@ class MeanSquaredError(Loss, name="mse"):
     """
 
     op = losses_regression.MeanSquaredError
+    distance = True
 
 
 class MeanAbsoluteError(Loss, name="mae"):
@@ -31,6 +32,7 @@ class MeanAbsoluteError(Loss, name="mae"):
     """
 
     op = losses_regression.MeanAbsoluteError
+    distance = True
 
 
 class Huber(Loss, name="huber"):
@@ -45,6 +47,7 @@ class Huber(Loss, name="huber"):
     delta: PositiveFloat = 1.0
 
     op = losses_regression.Huber
+    distance = True
 
 
 class SmoothL1(Loss, name="smooth_l1"):
@@ -59,6 +62,7 @@ class SmoothL1(Loss, name="smooth_l1"):
     beta: PositiveFloat = 1.0
 
     op = losses_regression.SmoothL1
+    distance = True
 
 
 class LogCosh(Loss, name="log_cosh"):
@@ -68,6 +72,7 @@ class LogCosh(Loss, name="log_cosh"):
     """
 
     op = losses_regression.LogCosh
+    distance = True
 
 
 class Cosine(Loss, name="cosine"):

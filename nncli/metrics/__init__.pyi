@@ -1,5 +1,6 @@
 # Written by scripts/stubs.py: do not edit.
 
+from nncli.metrics.calibration import CalibrationError as CalibrationError
 from nncli.metrics.classification import Accuracy as Accuracy
 from nncli.metrics.classification import LogLoss as LogLoss
 from nncli.metrics.classification import Perplexity as Perplexity

@@ -66,6 +66,25 @@ class TopK(Metric, name="top_k"):
         return self.right / self.rows
 
 
+def log_losses(predictions: Array, targets: Array) -> Array:
+    """Return −ln p(right class) of each row, with p between ε and 1 − ε, in float64.
+
+    Args:
+        predictions: (..., K) or (..., 1) probabilities; ε is their type's resolution.
+        targets: (...) class indices.
+    """
+    if predictions.shape[-1] == 1:
+        one = predictions[..., 0]
+        p = xp.where(targets == 1, one, 1 - one)
+    else:
+        index = targets[..., None]
+        p = xp.take_along_axis(predictions, index, axis=-1)[..., 0]
+    eps = xp.finfo(p.dtype).eps
+    p = xp.clip(p, eps, 1 - eps).astype(xp.float64)
+    losses: Array = -xp.log(p)
+    return losses
+
+
 class Likelihood(Metric):
     """Base of scores of the probability that the right class was given."""
 
@@ -78,15 +97,7 @@ class Likelihood(Metric):
 
     def update(self, predictions: Array, targets: Array) -> None:
         """Add up −ln p of the right classes, with p at least ε and at most 1 − ε."""
-        if predictions.shape[-1] == 1:
-            one = predictions[..., 0]
-            p = xp.where(targets == 1, one, 1 - one)
-        else:
-            index = targets[..., None]
-            p = xp.take_along_axis(predictions, index, axis=-1)[..., 0]
-        eps = xp.finfo(p.dtype).eps
-        p = xp.clip(p, eps, 1 - eps).astype(xp.float64)
-        self.total -= float(xp.log(p).sum())
+        self.total += float(log_losses(predictions, targets).sum())
         self.rows += targets.size
 
     def mean(self) -> float:

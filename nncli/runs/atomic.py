@@ -6,36 +6,55 @@ import contextlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nncli.core.files import naming
 from nncli.core.text import json_text
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Replace a file's content, piece by piece, so that no crash leaves half of it.
+
+    Temporary file in the same directory, fsync, rename, fsync of the directory; where
+    the block fails, the file is as it was.
+
+    Yields:
+        What the new content is written to.
+
+    Raises:
+        OSError: With the path, where it cannot be written.
+    """
+    with naming(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            with naming(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with naming(path):
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    with naming(path):
+        sync_directory(path.parent)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file's content so that no crash can leave half of it.
-
-    Temporary file in the same directory, fsync, rename, fsync of the directory.
 
     Raises:
         OSError: With the path; the file is then as it was.
     """
-    with naming(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        sync_directory(path.parent)
+    with naming(path), replacing(path) as file:
+        file.write(data)
 
 
 def drop_temporary(path: Path) -> None:

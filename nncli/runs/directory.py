@@ -39,6 +39,8 @@ class RunDirectory:
         self.log = path / "train.log"
         self.plugins = path / "plugins"
         self.checkpoints = path / "checkpoints"
+        self.fold = path / "fold.json"
+        self.predictions = path / "predictions.csv"
         self.last = self.checkpoints / "last.safetensors"
         self.best = self.checkpoints / "best.safetensors"
 
@@ -48,45 +50,31 @@ class RunDirectory:
 
     @classmethod
     def create(
-        cls, parent: Path, name: str, fill: Callable[[RunDirectory], None]
+        cls,
+        parent: Path,
+        name: str,
+        fill: Callable[[RunDirectory], None],
+        *,
+        numbered: bool = True,
     ) -> RunDirectory:
         """Make ``parent/name-1`` (or -2, ...) with its first files, all or nothing.
-
-        The directory is filled under another name and then renamed, so that nobody
-        ever sees half of it, and an existing one is never touched.
 
         Args:
             parent: Where runs lie; made if it is missing.
             name: The name without the number.
             fill: Writes the first files.
+            numbered: Whether the name gets a number.
 
         Raises:
             RunError: The directory cannot be made.
         """
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            _remove_drafts(parent)
-            hidden, handle = _make_draft(parent, name)
-        except OSError as error:
-            raise RunError(
-                f"{parent}: expected a directory that runs can be written to, got: "
-                f"{error.strerror}. Choose another with --runs-dir."
-            ) from None
-        try:
-            hidden.chmod(0o755)
-            draft = cls(hidden)
+
+        def fill_run(path: Path) -> None:
+            draft = cls(path)
             draft.checkpoints.mkdir()
             fill(draft)
-            sync_directory(hidden)
-            with naming(parent):
-                final = _rename(hidden, parent, name)
-        except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise
-        finally:
-            os.close(handle)
-        sync_directory(parent)
-        return cls(final)
+
+        return cls(create_directory(parent, name, fill_run, numbered=numbered))
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
@@ -113,20 +101,10 @@ class RunDirectory:
             RunError: Another process holds it.
             OSError: It cannot be held, with its path.
         """
-        handle = os.open(self.path, os.O_RDONLY)
-        try:
-            with naming(self.path):
-                held = _hold(handle)
-            if not held:
-                raise RunError(
-                    f"{self.path}: another process is training this run. Wait for it, "
-                    "or stop it first."
-                )
+        with held(self.path):
             for path in vars(self).values():
                 drop_temporary(path)
             yield
-        finally:
-            os.close(handle)
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says; nothing where it cannot be read."""
@@ -180,6 +158,72 @@ class RunDirectory:
                 f"checkpoint was saved after, got {len(lines)}."
             )
         write_bytes(self.metrics, b"".join(lines))
+
+
+def create_directory(
+    parent: Path, name: str, fill: Callable[[Path], None], *, numbered: bool = True
+) -> Path:
+    """Make a directory with its first files, all or nothing.
+
+    It is filled under another name and then renamed, so that nobody ever sees half of
+    it, and an existing one is never touched.
+
+    Args:
+        parent: Where it lies; made if it is missing.
+        name: Its name.
+        fill: Writes the first files.
+        numbered: Call it ``name-1``, or -2, ...
+
+    Raises:
+        RunError: The directory cannot be made.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_drafts(parent)
+        hidden, handle = _make_draft(parent, name)
+    except OSError as error:
+        raise RunError(
+            f"{parent}: expected a directory that runs can be written to, got: "
+            f"{error.strerror}. Choose another with --runs-dir."
+        ) from None
+    try:
+        hidden.chmod(0o755)
+        fill(hidden)
+        sync_directory(hidden)
+        with naming(parent):
+            if numbered:
+                final = _rename(hidden, parent, name)
+            else:
+                final = hidden.rename(parent / name)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    finally:
+        os.close(handle)
+    sync_directory(parent)
+    return final
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a directory, so that no second process writes to it.
+
+    Raises:
+        RunError: Another process holds it.
+        OSError: It cannot be held, with its path.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            alone = _hold(handle)
+        if not alone:
+            raise RunError(
+                f"{path}: another process is training this run. Wait for it, or stop "
+                "it first."
+            )
+        yield
+    finally:
+        os.close(handle)
 
 
 def _hold(handle: int) -> bool:

@@ -22,10 +22,7 @@ def manifest(
     """Return versions, machine, threads of BLAS, seed, data, command and overrides."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
-        "nncli": version("nncli"),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "safetensors": version("safetensors"),
+        **versions(),
         "blas": {"name": blas.get("name"), "version": blas.get("version")},
         "threads": threads,
         "cpus": os.cpu_count(),
@@ -37,6 +34,16 @@ def manifest(
         "command": command,
         "overrides": overrides,
         "started": now(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of nncli and of what its numbers and files depend on."""
+    return {
+        "nncli": version("nncli"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "safetensors": version("safetensors"),
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +20,16 @@ from nncli.metrics.base import Metric, decide
 from nncli.network.network import AT_ONCE
 
 
+class Watcher(Protocol):
+    """Who sees what metrics see, batch by batch in the order of the rows."""
+
+    def reset(self) -> None:
+        """Forget all batches."""
+
+    def update(self, predictions: Array, targets: Array) -> None:
+        """Look at a batch; see ``Metric.update``."""
+
+
 class Evaluator:
     """Scores a part batch by batch; records once for each size, then replays.
 
@@ -26,15 +37,23 @@ class Evaluator:
         experiment: Network, loss and metrics.
         part: What to score.
         confusion: Also count which class was taken for which.
+        metrics: What is scored beside the loss; None for the experiment's metrics.
+        watchers: Who else sees predictions and targets.
     """
 
     def __init__(
-        self, experiment: Experiment, part: Part, confusion: bool = False
+        self,
+        experiment: Experiment,
+        part: Part,
+        confusion: bool = False,
+        metrics: Sequence[Metric] | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self.experiment = experiment
         self.network = experiment.network
         self.loss = experiment.loss
-        self.metrics = experiment.metrics
+        self.metrics = experiment.metrics if metrics is None else metrics
+        self.watchers = watchers
         self.labelled = experiment.classes is not None
         classes = len(experiment.classes or ())
         self.confusion: Array | None = (
@@ -53,8 +72,8 @@ class Evaluator:
         Raises:
             DivergedError: The loss is not finite; the message begins with the layer.
         """
-        for metric in self.metrics:
-            metric.reset()
+        for each in (*self.metrics, *self.watchers):
+            each.reset()
         if self.confusion is not None:
             self.confusion.fill(0)
         mean = self.loss.reduction == "mean"
@@ -70,7 +89,7 @@ class Evaluator:
                 self._score(predictions, batch)
         # All rows ignored: nothing was added up, and nothing to divide by.
         value = total / (amounts or 1.0) if mean else total
-        return {"loss": value, **_scores(self.metrics)}
+        return {"loss": value, **scores_of(self.metrics)}
 
     def _forward(self, batch: Batch) -> tuple[Replay, Array, Array]:
         plan = self._plans.get(batch.rows)
@@ -92,8 +111,11 @@ class Evaluator:
         targets = batch.targets.data
         if self.labelled:
             targets = labels_of(targets)
-        for metric in self.metrics:
-            metric.update(predictions, targets)
+        else:
+            predictions = self.experiment.in_units(predictions)
+            targets = self.experiment.in_units(targets)
+        for each in (*self.metrics, *self.watchers):
+            each.update(predictions, targets)
         if self.confusion is not None:
             xp.add.at(self.confusion, (targets, decide(predictions)), 1)
 
@@ -127,7 +149,8 @@ def _origin(replay: Replay) -> str:
     return "the loss is not finite."
 
 
-def _scores(metrics: list[Metric]) -> dict[str, float | None]:
+def scores_of(metrics: Sequence[Metric]) -> dict[str, float | None]:
+    """Return results by key; None where a metric is undefined."""
     results = {metric.key: float(metric.result()) for metric in metrics}
     return {k: v if math.isfinite(v) else None for k, v in results.items()}
 

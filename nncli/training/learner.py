@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from nncli.config.schema import Training
 from nncli.config.validate import component_from
+from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.core.text import show
-from nncli.data.base import Table
-from nncli.data.frames import columns_of, in_order
+from nncli.data.base import Rows, Table
+from nncli.data.columns import RawRows
+from nncli.data.frames import columns_of
 from nncli.data.labels import Labels
 from nncli.data.rows import (
     ClassWeight,
+    check_paired,
     class_weighted,
     finite,
     paired,
@@ -23,9 +28,17 @@ from nncli.data.rows import (
     weighted,
 )
 from nncli.data.split import Split
-from nncli.experiment.build import assemble, input_of, labels_of, train_as
+from nncli.experiment.build import (
+    assemble,
+    input_of,
+    labels_of,
+    train_as,
+    with_embeddings,
+)
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import Places, split_parts, take
+from nncli.experiment.fit import Places, encoded_parts, split_parts, take
+from nncli.tables.encoder import Encoder
+from nncli.tables.frames import raw_of
 from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
 from nncli.training.predictor import Predictor
@@ -135,13 +148,14 @@ class Learner(Predictor):
         self._check_compiled()
         table = weighted(self._table(x, y), sample_weight)
         if self._experiment is None:
-            self._experiment = assemble(self.config, input_of(table), labels_of(table))
+            parts, encoder = encoded_parts({"train": (table, None)})
+            self._assemble(parts["train"][0], encoder)
         experiment, at = self._built, self._progress
         if self._step is None:
             self._step = TrainingStep(
                 experiment.network, experiment.loss, experiment.optimizer
             )
-        part = experiment.prepare(table)
+        part = experiment.prepare(self._encoded(table))
         key = len(part), part.weighted
         if key not in self._buffers:
             self._buffers[key] = part.room(len(part))
@@ -155,23 +169,34 @@ class Learner(Predictor):
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float | None]:
         """Return the loss and every metric on some rows."""
-        part = self._built.prepare(self._table(x, y))
+        part = self._built.prepare(self._encoded(self._table(x, y)))
         with using(threads_of(self._built)):
             return Evaluator(self._built, part).run()
 
     def _take(self, parts: dict[str, Places], training: Training) -> Experiment:
-        train, _ = parts["train"]
         first = self._experiment is None
+        known = None if first else self._built.encoder
+        parts, encoder = encoded_parts(parts, known)
+        train, _ = parts["train"]
         if first:
             self.config = self.config.changed(training=training)
-            self._experiment = assemble(self.config, input_of(train), labels_of(train))
-            self._experiment.columns = train.columns
+            self._assemble(train, encoder)
         experiment = self._built
         experiment.labels = labels_of(train)
         train_as(experiment, training)
         unfitted = any(not transform.state for transform in experiment.transforms)
         take(experiment, parts, fit=first or unfitted)
         return experiment
+
+    def _assemble(self, rows: Rows, encoder: Encoder | None) -> None:
+        config = with_embeddings(self.config, encoder)
+        self._experiment = assemble(config, input_of(rows), labels_of(rows))
+        self._experiment.encoder = encoder
+
+    def _encoded(self, rows: Rows) -> Rows:
+        """Return rows as inputs, where they are those of a table."""
+        parts, _ = encoded_parts({"train": (rows, None)}, self._built.encoder)
+        return parts["train"][0]
 
     def _parts(
         self,
@@ -191,18 +216,31 @@ class Learner(Predictor):
         """Check rows; name the classes where the loss wants classes."""
         if y is None:
             raise ArgumentError("fit: expected targets y, got none.")
-        columns = columns_of(x)
-        if self._experiment is not None:
-            x = in_order(x, self._experiment.columns)
-        inputs, targets = paired(x, y)
-        if self._experiment is not None:
-            shaped(inputs, self.network.shapes[0])
+        rows, targets = self._inputs(x, y)
         if not self.config.loss.names_classes(targets):
-            return Table(inputs, finite(targets, "targets"), columns=columns)
+            return dataclasses.replace(rows, y=finite(targets, "targets"))
         if self._labels is None:
             # The first rows decide the classes, or the checkpoint did.
             known = self._experiment.labels if self._experiment else None
             self._labels = known or Labels.of(targets)
         index = self._labels.encode(targets)
         classes = tuple(self._labels.values.tolist())
-        return Table(inputs, index, classes, columns=columns)
+        return dataclasses.replace(rows, y=index, classes=classes)
+
+    def _inputs(self, x: Any, y: ArrayLike) -> tuple[Table, Array]:
+        """Return inputs, columns of a table among them, and targets as they are."""
+        encoder = None if self._experiment is None else self._experiment.encoder
+        framed = encoder is not None or columns_of(x) is not None
+        if not framed or (self._experiment is not None and encoder is None):
+            inputs, targets = paired(x, y)
+            if self._experiment is not None:
+                shaped(inputs, self.network.shapes[0])
+            return Table(inputs), targets
+        known = {} if encoder is None else encoder.formats
+        table = raw_of(x, encoder.wanted if encoder else None, formats=known)
+        targets = np.asarray(y)
+        check_paired(table.values, targets)
+        names = table.names
+        # Numbers are taken as they are, as those of an array.
+        rows = RawRows(table.values, table=table, inputs=names, scaling="none")
+        return rows, targets

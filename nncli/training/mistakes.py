@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
-from nncli.experiment.predict import predictions_of
+from nncli.experiment.predict import part_predictions
 
 
 def worst_mistakes(
@@ -30,7 +30,7 @@ def worst_mistakes(
     """
     if experiment.classes is None or part.rows.fields["y"].shape:
         return []
-    values = predictions_of(experiment, part)
+    values = part_predictions(experiment, part)
     if values.shape[1] == 1:
         values = np.concatenate([1 - values, values], axis=1)
     places = np.arange(len(part.rows)) if part.index is None else part.index

@@ -12,9 +12,10 @@ from nncli.autograd.tensor import Tensor, apply
 from nncli.config.schema import Config
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import NncliError
-from nncli.data.base import Table
+from nncli.data.base import Rows, Table
 from nncli.data.batches import Batch
-from nncli.data.frames import columns_of, in_order
+from nncli.data.columns import rows_of
+from nncli.data.frames import columns_of
 from nncli.data.labels import Labels
 from nncli.data.rows import finite, shaped
 from nncli.experiment.build import assemble
@@ -22,6 +23,7 @@ from nncli.experiment.experiment import Experiment
 from nncli.experiment.predict import predictions
 from nncli.layers.base import Layer
 from nncli.network.network import Network
+from nncli.tables.frames import raw_of
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
 from nncli.training.threads import threads_of, using
@@ -116,11 +118,16 @@ class Predictor:
         return Labels(np.asarray(self.classes)).decode(chosen)
 
     def _predictions(self, x: ArrayLike) -> Array:
-        ordered = in_order(x, self._built.columns)
-        inputs = finite(np.asarray(ordered), "inputs", columns_of(ordered))
-        rows = Table(shaped(inputs, self.network.shapes[0]))
         with using(threads_of(self._built)):
-            return predictions(self._built, rows)
+            return predictions(self._built, self._rows(x))
+
+    def _rows(self, x: ArrayLike) -> Rows:
+        """Return rows to predict: columns of a table by name, of an array by place."""
+        encoder = self._built.encoder
+        if encoder is not None:
+            return rows_of(raw_of(x, encoder.wanted, formats=encoder.formats), encoder)
+        inputs = finite(np.asarray(x), "inputs", columns_of(x))
+        return Table(shaped(inputs, self.network.shapes[0]))
 
     @property
     def classes(self) -> Array | None:

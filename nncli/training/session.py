@@ -23,6 +23,7 @@ from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest
 from nncli.runs.sources import config_of, plugins_of
+from nncli.training.fitted import fitted_from
 from nncli.training.state import Progress, capture, restore
 from nncli.training.threads import threads_of
 
@@ -42,6 +43,7 @@ def create_run(
     parent: Path,
     command: list[str],
     facts: dict[str, Any] | None = None,
+    directory: str | None = None,
 ) -> RunDirectory:
     """Make a run directory whose first checkpoint is the untrained network.
 
@@ -51,30 +53,32 @@ def create_run(
         parent: Where runs lie.
         command: The command line.
         facts: What else the manifest shall tell.
+        directory: Its name; None for that of the config, with a number.
     """
     document, config = loaded.document, experiment.config
 
     def fill(run: RunDirectory) -> None:
-        _copy_plugins(loaded, run.plugins)
+        copy_plugins(loaded, run.plugins)
         told = manifest(
             config.seed,
             experiment.data_sha256,
             command,
-            _overrides(document),
+            overrides_of(document),
             threads_of(experiment),
         )
-        write_configs(run, _as_given(document), experiment, told | (facts or {}))
+        write_configs(run, as_given(document), experiment, told | (facts or {}))
         write_bytes(run.metrics, b"")
         save_checkpoint(run.last, capture(experiment, Progress()))
 
-    return RunDirectory.create(parent, config.name, fill)
+    name = directory or config.name
+    return RunDirectory.create(parent, name, fill, numbered=directory is None)
 
 
-def _as_given(document: Document) -> bytes:
+def as_given(document: Document) -> bytes:
     """Return the file as it was written, with overrides as comments on top."""
     if not document.raw:
         return to_yaml(document.value).encode()
-    changes = _overrides(document)
+    changes = overrides_of(document)
     if not changes:
         return document.raw
     return with_comments(document.raw, ["Changed on the command line:", *changes])
@@ -123,7 +127,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _copy_plugins(loaded: Loaded, folder: Path) -> None:
+def copy_plugins(loaded: Loaded, folder: Path) -> None:
     """Keep the plugins in the run, so that it goes on with the code it began with."""
     if loaded.plugins:
         folder.mkdir()
@@ -134,7 +138,7 @@ def _copy_plugins(loaded: Loaded, folder: Path) -> None:
             write_bytes(copy, source.read_bytes())
 
 
-def _overrides(document: Document) -> list[str]:
+def overrides_of(document: Document) -> list[str]:
     """Return the overrides that made a difference, in their order."""
     return list(dict.fromkeys(document.overrides.values()))
 
@@ -172,7 +176,6 @@ def restore_without_data(
     meta = checkpoint.meta
     try:
         value, shape, names = meta["config"], meta["input_shape"], meta["classes"]
-        columns = meta.get("columns")
         loaded = load_values(
             value, source=source, allow_plugins=allow_plugins, copies=copies
         )
@@ -185,7 +188,13 @@ def restore_without_data(
             f"{source}: expected the checkpoint of a model, got: {error!r}."
         ) from None
     experiment = assemble(loaded.config, sizes, labels)
-    experiment.columns = None if columns is None else tuple(map(str, columns))
+    fitted_from(meta, source).put(experiment)
+    encoder = experiment.encoder
+    if encoder is not None and (len(encoder.features),) != sizes:
+        raise RunError(
+            f"{source}: expected columns that become {sizes} inputs, got "
+            f"{len(encoder.features)}."
+        )
     for i, transform in enumerate(experiment.transforms):
         prefix = f"transforms.{i}."
         transform.state = {

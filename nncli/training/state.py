@@ -15,6 +15,7 @@ from nncli.core.signature import Count
 from nncli.core.text import show
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint
+from nncli.training.fitted import fitted_of
 
 
 @dataclass
@@ -87,7 +88,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         "config": experiment.config.spec,
         "classes": experiment.classes,
         "labels": None if labels is None else labels.to_json(),
-        "columns": experiment.columns,
+        "fitted": fitted_of(experiment).to_json(),
         "threads": experiment.threads,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,

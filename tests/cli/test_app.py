@@ -229,8 +229,8 @@ def test_output_that_cannot_be_shown_does_not_stop_a_training(
 
 
 def test_run_that_has_no_space_is_one_message_and_no_run(tmp_path: Path) -> None:
-    # A limit of 1 KiB a file stands for a full disk.
-    outcome = shell(f"ulimit -f 1; nncli train {CONFIGS}/xor.yaml", tmp_path)
+    # A limit of 2 KiB a file stands for a full disk.
+    outcome = shell(f"ulimit -f 2; nncli train {CONFIGS}/xor.yaml", tmp_path)
     assert outcome.returncode == 1
     assert outcome.stdout == ""
     assert len(outcome.stderr.splitlines()) == 1

@@ -43,8 +43,8 @@ LINES = {
     ],
     "nncli summary spiral seed=1 split.v": ["split.validation="],
     "nncli train no-such-config sp": [
-        "split.by=", "split.order=", "split.seed=", "split.stratify=", "split.test=",
-        "split.validation=", "split="
+        "split.column=", "split.fold=", "split.group=", "split.order=", "split.seed=",
+        "split.stratify=", "split.test=", "split.time=", "split.validation=", "split="
     ],
     "nncli gradcheck layer_n": ["layer_norm"],
     "nncli gradcheck xor loss.r": ["loss.reduction="],

@@ -100,7 +100,8 @@ def test_examples_of_every_help_name_configs_that_are_there() -> None:
 
 def test_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    monkeypatch.delitem(sys.modules, "nncli.sklearn", raising=False)
+    for name in [name for name in sys.modules if name.startswith("nncli.sklearn")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=r'pip install "nncli\[sklearn\]"'):
         __import__("nncli.sklearn")
     monkeypatch.delitem(sys.modules, "nncli.sklearn", raising=False)

@@ -404,7 +404,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
         edited("{validation: 0.25}", "0.25"),
         (
             "config.yaml:4:8: split: expected a mapping (validation, test, stratify, "
-            "seed, order, by), got 0.25.",
+            "seed, order, column, time, group, fold), got 0.25.",
         ),
     ),
     "true for a section": (

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from nncli.config.load import load_config
-from nncli.core.errors import ArgumentError, DataError, NncliError
+from nncli.core.errors import DataError, NncliError
 from nncli.data import mapped
 from nncli.data.base import Table
-from nncli.data.files import Csv, Npy, Npz
+from nncli.data.files import Npy, Npz
 from nncli.data.mapped import FileRows
 from nncli.experiment import part
 from nncli.experiment.build import build
@@ -53,56 +53,6 @@ def test_npy_is_mapped_and_read_by_rows(tmp_path: Path) -> None:
     assert isinstance(rows.x, np.memmap)
     np.testing.assert_array_equal(rows.read("x", np.array([39, 0])), X[[39, 0]])
     assert rows.digest() == Table(X, Y).digest()
-
-
-CSV = "a,b,who,sick\n" + "".join(
-    f"{x[0]},{x[1]}.5,{'ab'[i % 2]},{y}\n"
-    for i, (x, y) in enumerate(zip(X, Y, strict=True))
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "arguments", "columns"),
-    [
-        (CSV, {"drop": ["who"]}, ("a", "b")),
-        (CSV, {"target": "a", "drop": ["who"]}, ("b", "sick")),
-        (CSV, {"target": -1, "drop": ["who", "b"]}, ("a",)),
-        ("1,2,0\n3,4,1\n", {}, ("0", "1")),
-        ("1;2;0\n3;4;1\n", {"delimiter": ";", "target": 0}, ("1", "2")),
-    ],
-)
-def test_csv_has_its_columns_by_name(
-    tmp_path: Path, text: str, arguments: dict[str, Any], columns: tuple[str, ...]
-) -> None:
-    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
-    rows = Csv(str(tmp_path / "d.csv"), **arguments).load(RNG)
-    assert rows.columns == columns
-    assert rows.fields["x"].shape == (len(columns),)
-    assert set(columns) < set(rows.keys)
-
-
-@pytest.mark.parametrize(
-    ("text", "arguments", "message"),
-    [
-        ("", {}, "expected rows, got an empty file"),
-        ("a,b\n", {}, "rows below the names"),
-        ("a,b\n1,2\n3\n", {}, r"d\.csv:3: expected 2 values, got 1"),
-        ("a,a\n1,2\n", {}, "'a' twice"),
-        ("a,b\n1,2\nx,3\n", {}, r"d\.csv:3: column 'a': .*got 'x' \(1 of 2 rows"),
-        ("a,b\n1,2\n", {"target": "c"}, "a column 'c' as target. Expected one of"),
-        ("a,b\n1,2\n", {"target": 5}, "target below 2"),
-        ("a,b\n1,2\n", {"drop": ["z"]}, "a column 'z' to drop"),
-        ("a,b\n1,2\n", {"drop": ["a"]}, "a column of inputs, got none"),
-    ],
-)
-def test_csv_that_is_no_table_of_numbers_is_refused(
-    tmp_path: Path, text: str, arguments: dict[str, Any], message: str
-) -> None:
-    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        Csv(str(tmp_path / "d.csv"), **arguments).load(RNG)
-    with pytest.raises(ArgumentError, match="one character"):
-        Csv("d.csv", delimiter="::")
 
 
 def test_files_that_are_broken_or_hostile_are_refused(tmp_path: Path) -> None:

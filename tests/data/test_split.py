@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.core.errors import ArgumentError, DataError
+from nncli.core.errors import ArgumentError, DataError, NncliError
 from nncli.data.base import Table
-from nncli.data.split import PARTS, By, Split, _assign, split_rows
+from nncli.data.draw import by_class
+from nncli.data.split import PARTS, Fold, Split, split_rows
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:
@@ -182,12 +184,12 @@ def test_split_s_own_seed_keeps_the_parts_where_the_config_s_changes() -> None:
     [
         (Split(0.25, 1 / 3, order="given"), [range(5), range(5, 8), range(8, 12)]),
         (
-            Split(0.25, 1 / 3, by=By(time="when")),
+            Split(0.25, 1 / 3, time="when"),
             [[1, 3, 4, 6, 8], [0, 9, 10], [2, 5, 7, 11]],
         ),
-        (Split(by=By(fold="part")), [[0, 3, 4, 7, 8, 11], [1, 5, 9], [2, 6, 10]]),
+        (Split(column="part"), [[0, 3, 4, 7, 8, 11], [1, 5, 9], [2, 6, 10]]),
     ],
-    ids=["order", "time", "fold"],
+    ids=["order", "time", "column"],
 )
 def test_split_that_is_not_drawn_is_as_it_is_said(split: Split, expected: Any) -> None:
     wanted = dict(zip(PARTS, map(list, expected), strict=True))
@@ -206,7 +208,7 @@ def test_split_by_group_keeps_groups_whole_and_shares_near(
 ) -> None:
     column = np.array(groups)
     table = Table(column[:, None], column, keys={"who": column})
-    split = Split(validation, test, by=By(group="who"))
+    split = Split(validation, test, group="who")
     parts: dict[str, Any] = {}
     # Few groups leave a part empty.
     with contextlib.suppress(DataError):
@@ -244,10 +246,10 @@ def test_official_parts_are_the_parts() -> None:
 @pytest.mark.parametrize(
     ("split", "facts", "message"),
     [
-        (Split(0.2, by=By(group="whom")), {}, "a column.*'whom'.*Did you mean 'who'"),
-        (Split(0.2, by=By(time="date")), {}, "a column of the data, got 'date'"),
-        (Split(by=By(fold="fold")), {}, "a column of the data, got 'fold'"),
-        (Split(by=By(fold="odd")), {}, "by.fold, got 'dev'"),
+        (Split(0.2, group="whom"), {}, "a column.*'whom'.*Did you mean 'who'"),
+        (Split(0.2, time="date"), {}, "a column of the data, got 'date'"),
+        (Split(column="fold"), {}, "a column of the data, got 'fold'"),
+        (Split(column="odd"), {}, "split.column, got 'dev'"),
         (Split(test=0.2), {"parts": OFFICIAL}, r"no share for test.*Leave split\.test"),
     ],
     ids=str,
@@ -259,13 +261,11 @@ def test_split_that_the_rows_cannot_give_is_refused(
         _places(split, **facts)
 
 
-def test_split_by_takes_one_column_and_no_shares_beside_folds() -> None:
-    with pytest.raises(ArgumentError, match=r"one of fold, group and time.*got none"):
-        By()
-    with pytest.raises(ArgumentError, match="got group and time"):
-        By(group="who", time="when")
-    with pytest.raises(ArgumentError, match=r"no shares.*by\.fold.*got 0\.2"):
-        Split(0.2, by=By(fold="part"))
+def test_split_takes_one_column_and_no_shares_beside_parts_that_are_said() -> None:
+    with pytest.raises(ArgumentError, match=r"one of column.*got time and group"):
+        Split(0.2, group="who", time="when")
+    with pytest.raises(ArgumentError, match=r"no shares.*'part' says.*got 0\.2"):
+        Split(0.2, column="part")
 
 
 def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() -> None:
@@ -273,10 +273,116 @@ def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() 
     rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
     rng = np.random.default_rng(7)
     orders = [rng.permutation(each) for each in rows]
-    part = _assign(groups, [0.25], np.random.default_rng(7))
+    part = by_class(groups, [0.25], np.random.default_rng(7))
     for order in orders:
         count = int((part[order] == 1).sum())
         assert (part[order[:count]] == 1).all()
     assert (part == 1).sum() == 125
-    million = _assign(np.arange(10**6), [0.1, 0.2], np.random.default_rng(0))
+    million = by_class(np.arange(10**6), [0.1, 0.2], np.random.default_rng(0))
     assert np.bincount(million).tolist() == [700_000, 100_000, 200_000]
+
+
+def _fold(table: Table, number: int, **options: Any) -> tuple[set[int], set[int]]:
+    """Return the rows of a fold that train, and those that are held out."""
+    repeat = options.pop("repeat", 1)
+    fold = Fold(number, options.pop("of", 4), repeat)
+    parts = split_rows(table, Split(fold=fold, **options), seed=0)
+    assert parts["train"] is not None
+    assert parts["test"] is not None
+    return set(parts["train"].tolist()), set(parts["test"].tolist())
+
+
+@pytest.mark.parametrize("stratify", [True, False])
+def test_folds_hold_each_row_out_once_and_keep_the_classes_shares(
+    stratify: bool,
+) -> None:
+    table = _table([11, 3, 28])
+    pairs = [_fold(table, number, stratify=stratify) for number in (1, 2, 3, 4)]
+    assert sorted(row for _, held in pairs for row in held) == [*range(42)]
+    assert {len(held) for _, held in pairs} == {10, 11}
+    for train, held in pairs:
+        assert train == {*range(42)} - held
+    # As scikit-learn's StratifiedKFold: of each class the counts differ by at most 1.
+    assert table.y is not None
+    counts = np.array([np.bincount(table.y[[*held]], minlength=3) for _, held in pairs])
+    assert (np.ptp(counts, axis=0).max() <= 1) == stratify
+
+
+def test_repeats_draw_other_folds_from_the_split_s_seed() -> None:
+    table = _table([20, 20])
+    first, second = (_fold(table, 1, repeat=r, seed=3) for r in (1, 2))
+    assert first != second
+    assert first == _fold(table, 1, repeat=1, seed=3) != _fold(table, 1, seed=4)
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.3])
+def test_folds_of_groups_hold_whole_groups_and_are_even(validation: float) -> None:
+    groups = np.random.default_rng(1).integers(0, 13, 90)
+    table = Table(groups[:, None], groups % 2, (0, 1), keys={"who": groups})
+    split = partial(Split, validation, group="who")
+    held_out = []
+    for number in (1, 2, 3, 4, 5):
+        parts = split_rows(table, split(fold=Fold(number, 5)), 0)
+        held = [{*groups[index].tolist()} for index in parts.values()]
+        assert sum(map(len, held)) == len(set.union(*held)) == 13
+        assert ("validation" in parts) == bool(validation)
+        held_out.append(parts["test"])
+    sizes = [len(index) for index in held_out if index is not None]
+    assert sum(sizes) == 90
+    assert max(sizes) - min(sizes) <= np.bincount(groups).max()
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("rows", [12, 23])
+def test_folds_by_time_are_those_of_scikit_learn(rows: int) -> None:
+    selection = pytest.importorskip("sklearn.model_selection")
+    when = np.random.default_rng(0).permutation(rows)
+    table = Table(when[:, None], when % 2, (0, 1), keys={"when": when})
+    order = np.argsort(when)
+    pairs = selection.TimeSeriesSplit(4).split(order)
+    for number, (train, test) in enumerate(pairs, start=1):
+        wanted = {*order[train].tolist()}, {*order[test].tolist()}
+        assert _fold(table, number, time="when") == wanted
+    given = _fold(Table(when[:, None], when % 2, (0, 1)), 1, order="given")
+    assert max(given[0]) < min(given[1])
+
+
+def test_validation_by_time_is_the_end_of_what_the_fold_trains_on() -> None:
+    parts = _places(Split(0.25, time="when", fold=Fold(2, 2)))
+    when = {name: sorted(KEYS["when"][index]) for name, index in parts.items()}
+    assert [len(when[name]) for name in PARTS] == [6, 2, 4]
+    assert when["train"][-1] < when["validation"][0] <= when["validation"][-1]
+    assert when["validation"][-1] < when["test"][0]
+
+
+def test_fold_is_one_of_the_official_training_part() -> None:
+    official = {"train": np.arange(2, 10), "validation": np.array([10, 11])}
+    parts = _places(Split(fold=Fold(1, 4)), parts=OFFICIAL | official)
+    assert len(parts["test"]) == 2
+    assert sorted(parts["train"] + parts["test"]) == [*range(2, 10)]
+    assert parts["validation"] == [10, 11]
+    by_column = _places(Split(column="part", fold=Fold(1, 3)))
+    assert by_column["validation"] == [1, 5, 9]
+    assert sorted(by_column["train"] + by_column["test"]) == [0, 3, 4, 7, 8, 11]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Fold(6, 5), "number from 1 to 5, got 6"),
+        (lambda: Split(test=0.2, fold=Fold(1, 5)), r"no share of test.*got 0\.2"),
+        (lambda: Split(time="when", fold=Fold(1, 2, 2)), "first repeat.*got 2"),
+        (lambda: _places(Split(fold=Fold(1, 13))), "at least 13 rows for 13 folds"),
+        (
+            lambda: _places(Split(group="who", fold=Fold(1, 7))),
+            "at least 7 groups of 'who' for 7 folds, got 6",
+        ),
+        (
+            lambda: _places(Split(time="when", fold=Fold(1, 12))),
+            "at least 13 rows for 12 folds, got 12",
+        ),
+    ],
+)
+def test_fold_that_cannot_be_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(NncliError, match=message):
+        make()

@@ -12,7 +12,7 @@ import nncli as nn
 from nncli.core.balance import balanced_weights
 from nncli.core.errors import NncliError
 from nncli.core.signature import signature_of
-from nncli.losses.base import Loss
+from nncli.losses.base import Loss, Targets
 from nncli.runs.checkpoint import load_checkpoint
 from tests.command import Command
 from tests.conftest import SMALL
@@ -25,6 +25,8 @@ WEIGHED = [
     for name, cls in Loss.members().items()
     if "class_weights" in signature_of(cls).arguments
 ]
+# Their mean divides by the weights, as PyTorch's.
+INSIDE = {"softmax_cross_entropy", "categorical_cross_entropy", "softmax_focal"}
 BALANCED = {"few": 3.0, "many": 0.5, "some": 1.5}
 
 
@@ -45,17 +47,60 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(balanced_weights(counts), wanted)
 
 
+def fitting(name: str, weights: Any) -> tuple[nn.Model, Any]:
+    """Return a model that ends as a loss wants it, and targets of its classes."""
+    end: dict[str, list[Any]] = {
+        "probability": [nn.layers.Sigmoid()],
+        "distribution": [nn.layers.Softmax()],
+    }
+    units, y = (1, Y == "few") if name == "hinge" else (3, Y)
+    layers = [nn.Dense(units), *end.get(Loss.members()[name].takes, [])]
+    loss = {"type": name, "class_weights": weights}
+    return nn.Model(layers).compile(loss=loss, optimizer="sgd"), y
+
+
 @pytest.mark.parametrize("name", WEIGHED)
 def test_balanced_loss_is_the_loss_with_the_numbers(name: str) -> None:
-    layers: list[Any] = [nn.Dense(3)]
-    if name == "categorical_cross_entropy":
-        layers.append(nn.layers.Softmax())
+    numbers = [90 / 160, 90 / 20] if name == "hinge" else [3.0, 0.5, 1.5]
     found = []
-    for weights in ("balanced", [3.0, 0.5, 1.5]):
-        net = nn.Model(layers).compile(loss={"type": name, "class_weights": weights})
-        history = net.fit(X, Y, epochs=2)
+    for weights in ("balanced", numbers):
+        net, y = fitting(name, weights)
+        history = net.fit(X, y, epochs=2)
         found.append((history.last["train"]["loss"], net.flat.values.tolist()))
     assert found[0] == found[1]
+
+
+def test_every_loss_of_classes_can_be_balanced() -> None:
+    takes = {name for name, cls in Loss.members().items() if cls.takes != "anything"}
+    assert takes == set(WEIGHED)
+
+
+@pytest.mark.parametrize("name", [n for n in WEIGHED if n not in INSIDE])
+def test_balanced_loss_is_that_of_rows_with_a_class_weight(name: str) -> None:
+    by_loss, y = fitting(name, "balanced")
+    by_row, _ = fitting(name, None)
+    by_loss.fit(X, y, epochs=2)
+    by_row.fit(X, y, epochs=2, class_weight="balanced")
+    np.testing.assert_allclose(by_loss.flat.values, by_row.flat.values, rtol=1e-5)
+    plain, _ = fitting(name, None)
+    plain.fit(X, y, epochs=2)
+    assert not np.allclose(by_loss.flat.values, plain.flat.values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sigmoid_binary_cross_entropy", "hinge"])
+def test_one_output_has_the_weights_of_two_classes(name: str) -> None:
+    targets = Targets(np.array([0, 1]), ("no", "yes"), (1,), np.dtype(float))
+    cls: Any = Loss.members()[name]
+    assert cls(class_weights=[1.0, 2.0]).encode(targets).tolist() == [[0.0], [1.0]]
+    with pytest.raises(NncliError, match="each of the 2 classes, got 3"):
+        cls(class_weights=[1.0, 2.0, 3.0]).encode(targets)
+
+
+def test_numbers_cannot_be_balanced() -> None:
+    loss = {"type": "sigmoid_binary_cross_entropy", "class_weights": "balanced"}
+    net = nn.Model([nn.Dense(3)]).compile(loss=loss)
+    with pytest.raises(NncliError, match="balanced expects classes as targets"):
+        net.fit(X, np.abs(X) % 1)
 
 
 def test_balanced_counts_the_training_part_alone() -> None:

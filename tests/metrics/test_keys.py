@@ -11,6 +11,7 @@ import pytest
 from nncli.config.load import load_config
 from nncli.core.errors import ConfigError, ShapeError
 from nncli.experiment.build import build
+from nncli.metrics.calibration import CalibrationError
 from nncli.metrics.classification import Accuracy, LogLoss, TopK
 from nncli.metrics.counts import F1
 from nncli.metrics.ranking import RocAuc
@@ -94,10 +95,25 @@ def test_targets_without_spread_are_found_in_every_batch_size(
             assert metric.result() == expected
 
 
+STEPS = (F1(), RocAuc(), LogLoss(), TopK(2), CalibrationError())
+
+
+def test_calibration_error_is_how_far_confidence_is_from_what_is_right() -> None:
+    metric = CalibrationError().live()
+    # Four rows of confidence 0.8, three of them right; one of 0.4, in another bin.
+    p = np.array([[0.8, 0.1, 0.1]] * 4 + [[0.3, 0.4, 0.3]])
+    metric.update(p, np.array([0, 0, 0, 1, 1]))
+    assert metric.result() == pytest.approx(4 / 5 * 0.05 + 1 / 5 * 0.6)
+    # A bin holds its upper edge: 0.75 is not in the bin of 0.8.
+    metric = CalibrationError(bins=4).live()
+    metric.update(np.array([[0.75], [0.75], [0.8]]), np.array([0, 0, 1]))
+    assert metric.result() == pytest.approx(2 / 3 * 0.75 + 1 / 3 * 0.2)
+
+
 def test_sequences_are_scored_step_by_step() -> None:
     rng = np.random.default_rng(0)
     p, targets = rng.dirichlet(np.ones(3), (4, 5)), rng.integers(0, 3, (4, 5))
-    for description in (F1(), RocAuc(), LogLoss(), TopK(2), Accuracy()):
+    for description in (*STEPS, Accuracy()):
         metric = description.live()
         metric.update(p, targets)
         whole = metric.result()

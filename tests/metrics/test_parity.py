@@ -12,6 +12,7 @@ import pytest
 
 from nncli.core.arrays import Array
 from nncli.metrics.base import Metric
+from nncli.metrics.calibration import CalibrationError
 from nncli.metrics.classification import TopK
 from tests.parity import layouts, without_case
 
@@ -269,7 +270,39 @@ def test_ranking_of_one_class_is_sklearn_s(name: str, label: int) -> None:
     assert value == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
+def _calibration_error(confidence: Array, right: Array, bins: int) -> float:
+    """Add up Guo et al.'s equation 3 as it is written, bin by bin and row by row."""
+    total = 0.0
+    for b in range(1, bins + 1):
+        inside = [i for i, c in enumerate(confidence) if (b - 1) / bins < c <= b / bins]
+        if inside:
+            accuracy = sum(bool(right[i]) for i in inside) / len(inside)
+            mean = math.fsum(float(confidence[i]) for i in inside) / len(inside)
+            total += len(inside) / len(confidence) * abs(accuracy - mean)
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 4, 15])
+def test_calibration_error_agrees_with_a_slow_loop_and_sklearn(bins: int) -> None:
+    calibration = pytest.importorskip("sklearn.calibration")
+    metric = CalibrationError() if bins == 15 else CalibrationError(bins)
+    for classes, kind in ((2, "plain"), (3, "ties"), (10, "missing")):
+        p, targets = _rows(classes, kind)
+        confidence, right = p.max(axis=1), p.argmax(axis=1) == targets
+        expected = _calibration_error(confidence, right, bins)
+        for layout, laid in layouts(p):
+            _check(metric, laid, targets, expected, (classes, kind, layout))
+        if classes == 2:
+            _check(metric, p[:, 1:], targets, expected, "one output")
+        # scikit-learn draws the same bins, and leaves out the empty ones.
+        shares, means = calibration.calibration_curve(right, confidence, n_bins=bins)
+        rows = np.bincount(np.searchsorted(np.arange(1, bins) / bins, confidence))
+        total = (rows[rows > 0] * np.abs(shares - means)).sum() / ROWS
+        assert total == pytest.approx(expected, rel=1e-12)
+
+
 def test_every_metric_has_a_parity_case() -> None:
-    covered = {*REGRESSION, *DECIDED, *PROBABILITY, *RANKED, "top_k"}
+    covered = {*REGRESSION, *DECIDED, *PROBABILITY, *RANKED}
+    covered |= {"top_k", "calibration_error"}
     missing = without_case(Metric.members(), covered)
     assert not missing, f"metrics without a comparison with scikit-learn: {missing}"

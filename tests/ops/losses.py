@@ -26,6 +26,12 @@ def _by_element(loss: Callable[[Any, Any, Any], Any]) -> Oracle:
 
     def oracle(f: Any, x: Any, t: Any, weights: Any = None) -> Any:
         values = loss(f, x, t)
+        given = getattr(f, "class_weights", None)
+        if given is not None:
+            w = torch.tensor(given, dtype=t.dtype)
+            one = t.shape[-1] == 1 and len(given) == 2
+            factor = (w[0] * (1 - t) + w[1] * t)[:, 0] if one else t @ w
+            values = values * factor.reshape(-1, *[1] * (values.ndim - 1))
         if weights is not None:
             values = values * weights.reshape(-1, *[1] * (values.ndim - 1))
         return values.sum() if f.reduction == "sum" else values.mean()
@@ -84,6 +90,8 @@ def _rows(loss: Callable[..., Any]) -> Oracle:
             return loss(f, z, t, w, ignored, f.reduction)
         values = loss(f, z, t, w, ignored, "none").reshape(labels.shape)
         values = values * weights.reshape(-1, *[1] * (labels.ndim - 1))
+        if loss is _multi_margin:
+            w = None  # Its mean is over the rows.
         return values.sum() / _divisor(f.reduction, t, w, ignored)
 
     return oracle
@@ -127,7 +135,7 @@ def _softmax_focal(f: Any, z: Any, t: Any, w: Any, ignored: int, kind: str) -> A
 
 
 def _multi_margin(f: Any, z: Any, t: Any, w: Any, ignored: int, kind: str) -> Any:
-    return functional.multi_margin_loss(z, t, margin=f.margin, reduction=kind)
+    return functional.multi_margin_loss(z, t, margin=f.margin, weight=w, reduction=kind)
 
 
 # Called with our Function or our Loss, for its arguments, and PyTorch's tensors.

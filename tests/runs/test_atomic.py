@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from nncli.runs.atomic import write_bytes, write_json
+from nncli.runs.atomic import replacing, write_bytes, write_json
 from tests.command import environment, kill, wait_until
 
 SIZE = 3_000_000
@@ -50,6 +50,29 @@ def test_write_bytes_that_fails_leaves_the_old_file_and_nothing_else(
         write_bytes(path, b"new")
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_shows_nothing_until_the_end_and_keeps_the_old_if_it_fails(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        file.write(b"new, ")
+        file.flush()
+        assert path.read_bytes() == b"old"
+        file.write(b"and more")
+    assert path.read_bytes() == b"new, and more"
+
+    def broken() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken()
+    assert path.read_bytes() == b"new, and more"
     assert list(tmp_path.iterdir()) == [path]
 
 

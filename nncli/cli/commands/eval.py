@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,19 +14,15 @@ from nncli.cli.console import (
     RunsDir,
     Threads,
     Trained,
-    columns,
     note,
-    say,
     say_json,
-    say_wrapped,
 )
-from nncli.cli.tables import Table
 from nncli.core.errors import UsageError
-from nncli.core.text import count, number, shortened
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
     from nncli.experiment.part import Part
+    from nncli.training.evaluate import Watcher
 
 EPILOG = """\b
 Examples:
@@ -33,6 +30,7 @@ Examples:
   nncli eval digits-1           the same
   nncli eval runs/spiral-1 --split fresh --seed 7
   nncli eval runs/digits-1/checkpoints/last.safetensors --split train --json
+  nncli eval digits-1 --save predictions.csv
 """
 
 Split = Literal["train", "validation", "test", "fresh"]
@@ -50,41 +48,82 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of --split fresh.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write target, prediction and probabilities of each row, as .csv or "
+            ".npz.",
+        ),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     threads: Threads = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Score a trained network: loss, metrics, and each class."""
+    """Score a trained network: loss, metrics, and each class.
+
+    Beside them stands a guess that knows the targets of the training part only: the
+    majority class, or the mean.
+    """
+    from nncli.cli.saving import check_suffix
+    from nncli.cli.scores import show_scores
+    from nncli.runs.manifest import now, versions
     from nncli.runs.sources import find_checkpoint
-    from nncli.training.evaluate import Evaluator, per_class
     from nncli.training.session import restore_checkpoint
     from nncli.training.threads import threads_of, using
 
     if seed is not None and split != "fresh":
         raise UsageError("eval: --seed only belongs to --split fresh.")
+    if save is not None:
+        check_suffix(save, "--save")
     checkpoint = find_checkpoint(path, runs_dir)
     restored = restore_checkpoint(checkpoint, allow_plugins=allow_plugins)
     experiment = restored.experiment
     name = split or _default_split(experiment)
-    evaluator = Evaluator(experiment, _part(experiment, name, seed), confusion=True)
+    if name == "fresh" and seed is None:
+        seed = experiment.config.seed
+    part = _part(experiment, name, seed)
     with using(threads or threads_of(experiment)):
-        scores = evaluator.run()
+        found = _assess(experiment, part, save)
     result: dict[str, Any] = {
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,
         "split": name,
-        "rows": len(evaluator.batches.part),
-        **scores,
+        **({} if seed is None else {"seed": seed}),
+        "rows": len(part),
+        **found,
+        "evaluated": now(),
+        "versions": versions(),
     }
-    if evaluator.confusion is not None and experiment.classes is not None:
-        result["classes"] = per_class(evaluator.confusion, experiment.classes)
-        result["confusion"] = evaluator.confusion.tolist()
     _keep(checkpoint, result)
     if json:
         say_json(result)
     else:
-        _show(result, scores)
+        show_scores(result, save)
+
+
+def _assess(experiment: Experiment, part: Part, save: Path | None) -> dict[str, Any]:
+    """Return all that is found of a part, and save its predictions if asked to."""
+    from nncli.cli.saving import saving
+    from nncli.training.assessment import OfLabels, assessment_of
+    from nncli.training.evaluate import Evaluator, per_class
+
+    assessment = assessment_of(experiment, part)
+    with ExitStack() as stack:
+        watchers: list[Watcher] = [assessment]
+        if save is not None:
+            labels = isinstance(assessment, OfLabels)
+            saver = saving(save, experiment, part, labels=labels)
+            watchers.append(stack.enter_context(saver))
+        evaluator = Evaluator(
+            experiment, part, confusion=True, metrics=(), watchers=watchers
+        )
+        found: dict[str, Any] = {**evaluator.run(), **assessment.result()}
+    if evaluator.confusion is not None and experiment.classes is not None:
+        found["classes"] = per_class(evaluator.confusion, experiment.classes)
+        found["confusion"] = evaluator.confusion.tolist()
+    return found
 
 
 def _keep(checkpoint: Path, result: dict[str, Any]) -> None:
@@ -110,9 +149,8 @@ def _default_split(experiment: Experiment) -> str:
 
 
 def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
-    if name == "fresh":
-        drawn = experiment.draw(experiment.config.seed if seed is None else seed)
-        return experiment.prepare(drawn)
+    if name == "fresh" and seed is not None:
+        return experiment.prepare(experiment.draw(seed))
     if name not in experiment.parts:
         names = ", ".join(experiment.parts)
         raise UsageError(
@@ -120,37 +158,3 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
             "a dataset that is drawn."
         )
     return experiment.parts[name]
-
-
-def _show(result: dict[str, Any], scores: dict[str, float | None]) -> None:
-    say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
-    say(f"{result['split']}: {count(result['rows'], 'row')}")
-    for name, value in scores.items():
-        say(f"  {name:<12}{number(value)}")
-    if "classes" not in result:
-        return
-    rows = Table("class", "?>rows", ">precision", ">recall", "??>f1")
-    for line in result["classes"]:
-        numbers = (number(line[key]) for key in ("precision", "recall", "f1"))
-        rows.add_row(line["class"], f"{line['rows']:,}", *numbers)
-    say("")
-    rows.print()
-    confusion = _confusion([line["class"] for line in result["classes"]], result)
-    if confusion is not None:
-        say("")
-        confusion.print()
-
-
-def _confusion(names: list[str], result: dict[str, Any]) -> Table | None:
-    """Draw which class (row) was taken for which (column); None if too wide."""
-    # What is zero is left out, so that mistakes stand out.
-    cells = [[f"{n:,}" if n else "·" for n in row] for row in result["confusion"]]
-    heads = [shortened(name, 5) for name in names]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    corner = "class, taken for"
-    if len(corner) + sum(width + 3 for width in widths) > columns():
-        return None
-    shown = Table(corner, *(f">{head}" for head in heads))
-    for name, counts in zip(names, cells, strict=True):
-        shown.add_row(shortened(name, len(corner)), *counts)
-    return shown

@@ -1,0 +1,177 @@
+"""Saving: predictions of a part, row by row, as CSV or as arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from nncli.core.errors import RunError, UsageError
+from nncli.core.files import naming
+from nncli.core.text import spreadsheet_text
+from nncli.experiment.predict import number_columns, prediction_columns
+from nncli.runs.atomic import replacing
+
+if TYPE_CHECKING:
+    from nncli.core.arrays import Array
+    from nncli.experiment.experiment import Experiment
+    from nncli.experiment.part import Part
+
+SUFFIXES = (".csv", ".npz")
+
+AT_A_TIME = 4096
+"""Rows that are texts at the same time."""
+
+
+class Saver:
+    """Watches predictions and targets of a part, and writes them to a file.
+
+    Columns: ``row``, its place in the data from 0 (and ``step``, where a row has
+    several classes), ``target``, ``prediction`` and ``probability_<class>``; of several
+    numbers a row ``target_0``, ``prediction_0``, ...; of several labels with
+    ``probability_0``, ... too.
+
+    Args:
+        file: Where to.
+        path: What the file is called.
+        experiment: Whose predictions.
+        part: Of which rows.
+        labels: Whether predictions are probabilities of several labels.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        path: Path,
+        experiment: Experiment,
+        part: Part,
+        *,
+        labels: bool,
+    ) -> None:
+        self._file = file
+        self._path = path
+        self._experiment = experiment
+        self._part = part
+        self._labels = labels
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with the first row."""
+        self._rows = 0
+        self._blocks: list[dict[str, Array]] = []
+
+    def update(self, predictions: Array, targets: Array) -> None:
+        """Write the rows of a batch."""
+        columns = self._columns(predictions, targets)
+        if self._path.suffix == ".npz":
+            # Copies: the buffers of a batch are written over by the next one.
+            self._blocks.append({k: np.array(v) for k, v in columns.items()})
+        else:
+            self._write(csv_bytes(columns, heads=not self._rows))
+        self._rows += len(predictions)
+
+    def finish(self) -> None:
+        """Write what could not be written before the last row."""
+        if self._blocks:
+            first, room = self._blocks[0], io.BytesIO()
+            whole = {k: np.concatenate([b[k] for b in self._blocks]) for k in first}
+            np.savez(room, allow_pickle=False, **whole)
+            self._write(room.getvalue())
+
+    def _write(self, content: bytes) -> None:
+        with naming(self._path):
+            self._file.write(content)
+
+    def _columns(self, predictions: Array, targets: Array) -> dict[str, Array]:
+        labels, index = self._experiment.labels, self._part.index
+        rows = np.arange(self._rows, self._rows + len(predictions))
+        rows = rows if index is None else index[rows]
+        names = self._experiment.target_names
+        if labels is None and self._labels:
+            return {
+                "row": rows,
+                **number_columns("target", targets.astype(int), names),
+                **number_columns("prediction", (predictions > 0.5).astype(int), names),
+                **number_columns("probability", predictions, names),
+            }
+        if labels is None:
+            found = number_columns("target", targets, names)
+            return {
+                "row": rows,
+                **found,
+                **prediction_columns(predictions, None, names),
+            }
+        steps = targets[0].size
+        place = {"row": np.repeat(rows, steps)}
+        if targets.ndim > 1:
+            place["step"] = np.tile(np.arange(steps), len(rows))
+        flat = predictions.reshape(-1, predictions.shape[-1])
+        decoded = labels.decode(targets.ravel())
+        return {**place, "target": decoded, **prediction_columns(flat, labels)}
+
+
+def csv_bytes(columns: dict[str, Array], *, heads: bool, delimiter: str = ",") -> bytes:
+    """Write columns as CSV; numbers so that reading gives the same bits.
+
+    Args:
+        columns: As many values each.
+        heads: Begin with the columns' names.
+        delimiter: What stands between two cells.
+    """
+    room = io.StringIO()
+    writer = csv.writer(room, delimiter=delimiter, lineterminator="\n")
+    if heads:
+        writer.writerow(map(spreadsheet_text, columns))
+    arrays = list(columns.values())
+    for start in range(0, len(arrays[0]), AT_A_TIME):
+        here = slice(start, start + AT_A_TIME)
+        writer.writerows(zip(*(_cells(array[here]) for array in arrays), strict=True))
+    return room.getvalue().encode(errors="backslashreplace")
+
+
+def _cells(values: Array) -> list[Any]:
+    if values.dtype.kind == "f":
+        # NumPy's texts are the shortest that give the number back in its own type.
+        return list(map(str, values))
+    cells = values.tolist()
+    return [spreadsheet_text(c) if isinstance(c, str) else c for c in cells]
+
+
+@contextlib.contextmanager
+def saving(
+    path: Path, experiment: Experiment, part: Part, *, labels: bool
+) -> Iterator[Saver]:
+    """Let a file be written whole, or not at all.
+
+    Yields:
+        What writes it, row by row.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            saver = Saver(file, path, experiment, part, labels=labels)
+            yield saver
+            saver.finish()
+    except OSError as error:
+        if error.filename != str(path):
+            raise
+        raise RunError(
+            f"{path}: expected a place to write to, got: {error.strerror}."
+        ) from None
+
+
+def check_suffix(path: Path, option: str) -> None:
+    """Refuse a file whose name does not say a format that can be written.
+
+    Raises:
+        UsageError: It ends in something else.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{option}: expected FILE.csv or FILE.npz, got {path}.")

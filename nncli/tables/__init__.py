@@ -1,0 +1,1 @@
+"""Tables: files and frames of columns, and how columns become numbers."""
