@@ -12,7 +12,7 @@ import numpy as np
 from nncli.core.arrays import Array
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
-TRAIN, TEST = 90, 30
+TRAIN, TEST = 40, 30
 
 
 def idx_bytes(array: Array) -> bytes:

@@ -283,7 +283,7 @@ def test_get_puts_files_where_the_dataset_looks(
     monkeypatch.setitem(sources.SOURCES, "mnist", Source((), tuple(files)))
     outcome = command("data", "get", "mnist")
     assert outcome.out.count("kept") == 4
-    assert len(Mnist().load(np.random.default_rng(0))) == 120
+    assert len(Mnist().load(np.random.default_rng(0))) == 70
 
 
 def test_get_of_an_unknown_dataset_names_the_nearest(command: Command) -> None:
