@@ -18,6 +18,7 @@ class Relu(Layer, name="relu"):
 
     op = elementwise.Relu
     suits = "he_normal"
+    monotone = True
 
 
 class LeakyRelu(Layer, name="leaky_relu"):

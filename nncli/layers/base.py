@@ -118,6 +118,10 @@ class Layer(Component, family="layer", kw_only=True):
             where they are what its inputs are.
         takes: ``numbers``, or ``integers`` (tokens, categories), which are never cast
             to numbers; None where it takes both and hands them on.
+        monotone: y = f(x), element by element, never falls, and where it is flat its
+            derivative is 0. Max pooling is then computed before it, which leaves it
+            fewer elements and changes no value and no gradient.
+        picks_maximum: Every element of its output is the largest of some of its input.
         min_rows: How many rows a training batch must have at least; ``build`` may
             change it.
         examples: Inputs that gradcheck and the contract test try it with.
@@ -150,6 +154,8 @@ class Layer(Component, family="layer", kw_only=True):
     suits: ClassVar[str | None] = None
     output: ClassVar[OutputKind | None] = "real"
     takes: ClassVar[Literal["numbers", "integers"] | None] = "numbers"
+    monotone: ClassVar[bool] = False
+    picks_maximum: ClassVar[bool] = False
     min_rows = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
 

@@ -82,6 +82,8 @@ class MaxPool(Pool):
     dilation: Sizes = 1
     ceil_mode: bool = False
 
+    picks_maximum = True
+
     def __call__(self, x: Tensor) -> Tensor:
         return apply(max_pool.MaxPool(self.placing), x)
 
@@ -102,7 +104,7 @@ class MaxPool2d(MaxPool, name="max_pool2d"):
 
     H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, W' likewise. Of
     equal maxima the first has the gradient, row by row, as in PyTorch's MaxPool2d.
-    A relu in front of it is computed behind it, which is the same and takes less.
+    A relu in front of it is computed behind it: the same, for less.
     """
 
     rank = 2

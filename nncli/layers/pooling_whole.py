@@ -50,6 +50,7 @@ class AdaptiveMaxPool1d(AdaptivePool, name="adaptive_max_pool1d"):
 
     rank = 1
     pools = MaxPool
+    picks_maximum = True
     examples = ((2, 7), (1, 4))
 
 
@@ -58,6 +59,7 @@ class AdaptiveMaxPool2d(AdaptivePool, name="adaptive_max_pool2d"):
 
     rank = 2
     pools = MaxPool
+    picks_maximum = True
     examples = ((2, 5, 6), (1, 4, 4))
 
 
@@ -66,6 +68,7 @@ class AdaptiveMaxPool3d(AdaptivePool, name="adaptive_max_pool3d"):
 
     rank = 3
     pools = MaxPool
+    picks_maximum = True
     examples = ((2, 3, 4, 3),)
 
 
@@ -116,6 +119,7 @@ class GlobalMaxPool(GlobalPool, name="global_max_pool"):
     """
 
     pools = MaxPool
+    picks_maximum = True
 
 
 class GlobalAveragePool(GlobalPool, name="global_average_pool"):
