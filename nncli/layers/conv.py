@@ -121,7 +121,7 @@ class Conv(Layer):
         return {"algorithm": self.choice.algorithm}
 
     def remark(self) -> str:
-        return f"{self.choice.algorithm}: {self.choice.why}"
+        return f"{self.choice.algorithm} ({self.choice.why})"
 
 
 def penalties_of(layer: Any) -> list[Penalty]:

@@ -96,10 +96,10 @@ def test_auto_takes_what_shapes_say(geometry: Geometry, algorithm: str) -> None:
 def test_summary_says_which_algorithm_was_taken_and_why() -> None:
     network = network_of(Conv2d(16, 9), 16, 32, 32)
     facts = layer_facts(network)
-    assert facts[0]["remark"].startswith("fft: im2col would take about")
-    assert "layers[0] conv2d: fft: im2col" in layer_table([16, 32, 32], facts, None)
+    assert facts[0]["remark"].startswith("fft (im2col would take about")
+    assert "layers[0] conv2d: fft (im2col" in layer_table([16, 32, 32], facts, None)
     forced = network_of(Conv2d(16, 9, algorithm="im2col"), 16, 32, 32)
-    assert layer_facts(forced)[0]["remark"] == "im2col: as the config says"
+    assert layer_facts(forced)[0]["remark"] == "im2col (as the config says)"
     terms = 2 * 16 * 81 + 1
     assert layer_facts(forced)[0]["flops"] == 16 * 24 * 24 * terms
 
