@@ -95,6 +95,7 @@ class Conv(Layer):
         )
         geometry.check(self.type_name)
         check_memory((channels, *geometry.padded), self.dtype, "the padded image")
+        check_memory((self.filters, *geometry.out), self.dtype, "the output")
         self.widths = borders if self.padding_mode != "zeros" else ()
         self.geometry = geometry.bordered() if self.widths else geometry
         self.choice = settle(self.algorithm, self.geometry)
@@ -120,7 +121,7 @@ class Conv(Layer):
         return {"algorithm": self.choice.algorithm}
 
     def remark(self) -> str:
-        return f"{self.choice.algorithm}: {self.choice.why}"
+        return f"{self.choice.algorithm} ({self.choice.why})"
 
 
 def penalties_of(layer: Any) -> list[Penalty]:

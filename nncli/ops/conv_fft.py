@@ -58,7 +58,6 @@ class FftConv(TiledConv, name="fft_conv"):
         g, self.complex = self.geometry, np.result_type(self.dtype, np.complex64)
         self.points = frequencies(self.span)
         super().prepare(weight)
-        self.adjoint = xp.empty(self.adjoint.shape, self.complex)
         kernel, image, values = [], [], []
         for axis, (count, length) in enumerate(
             zip(self.points, self.span, strict=True)
@@ -77,18 +76,18 @@ class FftConv(TiledConv, name="fft_conv"):
         self.kernel_matrices = [m.astype(self.complex) for m in kernel]
         self.image_matrices = [m.astype(self.complex) for m in image]
         self.value_matrices = [m.astype(self.complex) for m in values]
-        size = g.groups * math.prod(self.span) * g.group_filters * g.group_channels
-        self.weight_rooms = (
-            xp.empty(size, self.complex),
-            xp.empty(size, self.complex),
-        )
 
     def forms(self, q: int) -> tuple[Form, ...]:
         g = self.geometry
         points, span = math.prod(self.points), math.prod(self.span)
         most = max(g.channels, g.filters) * span
-        sizes = (most, most, g.channels * points, g.filters * points)
-        return tuple(form((size * q,), self.complex) for size in sizes)
+        # The weight's transforms are made in the room of the image's.
+        kernels = g.filters * g.group_channels * span
+        sizes = (most * q, most * q, g.channels * points * q, g.filters * points * q)
+        least = (kernels, kernels, 0, 0)
+        return tuple(
+            form((max(p),), self.complex) for p in zip(sizes, least, strict=True)
+        )
 
     def work(self, rooms: tuple[Array, ...], wide: int, rows: int) -> Work:
         g, q = self.geometry, wide * rows
@@ -107,17 +106,15 @@ class FftConv(TiledConv, name="fft_conv"):
             (image, values, taken, given, room, spare),
         )
 
-    def transform_weight(self, weight: Array) -> None:
-        g, (kernels, spare) = self.geometry, self._kernels()
+    def transform_weight(self, weight: Array, rooms: tuple[Array, ...]) -> None:
+        g, kernels, spare = self.geometry, self._kernels(rooms[0]), rooms[1]
         grouped = weight.reshape(g.groups, g.group_filters, g.group_channels, *g.kernel)
         xp.copyto(kernels, xp.moveaxis(grouped, (1, 2), (-2, -1)))
-        rooms = spare, self.weight_rooms[0]
-        transform(self.kernel_matrices, kernels, g.groups, rooms, self.factor)
-        if self.differentiated:
-            xp.conjugate(self.factor.swapaxes(-1, -2), out=self.adjoint)
+        between = spare, rooms[0]
+        transform(self.kernel_matrices, kernels, g.groups, between, self.factor)
 
-    def transform_back(self, dweight: Array) -> None:
-        g, (kernels, spare) = self.geometry, self._kernels()
+    def transform_back(self, dweight: Array, rooms: tuple[Array, ...]) -> None:
+        g, kernels, spare = self.geometry, self._kernels(rooms[0]), rooms[1]
         matrices = [matrix.conj().T for matrix in self.kernel_matrices]
         transform(
             matrices,
@@ -156,16 +153,19 @@ class FftConv(TiledConv, name="fft_conv"):
         matrices = [matrix.conj().T for matrix in self.value_matrices]
         transform(matrices, tiles, self.geometry.filters, (spare, room), product)
 
-    def add_outer(self, work: Work) -> None:
-        xp.conjugate(work.spectrum, out=work.spectrum)
-        xp.matmul(work.product, work.spectrum.swapaxes(-1, -2), out=self.outer)
-        xp.add(self.total, self.outer, out=self.total)
+    def adjoint(self, room: Array) -> Array:
+        xp.conjugate(self.factor, out=room)
+        return room.swapaxes(-1, -2)
 
-    def _kernels(self) -> tuple[Array, Array]:
-        """Return (groups, *kernel, K/groups, C/groups), and room beside it."""
-        g, (room, spare) = self.geometry, self.weight_rooms
+    def write_outer(self, work: Work, out: Array) -> None:
+        xp.conjugate(work.spectrum, out=work.spectrum)
+        xp.matmul(work.product, work.spectrum.swapaxes(-1, -2), out=out)
+
+    def _kernels(self, room: Array) -> Array:
+        """Return (groups, *kernel, K/groups, C/groups) in a room."""
+        g = self.geometry
         shape = g.groups, *g.kernel, g.group_filters, g.group_channels
-        return room[: math.prod(shape)].reshape(shape), spare
+        return room[: math.prod(shape)].reshape(shape)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

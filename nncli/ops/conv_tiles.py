@@ -83,7 +83,6 @@ class TiledConv(Convolution):
 
     Attributes:
         factor: (F, K, C) the transformed weight.
-        adjoint: (F, C, K) what the gradient is multiplied by: its conjugate transpose.
         total: (F, K, C) the gradient of ``factor``.
     """
 
@@ -122,12 +121,16 @@ class TiledConv(Convolution):
         """Return views of the workspaces."""
 
     @abstractmethod
-    def transform_weight(self, weight: Array) -> None:
-        """Write G W to ``factor`` (F, K, C)."""
+    def transform_weight(self, weight: Array, rooms: tuple[Array, ...]) -> None:
+        """Write G W to ``factor`` (F, K, C); the workspaces are free."""
 
     @abstractmethod
-    def transform_back(self, dweight: Array) -> None:
-        """Write the adjoint: Gᵀ of ``total`` (F, K, C)."""
+    def transform_back(self, dweight: Array, rooms: tuple[Array, ...]) -> None:
+        """Write the adjoint: Gᵀ of ``total`` (F, K, C); the workspaces are free."""
+
+    @abstractmethod
+    def adjoint(self, room: Array) -> Array:
+        """Return the conjugate transpose (F, C, K) of ``factor``, perhaps in a room."""
 
     @abstractmethod
     def transform(self, work: Work) -> None:
@@ -146,8 +149,8 @@ class TiledConv(Convolution):
         """Write the adjoint: from ``values`` to ``product``."""
 
     @abstractmethod
-    def add_outer(self, work: Work) -> None:
-        """Add to ``total`` what these tiles give to it; spoils ``spectrum``."""
+    def write_outer(self, work: Work, out: Array) -> None:
+        """Write the gradient of ``factor`` by these tiles; spoils ``spectrum``."""
 
     @abstractmethod
     def factor_form(self) -> Form:
@@ -156,9 +159,7 @@ class TiledConv(Convolution):
     def prepare(self, weight: Array) -> None:
         like = self.factor_form()
         self.factor: Array = like.empty()
-        self.adjoint: Array = self.factor.swapaxes(-1, -2)
         if self.differentiated:
-            self.outer: Array = like.empty()
             self.total: Array = like.empty()
         self.wide, self.part = 1, self.rows
         if self.rows < self.columns:
@@ -171,8 +172,8 @@ class TiledConv(Convolution):
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
         out = rest[-1]
-        self.transform_weight(weight)
         rooms = tuple(optional_scratches(*self.room_forms))
+        self.transform_weight(weight, rooms)
         image = self.image(x)
         make = partial(self._tiles, rooms, image, channels_first(out), None)
         bias = None
@@ -197,8 +198,9 @@ class TiledConv(Convolution):
         dweight: Array | None,
         dbias: Array | None = None,
     ) -> None:
-        forms = (*self.room_forms, self.target(dx), turned_form(grad))
-        *rooms, target, room = optional_scratches(*forms)
+        like = self.factor_form()
+        forms = (*self.room_forms, like, like, self.target(dx), turned_form(grad))
+        *rooms, outer, adjoint, target, room = optional_scratches(*forms)
         g, into = turned(grad, room), self.into(dx, target)
         if into is not None:
             into.fill(0)
@@ -206,6 +208,7 @@ class TiledConv(Convolution):
             xp.add.reduce(g.reshape(len(g), -1), axis=1, out=dbias)
         if dweight is not None:
             self.total.fill(0)
+        factor = self.adjoint(adjoint)
         make = partial(self._tiles, tuple(rooms), self.image_again(), g, into)
         given = (self.x, grad, dx, target, room, *rooms)
         for tile in self.backward_views.of(given, make):
@@ -218,15 +221,16 @@ class TiledConv(Convolution):
             if dweight is not None:
                 xp.copyto(work.image, tile.image)
                 self.transform(work)
-                self.add_outer(work)
+                self.write_outer(work, outer)
+                xp.add(self.total, outer, out=self.total)
             if dx is not None:
-                xp.matmul(self.adjoint, work.product, out=work.spectrum)
+                xp.matmul(factor, work.product, out=work.spectrum)
                 self.transform_adjoint(work)
                 for part, addend in tile.sums:
                     xp.add(part, addend, out=part)
         self.finish(dx, target)
         if dweight is not None:
-            self.transform_back(dweight)
+            self.transform_back(dweight, tuple(rooms))
 
     def _tiles(
         self,

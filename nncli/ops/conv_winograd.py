@@ -139,13 +139,13 @@ class WinogradConv(TiledConv, name="winograd_conv"):
             ),
         )
 
-    def transform_weight(self, weight: Array) -> None:
+    def transform_weight(self, weight: Array, rooms: tuple[Array, ...]) -> None:
         g = self.geometry
         kernels = self.flat.reshape(3, 3, g.filters, g.channels)
         xp.copyto(kernels, weight.transpose(2, 3, 0, 1))
         xp.matmul(self.kernel_matrix, self.flat, out=self.factor.reshape(POINTS, -1))
 
-    def transform_back(self, dweight: Array) -> None:
+    def transform_back(self, dweight: Array, rooms: tuple[Array, ...]) -> None:
         g = self.geometry
         xp.matmul(self.kernel_matrix.T, self.total.reshape(POINTS, -1), out=self.flat)
         kernels = self.flat.reshape(3, 3, g.filters, g.channels)
@@ -167,13 +167,15 @@ class WinogradConv(TiledConv, name="winograd_conv"):
         _, _, product, out, _ = work.parts
         xp.matmul(self.value_matrix.T, out, out=product)
 
-    def add_outer(self, work: Work) -> None:
+    def adjoint(self, room: Array) -> Array:
+        return self.factor.swapaxes(-1, -2)
+
+    def write_outer(self, work: Work, out: Array) -> None:
         # OpenBLAS is half as fast again on a copy as on the transposed matrices; the
         # tiles are free by now.
         *_, turned = work.parts
         xp.copyto(turned, work.spectrum.swapaxes(1, 2))
-        xp.matmul(work.product, turned, out=self.outer)
-        xp.add(self.total, self.outer, out=self.total)
+        xp.matmul(work.product, turned, out=out)
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

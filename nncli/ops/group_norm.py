@@ -49,7 +49,7 @@ class GroupNorm(Function, name="group_norm"):
                 f"group_norm: expected inputs (N, C, ...) whose channels make "
                 f"{self.groups} groups, got {x.shape}."
             )
-        n, channels, *space = x.shape
+        n, channels = x.shape[:2]
         self.wide = channels // self.groups
         self.count = x.size // (n * self.groups)
         self.mean, self.inverse = (
@@ -59,62 +59,71 @@ class GroupNorm(Function, name="group_norm"):
         self.steps = [
             slice(g, min(g + step, self.groups)) for g in range(0, self.groups, step)
         ]
-        self.form = form((step * self.wide, *space, n), x.dtype)
-        self.column = form((step, 1, n), x.dtype)
-        self.along = (-1, *(1,) * (x.ndim - 1))
+        # A group of channels as (channels, space, N): sums are products with ones.
+        self.form = form((step * self.wide, x[0, 0].size, n), x.dtype)
+        self.column = form((step * self.wide, 1, n), x.dtype)
+        self.row = form((step, 1, n), x.dtype)
+        self.ones = xp.ones((1, self.count), x.dtype)
         return batch_innermost(x.shape, x.dtype)
 
     def forward(self, x: Array, *rest: Array) -> None:
         """Called as (x, gamma, beta, out) or (x, out)."""
         *scale, out = rest
         self.x, self.scale = x, scale
-        y = channels_first(out)
-        room, squares = scratches(self.form, self.form)
+        source, y = channels_first(x), channels_first(out)
+        room, work, column = scratches(self.form, self.form, self.column)
         for groups in self.steps:
-            self._statistics(groups, room, squares)
             channels = self._channels(groups)
-            normal = self._normal(groups, room)
+            part = self._flat(source[channels], room)
+            mean, inverse = self.mean[groups], self.inverse[groups]
+            self._mean(self._together(part, groups), mean)
+            centred = self._centred(part, groups, room)
+            squares = work[: len(part)]
+            xp.multiply(centred, centred, out=squares)
+            self._mean(self._together(squares, groups), inverse)
+            xp.add(inverse, self.eps, out=inverse)
+            xp.sqrt(inverse, out=inverse)
+            xp.divide(1, inverse, out=inverse)
+            self._factors(groups, column[: len(part)])
+            xp.multiply(centred, column[: len(part)], out=centred)
             if scale:
-                gamma, beta = (each.reshape(self.along)[channels] for each in scale)
-                xp.multiply(normal, gamma, out=y[channels])
-                xp.add(y[channels], beta, out=y[channels])
-            else:
-                xp.copyto(y[channels], normal)
+                shift = scale[1][channels, None, None]
+                xp.add(centred, shift, out=centred)
+            xp.copyto(y[channels], centred.reshape(y[channels].shape))
 
     def _channels(self, groups: slice) -> slice:
         return slice(groups.start * self.wide, groups.stop * self.wide)
 
+    def _flat(self, part: Array, room: Array) -> Array:
+        """Return (channels, space..., N) with one axis of space, copied if need be."""
+        flat = room[: len(part)]
+        if part.flags.c_contiguous:
+            return part.reshape(flat.shape)
+        xp.copyto(flat.reshape(part.shape), part)
+        return flat
+
     def _together(self, part: Array, groups: slice) -> Array:
         """Return (channels, space, N) as (groups, what is normalized together, N)."""
-        shape = (groups.stop - groups.start, self.count, part.shape[-1])
-        return part.reshape(shape)
+        return part.reshape(groups.stop - groups.start, -1, part.shape[-1])
 
-    def _statistics(self, groups: slice, room: Array, squares: Array) -> None:
-        part = channels_first(self.x)[self._channels(groups)]
-        held, squared = room[: len(part)], squares[: len(part)]
-        mean, inverse = self.mean[groups], self.inverse[groups]
-        xp.copyto(held, part)
-        rows = self._together(held, groups)
-        xp.add.reduce(rows, axis=1, out=mean, keepdims=True)
-        xp.divide(mean, self.count, out=mean)
-        work = self._together(squared, groups)
-        xp.subtract(rows, mean, out=work)
-        xp.multiply(work, work, out=work)
-        xp.add.reduce(work, axis=1, out=inverse, keepdims=True)
-        xp.divide(inverse, self.count, out=inverse)
-        xp.add(inverse, self.eps, out=inverse)
-        xp.sqrt(inverse, out=inverse)
-        xp.divide(1, inverse, out=inverse)
+    def _mean(self, rows: Array, out: Array) -> None:
+        xp.matmul(self.ones[:, : rows.shape[1]], rows, out=out)
+        xp.divide(out, self.count, out=out)
 
-    def _normal(self, groups: slice, room: Array) -> Array:
-        """Return x̂ of some groups, from the statistics."""
-        part = channels_first(self.x)[self._channels(groups)]
-        held = room[: len(part)]
-        xp.copyto(held, part)
-        rows = self._together(held, groups)
-        xp.subtract(rows, self.mean[groups], out=rows)
-        xp.multiply(rows, self.inverse[groups], out=rows)
-        return held
+    def _centred(self, part: Array, groups: slice, room: Array) -> Array:
+        """Return x − μ, given x of some groups."""
+        centred = room[: len(part)]
+        rows, into = (self._together(each, groups) for each in (part, centred))
+        xp.subtract(rows, self.mean[groups], out=into)
+        return centred
+
+    def _factors(self, groups: slice, out: Array) -> None:
+        """Write γ / √(σ² + ε) for each channel and row."""
+        into = out.reshape(groups.stop - groups.start, self.wide, -1)
+        xp.copyto(into, self.inverse[groups])
+        if self.scale:
+            gamma = self.scale[0][self._channels(groups), None, None]
+            xp.multiply(out, gamma, out=out)
 
     def backward(
         self,
@@ -123,42 +132,45 @@ class GroupNorm(Function, name="group_norm"):
         dgamma: Array | None = None,
         dbeta: Array | None = None,
     ) -> None:
-        g = channels_first(grad)
-        room, spare, work, column = scratches(
-            self.form, self.form, self.form, self.column
+        """Sum up over space first: what is left are a few numbers a channel."""
+        source, upstream = channels_first(self.x), channels_first(grad)
+        room, spare, work, along, total, factor, slope, shift = scratches(
+            *[self.form] * 3, *[self.column] * 3, *[self.row] * 2
         )
         for groups in self.steps:
             channels = self._channels(groups)
-            normal = self._normal(groups, room)
-            held, product = spare[: len(normal)], work[: len(normal)]
-            axes = tuple(range(1, held.ndim))
-            xp.copyto(held, g[channels])
+            part = self._flat(source[channels], room)
+            centred = self._centred(part, groups, room)
+            g = self._flat(upstream[channels], spare)
+            product, a, b, f = (e[: len(g)] for e in (work, along, total, factor))
+            xp.multiply(g, centred, out=product)
+            ones = self.ones[:, : g.shape[1]]
+            xp.matmul(ones, product, out=a)
+            xp.matmul(ones, g, out=b)
             if dbeta is not None:
-                xp.add.reduce(held, axis=axes, out=dbeta[channels])
-            xp.multiply(held, normal, out=product)
+                xp.add.reduce(b[:, 0], axis=1, out=dbeta[channels])
+            inverse = self.inverse[groups]
+            grouped = self._together(a, groups)
+            xp.multiply(grouped, inverse, out=grouped)
             if dgamma is not None:
-                xp.add.reduce(product, axis=axes, out=dgamma[channels])
+                xp.add.reduce(a[:, 0], axis=1, out=dgamma[channels])
             if dx is None:
                 continue
-            if self.scale:
-                gamma = self.scale[0].reshape(self.along)[channels]
-                xp.multiply(held, gamma, out=held)
-                xp.multiply(product, gamma, out=product)
-            rows, slopes, hats = (
-                self._together(each, groups) for each in (held, product, normal)
-            )
-            mean = column[: len(rows)]
-            self._mean(slopes, mean)
-            xp.multiply(hats, mean, out=hats)
-            self._mean(rows, mean)
-            xp.subtract(rows, mean, out=rows)
-            xp.subtract(rows, hats, out=rows)
-            xp.multiply(rows, self.inverse[groups], out=rows)
-            xp.copyto(channels_first(dx)[channels], held)
-
-    def _mean(self, rows: Array, out: Array) -> None:
-        xp.add.reduce(rows, axis=1, out=out, keepdims=True)
-        xp.divide(out, self.count, out=out)
+            self._factors(groups, f)
+            # With γ in front: −mean(g·x̂) / (σ² + ε), and −mean(g) / √(σ² + ε).
+            xp.multiply(a, f, out=a)
+            xp.multiply(b, f, out=b)
+            slopes, shifts = slope[: len(inverse)], shift[: len(inverse)]
+            self._mean(grouped, slopes)
+            xp.multiply(slopes, inverse, out=slopes)
+            self._mean(self._together(b, groups), shifts)
+            rows = self._together(centred, groups)
+            xp.multiply(rows, slopes, out=rows)
+            xp.add(rows, shifts, out=rows)
+            xp.multiply(g, f, out=product)
+            xp.subtract(product, centred, out=product)
+            d = channels_first(dx)[channels]
+            xp.copyto(d, product.reshape(d.shape))
 
     def flops(self, *arrays: Sized) -> int:
         """Count about seven operations an element."""

@@ -22,7 +22,7 @@ from nncli.layers.normalization import BatchNorm, LayerNorm, RmsNorm
 from nncli.layers.shape import Flatten
 from nncli.losses.classification import SoftmaxCrossEntropy
 from nncli.network.network import Network
-from tests.layers import activations, images
+from tests.layers import activations, convolutions, images
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
@@ -161,9 +161,13 @@ def _cases() -> list[LayerCase]:
             module = partial(nn.LeakyReLU, slope)
             found.append(LayerCase("leaky_relu", row, module, {"slope": slope}))
     found += [LayerCase(*case) for case in activations.cases()]
-    return found + [
+    found += [
         replace(LayerCase(*case), in_use=in_use, orders=images.orders)
         for case, in_use in images.cases()
+    ]
+    return found + [
+        LayerCase(*case, in_use=False, orders=images.orders)
+        for case in convolutions.cases()
     ]
 
 
@@ -195,7 +199,7 @@ def _priced(case: LayerCase, module: Any, loss: Any) -> Any:
     arguments = case.arguments
     for prefix, parameter in (("", "weight"), ("bias_", "bias")):
         values = getattr(module, parameter, None)
-        if case.name == "dense" and values is not None:
+        if values is not None:
             loss = loss + arguments.get(f"{prefix}l1", 0.0) * values.abs().sum()
             loss = loss + arguments.get(f"{prefix}l2", 0.0) * (values**2).sum()
     return loss

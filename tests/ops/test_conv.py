@@ -14,11 +14,11 @@ from nncli.ops import conv
 from nncli.ops.conv import Convolution
 from nncli.ops.conv_choice import ALGORITHMS
 from nncli.ops.conv_geometry import Geometry
+from tests.ops.convolutions import convolution
 from tests.parity import assert_agrees
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 torch.set_num_threads(1)
-functional = torch.nn.functional
 
 pytestmark = pytest.mark.parity
 
@@ -75,11 +75,7 @@ def by_torch(case: Drawn, grad: Array) -> list[Array]:
     g = case.geometry
     arrays = [each for each in case[1:] if each is not None]
     tensors = [torch.tensor(np.array(a), requires_grad=True) for a in arrays]
-    # PyTorch's own padding is the same on both sides.
-    widths = [width for pair in reversed(g.borders) for width in pair]
-    image = functional.pad(tensors[0], widths)
-    of = (functional.conv1d, functional.conv2d, functional.conv3d)[len(g.image) - 1]
-    y = of(image, *tensors[1:], stride=g.stride, dilation=g.dilation, groups=g.groups)
+    y = convolution(g, *tensors)
     y.backward(torch.tensor(np.array(grad)))
     return [y.detach().numpy(), *(t.grad.numpy() for t in tensors)]
 

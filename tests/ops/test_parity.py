@@ -16,7 +16,7 @@ from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape
 from nncli.ops import elementwise, losses, matmul, norm, powers, reduce, shape, softmax
 from nncli.ops import index as indices
-from tests.ops import activations, images, tensor_ops
+from tests.ops import activations, convolutions, images, tensor_ops
 from tests.ops import losses as loss_oracles
 from tests.parity import assert_agrees, layouts, without_case
 
@@ -97,6 +97,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     **loss_oracles.TORCH,
     **tensor_ops.TORCH,
     **images.TORCH,
+    **convolutions.TORCH,
 }
 
 WITHOUT_TORCH = {
