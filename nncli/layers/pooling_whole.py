@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.core.arrays import Shape
+from nncli.core.arrays import Shape, check_memory
 from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
-from nncli.layers.space import Sizes, check_space, per_axis
+from nncli.layers.space import FewSizes, check_space, per_axis
 from nncli.ops.average_pool import AveragePool
 from nncli.ops.max_pool import MaxPool
 from nncli.ops.windows import Adaptive
@@ -23,7 +23,7 @@ class AdaptivePool(Layer):
         size: How many windows there are along each axis: one number, or a list.
     """
 
-    size: Sizes
+    size: FewSizes
 
     rank: ClassVar[int]
     pools: ClassVar[type[MaxPool] | type[AveragePool]]
@@ -39,7 +39,9 @@ class AdaptivePool(Layer):
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         check_space(input_shape, self.rank)
-        return (input_shape[0], *self.placing.counts)
+        shape = (input_shape[0], *self.placing.counts)
+        check_memory(shape, self.dtype, "one row of the output")
+        return shape
 
     def __call__(self, x: Tensor) -> Tensor:
         return apply(self.pools(self.placing), x)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import Le, MaxLen, MinLen
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.core.arrays import Shape
+from nncli.core.arrays import Shape, check_memory
 from nncli.core.errors import ShapeError
 from nncli.core.randomness import Streams
 from nncli.core.signature import Count, Positive
 from nncli.layers.base import Layer
-from nncli.layers.space import Sizes, check_space, per_axis
+from nncli.layers.space import FewSizes, check_space, per_axis
 from nncli.ops import upsample
 from nncli.ops.edge_pad import EdgePad
 from nncli.ops.shape import Pad as PadFunction
 
-Sides = Annotated[list[Count], MinLen(2), MaxLen(2)]
-Widths = Count | Annotated[list[Count | Sides], MinLen(1), MaxLen(3)]
+Width = Annotated[Count, Le(4096)]
+Sides = Annotated[list[Width], MinLen(2), MaxLen(2)]
+Widths = Width | Annotated[list[Width | Sides], MinLen(1), MaxLen(3)]
 
 
 class Pad(Layer, name="pad"):
@@ -54,7 +55,9 @@ class Pad(Layer, name="pad"):
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         space = check_space(input_shape)
         sides = zip(space, self.widths(len(space)), strict=True)
-        return (input_shape[0], *(size + sum(pair) for size, pair in sides))
+        shape = (input_shape[0], *(size + sum(pair) for size, pair in sides))
+        check_memory(shape, self.dtype, "one row of the output")
+        return shape
 
     def __call__(self, x: Tensor) -> Tensor:
         widths = self.widths(x.ndim - 2)
@@ -75,7 +78,7 @@ class Upsample(Layer, name="upsample"):
         mode: What they are.
     """
 
-    factor: Sizes = 2
+    factor: FewSizes = 2
     mode: Literal["nearest", "linear"] = "nearest"
 
     output = None
@@ -85,7 +88,9 @@ class Upsample(Layer, name="upsample"):
         space = check_space(input_shape)
         factor = per_axis(self.factor, len(space), "factor")
         sizes = (size * f for size, f in zip(space, factor, strict=True))
-        return (input_shape[0], *sizes)
+        shape = (input_shape[0], *sizes)
+        check_memory(shape, self.dtype, "one row of the output")
+        return shape
 
     def __call__(self, x: Tensor) -> Tensor:
         factor = per_axis(self.factor, x.ndim - 2, "factor")

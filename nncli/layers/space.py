@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import Le, MaxLen, MinLen
 
 from nncli.core.arrays import Shape
 from nncli.core.errors import ArgumentError, ShapeError
@@ -12,6 +12,12 @@ from nncli.core.signature import Count, Positive
 
 Sizes = Positive | Annotated[list[Positive], MinLen(1), MaxLen(3)]
 """One number for all axes of space, or one an axis."""
+
+Few = Annotated[Positive, Le(4096)]
+"""A size that an axis is to have, or to grow by: each element takes some work."""
+
+FewSizes = Few | Annotated[list[Few], MinLen(1), MaxLen(3)]
+"""One such number for all axes of space, or one an axis."""
 
 Margins = Count | Annotated[list[Count], MinLen(1), MaxLen(3)]
 """As Sizes, from 0."""

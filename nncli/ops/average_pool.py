@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nncli.autograd.buffers import Form, form, scratches
-from nncli.autograd.function import Case, Function
+from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, batch_innermost, xp
 from nncli.ops.windows import (
     Adaptive,
@@ -16,6 +16,7 @@ from nncli.ops.windows import (
     Sliding,
     channels_first,
     combine,
+    pooled_flops,
     spread,
 )
 
@@ -40,6 +41,9 @@ class SumPool(Function):
         ones = xp.ones((1, x[0, 0].size), x.dtype)
         self.total = ones if whole else None
         return out
+
+    def flops(self, *arrays: Sized) -> int:
+        return pooled_flops(self.placing, *arrays)
 
     def sum(self, x: Array, y: Array, room: Sequence[Array]) -> None:
         """Write the sums over a group's windows."""

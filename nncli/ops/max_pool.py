@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nncli.autograd.buffers import form, scratches
-from nncli.autograd.function import Case, Function
+from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, batch_innermost, xp
 from nncli.ops.windows import (
     Adaptive,
@@ -18,6 +18,7 @@ from nncli.ops.windows import (
     along,
     channels_first,
     combine,
+    pooled_flops,
 )
 
 
@@ -87,6 +88,9 @@ class MaxPool(Function, name="max_pool"):
             ):
                 sharing(windows, axis, level, best, given, into)
                 best, given = level, into
+
+    def flops(self, *arrays: Sized) -> int:
+        return pooled_flops(self.placing, *arrays)
 
     def _has_nan(self) -> bool:
         return bool(xp.isnan(xp.maximum.reduce(self.out, axis=None)))

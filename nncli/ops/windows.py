@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from nncli.autograd.buffers import Form, form
+from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
 
@@ -149,7 +151,10 @@ class Sliding:
         # A window that would begin in the padding behind the end is left out.
         count -= self.ceil_mode and (count - 1) * stride >= size + padding
         parts = []
-        for i in range(kernel):
+        # Of a huge kernel, most elements only ever lie in the padding.
+        low = max(0, (padding - (count - 1) * stride) // dilation)
+        high = min(kernel, (size - 1 + padding) // dilation + 1)
+        for i in range(low, high):
             offset = i * dilation - padding
             first = max(0, -(offset // stride))
             last = min(count - 1, (size - 1 - offset) // stride)
@@ -203,6 +208,12 @@ class Adaptive:
             if i < lengths[j]
         ]
         return Windows(size, count, tuple(parts), tuple(lengths))
+
+
+def pooled_flops(placing: Placing, x: Sized, out: Sized) -> int:
+    """Count an operation for each element of each window, the padding included."""
+    windows = placing.over(x.shape[2:])
+    return int(out.size * math.prod(max(each.padded) for each in windows))
 
 
 class Plan:

@@ -13,7 +13,7 @@ from nncli.autograd.tape import no_grad, record
 from nncli.autograd.tensor import Tensor
 from nncli.config.load import load_config
 from nncli.core.arrays import Array, Shape, batch_innermost
-from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.errors import ArgumentError, NncliError, ShapeError
 from nncli.core.randomness import Streams
 from nncli.experiment.build import build
 from nncli.layers.activations import LeakyRelu, Relu, Tanh
@@ -120,6 +120,9 @@ def test_pools_keep_the_batch_innermost_and_flatten_copies_nothing() -> None:
         (lambda: MaxPool1d(2, stride=[1, 2]), "stride: expected one number"),
         (lambda: AdaptiveMaxPool2d([1]), "size: expected one number"),
         (lambda: MaxPool2d(0), "kernel: expected an integer >= 1"),
+        (lambda: AdaptiveMaxPool2d(10**9), "size: expected"),
+        (lambda: Upsample(10**9), "factor: expected"),
+        (lambda: Pad(10**9, mode="circular"), "padding: expected"),
         (lambda: LpPool2d(norm=0.5), "norm: expected a number >= 1"),
     ],
 )
@@ -140,6 +143,8 @@ def test_pools_refuse_sizes_that_fit_no_axes(make: Any, message: str) -> None:
         (BatchNorm(), (), "an axis of features"),
         (Pad(3, mode="reflect"), (1, 3, 9), "reflect padding of at most 2"),
         (Pad([1, 2]), (1, 5), "a padding for each of 1 axes"),
+        (MaxPool2d(10**9), (1, 4, 9), "windows of at most 4 elements"),
+        (Upsample(4096), (4096, 64, 64), "half of this machine"),
         (Upsample([2, 2]), (1, 5), "factor: expected one number"),
         (PixelShuffle(2), (6, 2, 2), "multiple of 4 channels"),
         (SpatialDropout(), (6,), "rows of shape"),
@@ -151,8 +156,17 @@ def test_pools_refuse_sizes_that_fit_no_axes(make: Any, message: str) -> None:
 def test_layers_refuse_rows_that_they_cannot_take(
     layer: Layer, row: Shape, message: str
 ) -> None:
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(NncliError, match=message):
         _network([layer], row)
+
+
+def test_a_huge_kernel_takes_no_longer_than_the_elements_it_covers() -> None:
+    network = _network([MaxPool2d(10**9, stride=1, padding=5 * 10**8)], (1, 3, 4))
+    x = np.random.default_rng(0).normal(size=(2, 1, 3, 4))
+    y = network(Tensor(x)).data
+    np.testing.assert_array_equal(
+        y, np.broadcast_to(x.max((2, 3))[..., None, None], y.shape)
+    )
 
 
 def test_concat_joins_the_channels_of_images() -> None:

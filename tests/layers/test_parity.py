@@ -251,18 +251,24 @@ def test_layer_agrees_with_torch(name: str, training: bool) -> None:
                 _compare(case, network, module, values, f"{case}, {rows} rows {layout}")
 
 
+@pytest.mark.parametrize("space", [(), (4,), (2, 3), (2, 1, 2)])
 @pytest.mark.parametrize("momentum", [0.0, 0.1, 0.9, 1.0])
-def test_batch_norm_running_statistics_agree_with_torch(momentum: float) -> None:
+def test_batch_norm_running_statistics_agree_with_torch(
+    momentum: float, space: Shape
+) -> None:
     layer = BatchNorm(momentum)
-    network = Network([layer], (3,), Streams(0), FLOAT64)
-    module = torch.nn.BatchNorm1d(3, momentum=momentum).double()
+    row = (3, *space)
+    network = Network([layer], row, Streams(0), FLOAT64)
+    known = getattr(torch.nn, f"BatchNorm{max(1, len(space))}d")
+    module = known(3, momentum=momentum).double()
     names = {"gamma": "weight", "beta": "bias"}
-    case = LayerCase("batch_norm", (3,), lambda: module, {}, names)
+    case = LayerCase("batch_norm", row, lambda: module, {}, names)
     rng = np.random.default_rng(1)
     for rows in (5, 2, 9, 3, 17):
         network.set_training(True)
         module.train()
-        x = rng.normal([0.0, 100.0, -1e3], [1.0, 5.0, 10.0], (rows, 3))
+        means, spreads = np.array([[0.0, 100.0, -1e3], [1.0, 5.0, 10.0]])
+        x = np.moveaxis(rng.normal(means, spreads, (rows, *space, 3)), -1, 1)
         _compare(case, network, module, x)
         for name in ("running_mean", "running_var"):
             state = network.state[f"layers.0.{name}"]
@@ -270,8 +276,8 @@ def test_batch_norm_running_statistics_agree_with_torch(momentum: float) -> None
         # In use, one row is enough and nothing moves.
         network.set_training(False)
         module.eval()
-        _compare(case, network, module, rng.normal(size=(1, 3)))
-        _compare(case, network, module, rng.normal(size=(4, 3)))
+        _compare(case, network, module, rng.normal(size=(1, *row)))
+        _compare(case, network, module, rng.normal(size=(4, *row)))
 
 
 def test_dropout_in_training_agrees_with_torch_given_its_mask() -> None:
