@@ -11,10 +11,12 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 SMALLEST = {
+    "convolution_growth": ["--rounds", "1", "--rows", "2", "--largest", "8"],
     "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
+    "vision": ["--steps", "1", "--nets", "lenet"],
 }
 
 pytestmark = pytest.mark.parity

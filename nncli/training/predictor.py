@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nncli.autograd.flat import Flat
-from nncli.autograd.tensor import Tensor, apply
+from nncli.autograd.tensor import Tensor
 from nncli.config.schema import Config
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import NncliError
@@ -67,7 +67,7 @@ class Predictor:
             self.build(tensor.shape[1:])
         y = self.network(tensor)
         fused = Layer.registry.find(self._built.fused)
-        return apply(fused.op(), y) if fused is not None else y
+        return fused()(y) if fused is not None else y
 
     @property
     def network(self) -> Network:

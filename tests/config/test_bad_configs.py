@@ -259,7 +259,10 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "type missing": (
         edited("type: dense, units: 6", "units: 6"),
-        ("config.yaml:6:5: layers[0]: type is missing: ", "one of alpha_dropout,"),
+        (
+            "config.yaml:6:5: layers[0]: type is missing: ",
+            "one of adaptive_average_pool1d,",
+        ),
     ),
     "type as key, as in other tools": (
         edited("{type: dense, units: 6}", "dense: {units: 6}"),
@@ -382,7 +385,7 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "number for a layer": (
         edited("- tanh", "- 3"),
-        ("config.yaml:7:5: layers[1]: expected a layer (alpha_dropout, ", "got 3."),
+        ("config.yaml:7:5: layers[1]: expected a layer (adaptive_av", "got 3."),
     ),
     "number for an optimizer": (
         edited("{type: adam, lr: 0.02}", "3"),
@@ -520,9 +523,9 @@ BAD: dict[str, tuple[str, tuple[str, ...]]] = {
     # Parts that do not fit each other.
     "shapes that do not fit": (
         edited(
-            "{type: xor, samples: 20, noise: 0.3}", "digits", "- tanh", "- batch_norm"
+            "{type: xor, samples: 20, noise: 0.3}", "digits", "- tanh", "- max_pool1d"
         ),
-        ("config.yaml:7:5: layers[1]: ", "got (1, 8, 6)", "Put a flatten layer in"),
+        ("config.yaml:7:5: layers[1]: ", "of shape (C, L), got (1, 8, 6)"),
     ),
     "more classes than outputs": (
         edited("{type: xor, samples: 20, noise: 0.3}", "{type: spiral, classes: 5}"),
