@@ -156,7 +156,7 @@ def test_eval_of_fresh_rows_wants_a_dataset_that_is_drawn(
     command: Command, digits: RunDirectory
 ) -> None:
     outcome = command("eval", digits.path, "--split", "fresh")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "dataset digits" in outcome.err
 
 
