@@ -46,7 +46,8 @@ ONLY = {
     "typer": {"cli"},
     "rich": {"cli", "report"},
     "sklearn": {"sklearn"},
-    "pydantic": {"core", "config", "training"},
+    "pydantic": {"core", "tables", "config", "training"},
+    "polars": {"tables"},
     "safetensors": {"runs"},
     "yaml": {"config"},
 }

@@ -185,3 +185,22 @@ def test_search_reaches_layers_rate_and_class_weight_in_a_pipeline() -> None:
     assert pipeline.get_params()["nnclassifier__lr"] is None
     pipeline.set_params(nnclassifier__layers=wide).fit(x, y)
     assert pipeline[-1].model_.layers[0].units == 9
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_with_texts_need_no_preparation(library: str) -> None:
+    frame: Any = pytest.importorskip(library).DataFrame
+    held: dict[str, list[Any]] = {
+        "size": [100.0, None, 300.0, 400.0] * 10,
+        "colour": ["red", "blue", "red", None] * 10,
+    }
+    labels = np.array(["no", "yes", "no", "yes"] * 10)
+    turned = frame(dict(reversed(held.items())))
+    model = make_pipeline(NNClassifier(lr=0.05, epochs=60, random_state=0))
+    model.fit(frame(held), labels)
+    assert model.score(frame(held), labels) == 1
+    assert (model.predict(turned) == labels).all()
+    numbers = np.arange(40.0) % 4
+    regressor = NNRegressor(lr=0.05, epochs=60, random_state=0)
+    regressor.fit(frame(held), numbers, sample_weight=np.ones(40))
+    assert regressor.score(frame(held), numbers) > 0.9

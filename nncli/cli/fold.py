@@ -137,8 +137,10 @@ def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
     """Write the predictions of the rows that were held out, as CSV."""
     import numpy as np
 
+    from nncli.core.text import spreadsheet_text
     from nncli.experiment.predict import number_columns, prediction_columns
 
+    names = experiment.target_names
     part, labels = experiment.parts["test"], experiment.labels
     index = np.arange(len(part.rows))[slice(None) if part.index is None else part.index]
     targets = part.rows.read("y", index)
@@ -148,14 +150,15 @@ def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
         "row": index,
         "fold": np.full(len(index), fold.number),
         "repeat": np.full(len(index), fold.repeat),
-        **number_columns("target", targets),
-        **prediction_columns(values, labels),
+        **number_columns("target", targets, names),
+        **prediction_columns(values, labels, names),
     }
     room = io.StringIO()
     writer = csv.writer(room, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(spreadsheet_text, columns))
     # As texts floating-point numbers have the digits that give them back.
-    writer.writerows(zip(*(each.astype(str) for each in columns.values()), strict=True))
+    cells = (map(spreadsheet_text, each.astype(str)) for each in columns.values())
+    writer.writerows(zip(*cells, strict=True))
     return room.getvalue()
 
 

@@ -6,14 +6,16 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from nncli.core.arrays import Array
+from nncli.core.registry import spec_of
 from nncli.data.base import Field, Index, Rows, Table, count_of
 from nncli.tables.encoder import Encoder
 from nncli.tables.fit import SAMPLE, fit
+from nncli.tables.memory import remembered
 from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.settings import Column, Scaling
 
@@ -73,6 +75,10 @@ class RawRows(Table):
         Raises:
             DataError: A setting does not fit the type of its column.
         """
+        settings = spec_of([self.inputs, self.scaling, dict(self.settings)])
+        return remembered(self.table, settings, index, partial(self._learn, index))
+
+    def _learn(self, index: Array | None) -> Encoder:
         names = self.table.names
         places = [names.index(name) for name in self.inputs]
         columns = [self.table.columns[place] for place in places]

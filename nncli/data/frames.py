@@ -30,3 +30,9 @@ def as_rows(values: Array, row: Shape, source: str) -> Array:
         return values.reshape(len(values), *row)
     wanted = f"({', '.join(['N', *map(str, row)])})"
     raise DataError(f"{source}: expected inputs of shape {wanted}, got {values.shape}.")
+
+
+def numeric_columns(x: Any) -> list[str]:
+    """Return the names of a frame's columns that hold numbers."""
+    own = dict(zip(columns_of(x) or (), getattr(x, "columns", ()), strict=True))
+    return [n for n, key in own.items() if np.asarray(x[key]).dtype.kind in "biuf"]

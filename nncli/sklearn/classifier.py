@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from nncli.core.arrays import Array
-from nncli.sklearn.estimator import DTYPES, Network, row_weights
+from nncli.sklearn.estimator import Network, row_weights
 
 
 class NNClassifier(ClassifierMixin, Network):  # type: ignore[misc]
@@ -82,9 +81,9 @@ class NNClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NNClassifier:
         """Train from new first values."""
-        inputs, targets = validate_data(self, X, y, dtype=DTYPES)
+        inputs, targets = self._rows(X, y)
         check_classification_targets(targets)
-        weights = row_weights(sample_weight, inputs)
+        weights = row_weights(sample_weight, targets)
         if self.class_weight is not None:
             # scikit-learn's own, so that its names of classes and its errors are.
             factors = compute_sample_weight(self.class_weight, targets)

@@ -15,6 +15,7 @@ from nncli.config.validate import component_from
 from nncli.core.arrays import Array
 from nncli.core.description import Description
 from nncli.core.errors import ArgumentError
+from nncli.data.frames import columns_of, numeric_columns
 from nncli.layers.base import Layer
 from nncli.layers.dense import Dense
 from nncli.model import Model
@@ -72,10 +73,11 @@ class Network(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _train(
-        self, x: Array, y: Array, outputs: int, loss: str, weights: Array | None
+        self, x: Any, y: Array, outputs: int, loss: str, weights: Array | None
     ) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        precision = "float32" if x.dtype == np.float32 else "float64"
+        single = getattr(x, "dtype", None) == np.float32
+        precision = "float32" if single else "float64"
         self.model_ = Model(self._layers(outputs), seed=seed, precision=precision)
         optimizer = component_from(Optimizer, self.optimizer)
         if self.lr is not None:
@@ -84,8 +86,9 @@ class Network(BaseEstimator):  # type: ignore[misc]
         size = min(AUTO_BATCH, len(x)) if self.batch_size == "auto" else self.batch_size
         if weights is not None:
             # Rows with a weight of k count like k rows: the mean is over the weights.
-            kept = weights > 0
-            x, y, weights = x[kept], y[kept], weights[kept]
+            kept = weights > 0 if isinstance(x, np.ndarray) else slice(None)
+            y, weights = y[kept], weights[kept]
+            x = x[kept] if isinstance(x, np.ndarray) else x
             weights = weights * (len(weights) / weights.sum())
         history = self.model_.fit(
             x,
@@ -128,10 +131,27 @@ class Network(BaseEstimator):  # type: ignore[misc]
                 f"with {outputs} units is added, and the loss takes its outputs."
             )
 
-    def _inputs(self, x: ArrayLike) -> Array:
+    def _rows(self, x: ArrayLike, y: ArrayLike, **more: Any) -> tuple[Any, Array]:
+        """Return checked rows to train on: arrays, or a frame with texts as it is."""
+        self._by_name = has_texts(x)
+        if not self._by_name:
+            inputs, targets = validate_data(self, x, y, dtype=DTYPES, **more)
+            return inputs, targets
+        validate_data(self, x, y, skip_check_array=True)
+        return x, check_array(y, ensure_2d=False, dtype=None)
+
+    def _inputs(self, x: ArrayLike) -> Any:
+        """Return checked rows to predict: those of a frame go by their names."""
         check_is_fitted(self)
-        inputs: Array = validate_data(self, x, reset=False, dtype=DTYPES)
-        return inputs
+        if self._by_name:
+            return x
+        return validate_data(self, x, reset=False, dtype=DTYPES)
+
+
+def has_texts(x: Any) -> bool:
+    """Whether rows are a frame of which some columns hold no numbers."""
+    names = columns_of(x)
+    return names is not None and len(numeric_columns(x)) < len(names)
 
 
 def _with(component: Any, argument: str, value: Any) -> Any:

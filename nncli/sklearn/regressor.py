@@ -6,10 +6,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
 
 from nncli.core.arrays import Array
-from nncli.sklearn.estimator import DTYPES, Network, row_weights
+from nncli.sklearn.estimator import Network, row_weights
 
 
 class NNRegressor(RegressorMixin, Network):  # type: ignore[misc]
@@ -43,10 +42,8 @@ class NNRegressor(RegressorMixin, Network):  # type: ignore[misc]
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NNRegressor:
         """Train from new first values."""
-        inputs, targets = validate_data(
-            self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True
-        )
-        weights = row_weights(sample_weight, inputs)
+        inputs, targets = self._rows(X, y, multi_output=True, y_numeric=True)
+        weights = row_weights(sample_weight, targets)
         self._one = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
         self._train(inputs, columns, columns.shape[1], "mse", weights)

@@ -197,7 +197,7 @@ def _hashes(
         done += mark["size"]
         if mark == _mark(path) and time.time_ns() - mark["ctime"] > _RACY:
             note.parent.mkdir(exist_ok=True)
-            _write(note, {"mark": mark, "sha256": hashes[-1], "path": str(path)})
+            write_json(note, {"mark": mark, "sha256": hashes[-1], "path": str(path)})
     return hashes
 
 
@@ -231,7 +231,7 @@ def _keep(table: RawTable, folder: Path, source: str) -> None:
         "sha256": table.sha256,
         "shape": table.values.shape,
     }
-    _write(folder / _TABLE, content)
+    write_json(folder / _TABLE, content)
 
 
 def _load(folder: Path, source: str) -> RawTable | None:
@@ -257,7 +257,7 @@ def _load(folder: Path, source: str) -> RawTable | None:
         return None
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Any) -> None:
     """Replace a file so that a reader finds all of it or none."""
     handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
     with os.fdopen(handle, "w") as file:

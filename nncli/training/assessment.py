@@ -139,7 +139,7 @@ class OfLabels(Assessment):
         ):
             yes = per_class(counts, ("no", "yes"))[1]
             del yes["class"]
-            table.append({"label": str(k), **yes, **scores_of([ranked])})
+            table.append({"label": self.name(k), **yes, **scores_of([ranked])})
         return {"labels": table}
 
 
@@ -187,7 +187,7 @@ class OfNumbers(Assessment):
         for k, column in enumerate(self.columns):
             scores = column.scores()
             line: dict[str, Any] = {
-                "column": str(k),
+                "column": self.name(k),
                 **scores,
                 "baseline": column.baseline(scores),
                 "better_than_baseline": float(self.better[k] / self.rows),

@@ -82,7 +82,12 @@ class Assessment(ABC):
         keys = {metric.key for metric in own}
         more = [metric for metric in self.always if metric.key not in keys]
         self.guess = guess
+        self.names = experiment.target_names
         self.beside = Beside([*own, *more])
+
+    def name(self, column: int) -> str:
+        """Return what one of several targets is called."""
+        return str(column) if self.names is None else self.names[column]
 
     def reset(self) -> None:
         """Forget all batches."""

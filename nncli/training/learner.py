@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.core.text import show
 from nncli.data.base import Rows, Table
-from nncli.data.columns import RawRows
-from nncli.data.frames import columns_of
+from nncli.data.columns import RawRows, notes_of
+from nncli.data.frames import columns_of, numeric_columns
 from nncli.data.labels import Labels
 from nncli.data.rows import (
     ClassWeight,
@@ -39,6 +40,7 @@ from nncli.experiment.experiment import Experiment
 from nncli.experiment.fit import Places, encoded_parts, split_parts, take
 from nncli.tables.encoder import Encoder
 from nncli.tables.frames import raw_of
+from nncli.tables.settings import Scaling
 from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
 from nncli.training.predictor import Predictor
@@ -76,7 +78,9 @@ class Learner(Predictor):
 
         Args:
             x: (N, ...) inputs; None for the dataset of ``from_config``, which then
-                trains as its config says.
+                trains as its config says. Columns of a frame (pandas, polars) go by
+                name from then on, may hold texts and dates, and may miss cells; their
+                numbers are standardized where there are any such columns.
             y: (N,) classes (integers, texts), or (N, ...) numbers.
             validation_data: Inputs and targets to evaluate on.
             validation_split: Share of the rows to evaluate on instead.
@@ -237,10 +241,15 @@ class Learner(Predictor):
                 shaped(inputs, self.network.shapes[0])
             return Table(inputs), targets
         known = {} if encoder is None else encoder.formats
-        table = raw_of(x, encoder.wanted if encoder else None, formats=known)
+        wanted, kept = (encoder.wanted, ()) if encoder else (None, numeric_columns(x))
+        table = raw_of(x, wanted, formats=known, keep=kept)
+        for note in notes_of(table):
+            warnings.warn(f"fit: {note}", UserWarning, stacklevel=4)
         targets = np.asarray(y)
         check_paired(table.values, targets)
+        # A frame of numbers alone trains the model that an array of them does.
+        plain = all(column.kind == "number" for column in table.columns)
+        scaling: Scaling = "none" if plain else "standard"
         names = table.names
-        # Numbers are taken as they are, as those of an array.
-        rows = RawRows(table.values, table=table, inputs=names, scaling="none")
+        rows = RawRows(table.values, table=table, inputs=names, scaling=scaling)
         return rows, targets
