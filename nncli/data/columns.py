@@ -34,7 +34,7 @@ class Keys(Mapping[str, Array]):
             raise KeyError(name)
         place = self._table.names.index(name)
         column = self._table.columns[place]
-        values = np.array(self._table.values[:, place])
+        values = cells_of(self._table, name)
         return texts_of(column, values) if column.words else values
 
     def __iter__(self) -> Iterator[str]:
@@ -42,6 +42,12 @@ class Keys(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._table.names)
+
+
+def cells_of(table: RawTable, name: str) -> Array:
+    """Return (N,) cells of one column; of a mapped table no page stays in memory."""
+    rows, place = Table(table.values), table.names.index(name)
+    return np.concatenate([np.array(cells[:, place]) for (cells,) in rows.blocks("x")])
 
 
 def texts_of(column: RawColumn, values: Array) -> Array:

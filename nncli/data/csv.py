@@ -16,7 +16,7 @@ from nncli.core.progress import tell
 from nncli.core.signature import File, Positive
 from nncli.core.text import nearest
 from nncli.data.base import Dataset
-from nncli.data.columns import Keys, RawRows
+from nncli.data.columns import Keys, RawRows, cells_of
 from nncli.data.files import Kind
 from nncli.tables.cells import FALSE, TRUE
 from nncli.tables.files import open_table
@@ -217,7 +217,7 @@ class Csv(Dataset, name="csv"):
 
     def _whole(self, table: RawTable, name: str) -> Array:
         """Return a column that must have a value in each row."""
-        values = np.array(table.values[:, table.names.index(name)])
+        values = cells_of(table, name)
         absent = np.flatnonzero(np.isnan(values))
         if absent.size:
             raise DataError(
