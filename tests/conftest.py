@@ -36,6 +36,18 @@ training: {epochs: 5, batch_size: 16}
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the public datasets be small files of noise, so that no test needs a net."""
+    from tests.pictures import write_datasets
+
+    folder = tmp_path_factory.mktemp("datasets")
+    write_datasets(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNCLI_DATA", str(folder))
+        yield
+
+
 @pytest.fixture
 def write_config(tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that writes YAML text to a file and returns its path."""

@@ -162,7 +162,10 @@ def test_optimizer_goes_downhill_and_keeps_its_dtype(
     ids=lambda cls: cls.type_name,
 )
 def test_dataset_is_a_pure_function_of_its_generator(cls: type[Dataset]) -> None:
+    known = signature_of(cls).arguments
     for arguments in variations(cls):
+        if any(known[name].is_file for name in arguments):
+            continue
         dataset = cls(**arguments)
         one = dataset.load(np.random.default_rng(1))
         two = dataset.load(np.random.default_rng(1))

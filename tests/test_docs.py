@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -63,7 +64,7 @@ def test_readme_shows_the_message_of_a_mistake(
 
 def test_readme_and_docs_name_what_there_is() -> None:
     commands = ROOT / "nncli" / "cli" / "commands"
-    files = {path.stem for path in commands.glob("*.py")} - {"__init__"}
+    files = {info.name for info in pkgutil.iter_modules([str(commands)])}
     verbs = {name.replace("_", "-") for name in files}
     assert verbs == set(re.findall(r"^\| `nncli ([a-z-]+)", README, re.MULTILINE))
     for path in CONFIGS.glob("*.yaml"):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
-import pkgutil
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import typer
 from nncli.cli import commands
 from nncli.cli.bar import Bar
 from nncli.cli.console import note
+from nncli.cli.verbs import add_verbs
 from nncli.core.errors import InterruptedRun, NncliError
 from nncli.core.progress import listening
 from nncli.core.text import wrapped
@@ -35,8 +34,7 @@ def _version(wanted: bool) -> None:
 def make_app() -> typer.Typer:
     """Collect the verbs of ``cli/commands/``: each file's function of its own name.
 
-    Its examples are the file's ``EPILOG``. A file with an ``app`` of its own is a group
-    of verbs.
+    See ``add_verbs``.
     """
     app = typer.Typer(
         name="nncli",
@@ -63,13 +61,7 @@ def make_app() -> typer.Typer:
     ) -> None:
         del version
 
-    for info in pkgutil.iter_modules(commands.__path__):
-        module = importlib.import_module(f"{commands.__name__}.{info.name}")
-        verb = info.name.removesuffix("_").replace("_", "-")
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=verb)
-        else:
-            app.command(verb, epilog=module.EPILOG)(getattr(module, info.name))
+    add_verbs(app, commands)
     return app
 
 

@@ -27,9 +27,23 @@ _ALIASES: dict[str, str] = {
     "transforms": "transform preprocessing preprocess",
     "validation": "val valid valsplit validationsplit validationfraction valsize",
     # Arguments.
+    "affine": "elementwiseaffine",
+    "axis": "dim",
+    "ceil_mode": "ceil",
+    "count_padding": "countincludepad",
+    "factor": "scalefactor upscalefactor size blocksize",
+    "norm": "normtype",
     "beta1": "b1 betas beta1power",
     "beta2": "b2 beta2power",
     "bias": "usebias fitintercept",
+    "dilation": "dilationrate dilations",
+    "filters": "outchannels channels outputchannels",
+    "groups": "group numgroups featuregroupcount",
+    "kernel": "kernelsize ksize filtersize poolsize size windowsize kernelshape",
+    "output_padding": "outputpadding",
+    "padding": "pad pads paddings border",
+    "padding_mode": "paddingmode padmode bordermode",
+    "stride": "strides step",
     "class_weights": "classweight weight weights",
     "eps": "epsilon",
     "ignore_label": "ignoreindex ignoreclass",
@@ -46,18 +60,68 @@ _ALIASES: dict[str, str] = {
     "units": "outfeatures outputs size width neurons hidden hiddensize outputdim",
     "weight_decay": "l2 decay wd l2penalty",
     # Layers.
+    "adaptive_average_pool1d": "adaptiveavgpool1d adaptiveaveragepooling1d",
+    "adaptive_average_pool2d": "adaptiveavgpool2d adaptiveaveragepooling2d",
+    "adaptive_average_pool3d": "adaptiveavgpool3d adaptiveaveragepooling3d",
+    "adaptive_max_pool1d": "adaptivemaxpooling1d",
+    "adaptive_max_pool2d": "adaptivemaxpooling2d",
+    "adaptive_max_pool3d": "adaptivemaxpooling3d",
+    "average_pool1d": "avgpool1d averagepooling1d",
+    "average_pool2d": "avgpool2d averagepooling2d avgpool averagepooling averagepool",
+    "average_pool3d": "avgpool3d averagepooling3d",
     "batch_norm": "bn batchnormalization batchnorm1d batchnorm2d batchnorm3d",
+    "conv1d": "convolution1d convolution conv",
+    "conv2d": "convolution2d convolution conv separableconv2d depthwiseconv2d",
+    "conv3d": "convolution3d convolution conv",
+    "conv_transpose1d": "convtranspose1d deconv1d conv1dtranspose deconvolution1d",
+    "conv_transpose2d": (
+        "convtranspose2d deconv2d conv2dtranspose deconvolution2d deconv upconv"
+    ),
+    "conv_transpose3d": "convtranspose3d deconv3d conv3dtranspose deconvolution3d",
     "dense": "linear fc fullyconnected affine innerproduct",
-    "dropout": "dropout1d dropout2d",
     "gaussian_noise": "noise",
+    "global_average_pool": (
+        "globalaveragepooling1d globalaveragepooling2d globalaveragepooling3d "
+        "globalavgpool globalavgpool1d globalavgpool2d globalavgpool3d gap"
+    ),
+    "global_max_pool": (
+        "globalmaxpooling1d globalmaxpooling2d globalmaxpooling3d globalmaxpool1d "
+        "globalmaxpool2d globalmaxpool3d gmp"
+    ),
+    "group_norm": "gn groupnormalization",
     "hard_swish": "hardsilu",
     "hard_tanh": "hardtanh clip",
+    "instance_norm": (
+        "instancenormalization instancenorm1d instancenorm2d instancenorm3d"
+    ),
     "layer_norm": "ln layernormalization",
     "leaky_relu": "lrelu",
+    "local_response_norm": "lrn localresponsenormalization",
+    "lp_pool1d": "lppooling1d powerpool1d",
+    "lp_pool2d": "lppooling2d powerpool2d",
+    "lp_pool3d": "lppooling3d powerpool3d",
+    "max_pool1d": "maxpooling1d",
+    "max_pool2d": "maxpooling2d maxpool maxpooling",
+    "max_pool3d": "maxpooling3d",
+    "pad": (
+        "zeropad1d zeropad2d zeropad3d zeropadding1d zeropadding2d zeropadding3d "
+        "constantpad1d constantpad2d constantpad3d reflectionpad1d reflectionpad2d "
+        "reflectionpad3d replicationpad1d replicationpad2d replicationpad3d "
+        "circularpad1d circularpad2d circularpad3d padding"
+    ),
     "permute": "transpose",
+    "pixel_shuffle": "depthtospace subpixel",
     "prelu": "parametricrelu",
     "rms_norm": "rmsnormalization",
     "sequential": "block seq",
+    "spatial_dropout": (
+        "dropout1d dropout2d dropout3d spatialdropout1d spatialdropout2d "
+        "spatialdropout3d channeldropout featuredropout"
+    ),
+    "upsample": (
+        "upsampling1d upsampling2d upsampling3d upsamplingnearest2d "
+        "upsamplingbilinear2d interpolate resize"
+    ),
     "parallel": "concat concatenate add branches fork",
     "residual": "skip shortcut resnetblock",
     "sigmoid": "logistic",
@@ -116,10 +180,13 @@ _ALIASES: dict[str, str] = {
     "truncated_normal": "truncnormal",
     "zeros": "zero",
     "ones": "one",
-    "identity": "eye",
+    "identity": "eye passthrough noop",
     # Transforms.
     "standardize": "standardscaler standard normalize zscore",
-    "scale": "minmaxscaler minmax rescale",
+    "scale": (
+        "minmaxscaler minmax rescale squeezeexcite squeezeandexcite "
+        "squeezeexcitation seblock"
+    ),
 }
 
 _REMARKS: dict[str, str] = {

@@ -63,6 +63,8 @@ class Rows(ABC):
             is one that this suits.
         target_names: Names of the targets, where they have names.
         notes: What who trains on them should know: columns that were left out.
+        names: What messages call the rows, the names of files for example; None where
+            they have numbers only.
     """
 
     fields: Mapping[str, Field]
@@ -76,6 +78,7 @@ class Rows(ABC):
     scale_targets: bool = False
     target_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -284,10 +287,21 @@ class Augmentation(Component, family="augmentation"):
     """
 
     @abstractmethod
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
-        """Change (n, ...) inputs of one batch in place.
+    def apply(self, x: Array, targets: Array, rng: np.random.Generator) -> None:
+        """Change one batch in place.
 
         Args:
-            x: As the network gets them, transformed.
+            x: (n, ...) inputs as the network gets them, transformed.
+            targets: (n, ...) targets as the loss compares with them; what only changes
+                inputs leaves them alone.
             rng: Where all that is random comes from.
         """
+
+    def refuses(self, x: Field, targets: Field) -> str | None:
+        """Say why such batches cannot be changed.
+
+        Args:
+            x: What a row of the inputs holds.
+            targets: What the targets of a row hold, as the loss compares with them.
+        """
+        return None

@@ -127,7 +127,7 @@ class Batches:
             self.part.fill(slice(0, batch.rows), batch)
         rng = stream(self.seed or 0, "augmentation", epoch, number)
         for augmentation in self.augmentations:
-            augmentation.apply(batch.x.data, rng)
+            augmentation.apply(batch.x.data, batch.targets.data, rng)
 
     def _indices(self, epoch: int, first: int) -> Iterator[Index]:
         """Yield the places of each batch's rows."""

@@ -128,7 +128,7 @@ def assemble(
     check_full_batch(config, network)
     average = config.training.average
     return Experiment(
-        config=config,
+        config=_settled(config, network),
         labels=labels,
         transforms=[transform.live() for transform in config.transforms],
         network=network,
@@ -156,10 +156,18 @@ def train_as(experiment: Experiment, training: Training) -> None:
     experiment.config = config
 
 
+def _settled(config: Config, network: Network) -> Config:
+    """Return the config with what the network's layers settled by their shapes."""
+    layers = network.settled(config.layers)
+    return config if layers == config.layers else config.changed(layers=layers)
+
+
 def _fuse(config: Config) -> tuple[Sequence[Layer], Loss, str]:
     """Leave a last activation to the loss, where the pair has a safer common form."""
     last, loss = config.layers[-1], config.loss
-    if loss.fusion and last.type_name == loss.fusion[0] and len(config.layers) > 1:
+    # Along another axis, a softmax is none over what the loss takes for classes.
+    usual = last.output_kind() == last.output and len(config.layers) > 1
+    if loss.fusion and usual and last.type_name == loss.fusion[0]:
         cls = Loss.registry.find(loss.fusion[1])
         if cls is not None:
             return config.layers[:-1], cls(**loss.arguments), last.type_name

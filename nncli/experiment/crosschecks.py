@@ -12,7 +12,7 @@ from nncli.core.errors import (
     Problem,
     ShapeError,
 )
-from nncli.data.base import Rows
+from nncli.data.base import Field, Rows
 from nncli.data.rows import not_finite
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
@@ -102,6 +102,17 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
             )
             problems.append(Problem(("metrics", i), text))
     return problems
+
+
+def unsuited(experiment: Experiment) -> list[Problem]:
+    """Find augmentations that cannot change such rows."""
+    train = experiment.parts["train"]
+    inputs = Field(train.dtype, train.shape)
+    return [
+        Problem(("augmentations", i), f"{augmentation.type_name}: {refusal}")
+        for i, augmentation in enumerate(experiment.config.augmentations)
+        if (refusal := augmentation.refuses(inputs, train.target))
+    ]
 
 
 def _last_sized(network: Network) -> Path:

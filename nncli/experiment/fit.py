@@ -12,7 +12,7 @@ from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.data.base import Rows, Transform
 from nncli.data.columns import RawRows, encoded
 from nncli.data.split import split_rows
-from nncli.experiment.crosschecks import lonely_row, misfits
+from nncli.experiment.crosschecks import lonely_row, misfits, unsuited
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
 from nncli.tables.encoder import Encoder
@@ -42,6 +42,9 @@ def take(
         _fit_transforms(experiment.transforms, rows, index)
     _fit_loss(experiment, rows, index)
     experiment.parts = {name: experiment.prepare(*part) for name, part in parts.items()}
+    problems = unsuited(experiment)
+    if problems:
+        raise ConfigError(problems)
     lonely = lonely_row(experiment)
     if lonely:
         raise ConfigError([lonely])

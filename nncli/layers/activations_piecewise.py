@@ -20,6 +20,7 @@ class Relu6(Layer, name="relu6"):
     """
 
     suits = "he_normal"
+    monotone = True
 
     def __call__(self, x: Tensor) -> Tensor:
         return apply(activations.HardTanh(0.0, 6.0), x)

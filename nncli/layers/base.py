@@ -118,7 +118,12 @@ class Layer(Component, family="layer", kw_only=True):
             where they are what its inputs are.
         takes: ``numbers``, or ``integers`` (tokens, categories), which are never cast
             to numbers; None where it takes both and hands them on.
-        min_rows: How many rows a training batch must have at least.
+        monotone: y = f(x), element by element, never falls, and where it is flat its
+            derivative is 0. Max pooling is then computed before it, which leaves it
+            fewer elements and changes no value and no gradient.
+        picks_maximum: Every element of its output is the largest of some of its input.
+        min_rows: How many rows a training batch must have at least; ``build`` may
+            change it.
         examples: Inputs that gradcheck and the contract test try it with.
 
     Args:
@@ -149,7 +154,9 @@ class Layer(Component, family="layer", kw_only=True):
     suits: ClassVar[str | None] = None
     output: ClassVar[OutputKind | None] = "real"
     takes: ClassVar[Literal["numbers", "integers"] | None] = "numbers"
-    min_rows: ClassVar[int] = 1
+    monotone: ClassVar[bool] = False
+    picks_maximum: ClassVar[bool] = False
+    min_rows = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
 
     parameters = cast(dict[str, Tensor], _Unbuilt())
@@ -238,6 +245,14 @@ class Layer(Component, family="layer", kw_only=True):
     def penalties(self) -> list[Penalty]:
         """Return what the layer's weights add to the loss."""
         return []
+
+    def settled(self) -> dict[str, Any]:
+        """Return arguments that ``build`` settled, for the resolved config."""
+        return {}
+
+    def remark(self) -> str:
+        """Return what the summary of a network is to say of it, or nothing."""
+        return ""
 
     @property
     def title(self) -> str:

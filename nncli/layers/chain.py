@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nncli.autograd.tape import labelled
 from nncli.autograd.tensor import Tensor
@@ -129,16 +130,31 @@ class Call:
 def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
     """Call layers one behind the other; their steps carry their labels.
 
+    Who watches sees them in the order in which they are written.
+
     Raises:
         LayerError: A layer cannot take what it is given.
     """
-    for layer in layers:
+    for layer in layers if _state.watching else pooled_first(layers):
         with labelled(layer.label), blaming(layer):
             y = layer(x)
         if _state.watching:
             _state.watching[-1].append(Call(layer, x, y))
         x = y
     return x
+
+
+def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers in the order in which they are computed.
+
+    The maximum of relu(x) is relu of the maximum of x: max pooling goes first, so that
+    relu is left with a quarter of the elements.
+    """
+    order = list(layers)
+    for i, (first, then) in enumerate(pairwise(layers)):
+        if first.monotone and then.picks_maximum:
+            order[i : i + 2] = then, first
+    return order
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.randomness import Streams
 from nncli.layers.base import InputSpec, Layer, LayerError, OutputKind
 from nncli.layers.chain import add_children, copies, given, kind_of, opinion_of, run
+from nncli.layers.space import features_axis
 from nncli.ops.shape import Concat
 
 Layers = Annotated[list[Layer], MinLen(1)]
@@ -131,12 +132,52 @@ class Residual(Layer, name="residual"):
         return x + run(list(self.children.values()), x)
 
 
+class Scale(Layer, name="scale"):
+    """y = x · f(x), where f is layers one behind the other that give the factors.
+
+    f gives as much as x, (N, C, ...), or one factor a channel, (N, C), for all of
+    space, or 1 along some axes. With global_average_pool, dense, relu, dense, sigmoid
+    as f it is a squeeze-and-excite block. Channels are axis 1.
+
+    Source: Hu et al. 2017 ("Squeeze-and-excitation networks").
+
+    Args:
+        layers: The layers of f, from input to output.
+    """
+
+    layers: Layers
+
+    def wants_init(self) -> str | None:
+        return opinion_of(self.layers)
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Build f, and find how its factors are spread over the input."""
+        spec = InputSpec(input_shape)
+        shape = add_children(self, "layers", copies(self.layers), spec).shape
+        self.spread = shape
+        if shape == input_shape[:1]:
+            self.spread = (*shape, *(1,) * (len(input_shape) - 1))
+        sizes = zip(self.spread, input_shape, strict=False)
+        fits = all(size in (1, whole) for size, whole in sizes)
+        if len(self.spread) != len(input_shape) or not fits:
+            raise ShapeError(
+                f"expected layers that give one factor for each element {input_shape}, "
+                f"or for each channel {input_shape[:1]}, got {shape}."
+            )
+        return input_shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        factor = run(list(self.children.values()), x)
+        return x * factor.reshape(x.shape[0], *self.spread)
+
+
 class Parallel(Layer, name="parallel"):
     """y = f_1(x) + f_2(x) + ..., or their product, or their features side by side.
 
     Every branch has the same input, unless it begins with a layer of type input.
-    ``sum`` and ``multiply`` want outputs of one shape; ``concat`` joins (N, ..., F₁)
-    and (N, ..., F₂) to (N, ..., F₁ + F₂).
+    ``sum`` and ``multiply`` want outputs of one shape; ``concat`` joins features: of
+    images and volumes (N, C₁, H, W) and (N, C₂, H, W) to (N, C₁ + C₂, H, W), else
+    (N, ..., F₁) and (N, ..., F₂) to (N, ..., F₁ + F₂).
 
     Args:
         branches: One layer each; a branch of several layers is a sequential.
@@ -172,7 +213,9 @@ class Parallel(Layer, name="parallel"):
         if self.mode == "concat":
             if not shapes[0]:
                 raise ShapeError("expected outputs with at least one axis, got ().")
-            return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+            joined, axis = list(shapes[0]), _joined_axis(shapes[0])
+            joined[axis] = sum(shape[axis] for shape in shapes)
+            return tuple(joined)
         return shapes[0]
 
     def _check_branch(self, i: int, part: InputSpec, first: Shape) -> None:
@@ -190,16 +233,25 @@ class Parallel(Layer, name="parallel"):
             raise LayerError(place, self.type_name, message)
 
     def _compared(self, shape: Shape) -> Shape:
-        """Return what has to be equal; a last size that is free leaves their count."""
-        return (*shape[:-1], len(shape)) if self.mode == "concat" else shape
+        """Return what has to be equal: how many axes there are, where one is free."""
+        if self.mode != "concat" or not shape:
+            return shape
+        axis = _joined_axis(shape)
+        return (*shape[:axis], *shape[axis + 1 :], len(shape))
 
     def _expected(self, first: Shape) -> str:
         if self.mode == "concat":
-            return f"expected an output like {first} in all axes but the last"
+            free = "first" if first and _joined_axis(first) == 0 else "last"
+            return f"expected an output like {first} in all axes but the {free}"
         return f"expected an output of shape {first} to {self.mode}"
 
     def __call__(self, x: Tensor) -> Tensor:
         outputs = [run([branch], x) for branch in self.children.values()]
         if self.mode == "concat":
-            return apply(Concat(), *outputs)
+            return apply(Concat(features_axis(outputs[0].ndim)), *outputs)
         return reduce(add if self.mode == "sum" else mul, outputs)
+
+
+def _joined_axis(shape: Shape) -> int:
+    """Return the axis of a row of some shape along which features are joined."""
+    return features_axis(len(shape) + 1) - 1

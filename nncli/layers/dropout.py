@@ -7,6 +7,7 @@ from nncli.core.arrays import Shape
 from nncli.core.randomness import Streams
 from nncli.core.signature import Fraction, NonNegative
 from nncli.layers.base import Layer
+from nncli.layers.space import check_space
 from nncli.ops import noise
 
 
@@ -38,6 +39,29 @@ class Dropout(Noise, name="dropout"):
 
     op = noise.Dropout
     output = None
+
+
+class SpatialDropout(Noise, name="spatial_dropout"):
+    """In training, dropout of whole channels of a row: (N, C, ...) → the same.
+
+    y = x·m / (1 − rate), with one m for all elements of a channel, which are too much
+    alike to be dropped one by one. In use, y = x. Channels are axis 1.
+
+    Source: Tompson et al. 2015, section 3.2; PyTorch's Dropout1d to Dropout3d.
+
+    Args:
+        rate: Probability of setting a channel to zero, 0 <= rate < 1.
+    """
+
+    rate: Fraction = 0.5
+
+    op = noise.SpatialDropout
+    output = None
+    examples = ((3, 4), (2, 3, 3), (2, 1, 2, 2))
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        check_space(input_shape)
+        return super().build(input_shape, rng)
 
 
 class AlphaDropout(Noise, name="alpha_dropout"):

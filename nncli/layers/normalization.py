@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Shape, xp
 from nncli.core.errors import ShapeError
@@ -11,13 +14,15 @@ from nncli.core.randomness import Streams
 from nncli.core.signature import PositiveFloat, UnitInterval
 from nncli.initializers.constant import Ones, Zeros
 from nncli.layers.base import Layer
-from nncli.ops import norm
+from nncli.ops import channel_norm, norm
 
 
 class BatchNorm(Layer, name="batch_norm"):
-    """y = γ·(x − μ) / √(σ² + eps) + β, (N, F) → (N, F), for each feature.
+    """y = γ·(x − μ) / √(σ² + eps) + β, (N, C, ...) → the same, for each feature.
 
-    In training μ and σ² are the batch's mean and (biased) variance; in use they are
+    Features are axis 1, as in PyTorch: the numbers of a vector (N, F), the channels of
+    images (N, C, H, W), volumes (N, C, D, H, W) and of (N, C, L). In training μ and σ²
+    are the mean and the (biased) variance over all else in the batch; in use they are
     running averages r ← (1 − momentum)·r + momentum·batch, where, as in PyTorch, the
     variance enters unbiased. γ is 1 and β is 0 at first; running mean 0, variance 1.
     With ``trainable: false`` γ and β stay, the statistics are those of training.
@@ -36,27 +41,29 @@ class BatchNorm(Layer, name="batch_norm"):
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make γ, β and the running averages."""
-        if len(input_shape) != 1:
-            raise ShapeError(
-                f"expected inputs with one axis of features, got {input_shape}. "
-                "Put a flatten layer in front."
-            )
-        self.add_parameter("gamma", input_shape, Ones(), rng)
-        self.add_parameter("beta", input_shape, Zeros(), rng)
-        self.running_mean = self.add_state("running_mean", xp.zeros(input_shape))
-        self.running_var = self.add_state("running_var", xp.ones(input_shape))
+        if not input_shape:
+            raise ShapeError("expected inputs with an axis of features.")
+        features, space = input_shape[:1], math.prod(input_shape[1:])
+        # Of one row, the pixels of a channel still have a variance.
+        self.min_rows = 2 if space == 1 else 1
+        self.add_parameter("gamma", features, Ones(), rng)
+        self.add_parameter("beta", features, Zeros(), rng)
+        self.running_mean = self.add_state("running_mean", xp.zeros(features))
+        self.running_var = self.add_state("running_var", xp.ones(features))
         return input_shape
 
     def __call__(self, x: Tensor) -> Tensor:
         """Normalize with the batch in training, with the averages otherwise."""
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]
-        if self.training:
-            function = norm.BatchNorm(
-                self.running_mean, self.running_var, self.momentum, self.eps
-            )
-            return apply(function, x, gamma, beta)
-        root = (Tensor(self.running_var) + self.eps) ** 0.5
-        return (x - Tensor(self.running_mean)) * (gamma / root) + beta
+        mean, var = self.running_mean, self.running_var
+        function: Function
+        if not self.training:
+            function = channel_norm.BatchNormInUse(mean, var, self.eps)
+        elif x.ndim == 2:
+            function = norm.BatchNorm(mean, var, self.momentum, self.eps)
+        else:
+            function = channel_norm.ChannelBatchNorm(mean, var, self.momentum, self.eps)
+        return apply(function, x, gamma, beta)
 
 
 class LayerNorm(Layer, name="layer_norm"):

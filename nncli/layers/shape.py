@@ -16,6 +16,16 @@ from nncli.layers.base import Layer
 Entries = Annotated[list[int], MinLen(1)]
 
 
+class Identity(Layer, name="identity"):
+    """y = x: a branch of a parallel that hands on what it gets. Any shape."""
+
+    output = None
+    takes = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
+
+
 class Flatten(Layer, name="flatten"):
     """(N, A, B, ...) → (N, A·B·...): each row as one vector, in row-major order."""
 

@@ -13,7 +13,7 @@ from nncli.autograd.flat import Flat
 from nncli.autograd.tape import labelled, no_grad
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape, xp
-from nncli.core.errors import NncliError
+from nncli.core.errors import NncliError, Path
 from nncli.core.randomness import Streams
 from nncli.initializers.random import GlorotUniform
 from nncli.layers.base import BuildContext, InputSpec, Layer, LayerError, OutputKind
@@ -144,6 +144,21 @@ class Network:
         with giving(inputs):
             return run(self.layers, inputs[next(iter(self.inputs))])
 
+    def settled(self, layers: Sequence[Layer]) -> list[Layer]:
+        """Return the descriptions that it was made of, with what ``build`` settled.
+
+        Where copies of one layer settled it differently, it stays as it was.
+        """
+        found: dict[Path, dict[str, Any]] = {}
+        for live in self.nested.values():
+            known = found.setdefault(live.source, live.settled())
+            found[live.source] = {
+                name: value
+                for name, value in live.settled().items()
+                if known.get(name) == value
+            }
+        return [_settled(layer, (i,), found) for i, layer in enumerate(layers)]
+
     def zeros(self, rows: int) -> dict[str, Tensor]:
         """Return a batch of zeros: numbers, or integers where an input holds those."""
         return {
@@ -181,6 +196,19 @@ class Network:
                     f"{layer.type_name} promised rows of shape {promised} in build, "
                     f"but gave {call.y.shape[1:]}.",
                 )
+
+
+def _settled(layer: Layer, place: Path, found: dict[Path, dict[str, Any]]) -> Layer:
+    """Return a description, and those inside it, with arguments that were settled."""
+    changes = {**found.get(place, {})}
+    for name, value in layer.arguments.items():
+        if isinstance(value, list) and any(isinstance(each, Layer) for each in value):
+            changes[name] = [
+                _settled(each, (*place, name, i), found) for i, each in enumerate(value)
+            ]
+    if all(layer.arguments[name] == value for name, value in changes.items()):
+        return layer
+    return layer.changed(**changes)
 
 
 def _refuse_too_many(layers: Sequence[Layer]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.autograd.buffers import form, scratch
 from nncli.autograd.function import Case, Sized
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, Shape, xp
 from nncli.ops.elementwise import Unary
 
 SELU_LIMIT = 1.7580993408473766
@@ -67,10 +67,15 @@ class Masked(Unary):
     def allocate(self, x: Array) -> Array:
         """Make room for the mask."""
         out = super().allocate(x)
+        shape = self.drawn(x.shape)
         # Generators fill row-major arrays only.
-        self.draw = form(x.shape, x.dtype)
-        self.mask = self.form.empty()
+        self.draw = form(shape, x.dtype)
+        self.mask = form(shape, x.dtype, self.form.order).empty()
         return out
+
+    def drawn(self, shape: Shape) -> Shape:
+        """Return the shape of what is drawn for inputs of a shape."""
+        return shape
 
     def draw_mask(self, factor: float) -> None:
         """Write 0 for an element to drop, else a factor."""
@@ -101,6 +106,30 @@ class Dropout(Masked, name="dropout"):
     def forward(self, x: Array, out: Array) -> None:
         self.draw_mask(1 / (1 - self.rate))
         xp.multiply(x, self.mask, out=out)
+
+
+class SpatialDropout(Masked, name="spatial_dropout"):
+    """Set each channel of each row to 0 with probability p, divide others by 1 − p.
+
+    x (N, C, space...) → y as x; dropout (see there) with one draw for a whole channel,
+    whose elements are much alike. Tompson et al. 2015, section 3.2; PyTorch's
+    Dropout1d to Dropout3d.
+    """
+
+    def drawn(self, shape: Shape) -> Shape:
+        return (*shape[:2], *(1,) * (len(shape) - 2))
+
+    def forward(self, x: Array, out: Array) -> None:
+        self.draw_mask(1 / (1 - self.rate))
+        xp.multiply(x, self.mask, out=out)
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Sequences, images and volumes; the checker repeats the draw."""
+        for shape in ((4, 5, 2), (2, 4, 2, 3), (2, 3, 1, 2, 2)):
+            for rate in (0.0, 0.5):
+                x = rng.normal(size=shape)
+                yield Case(cls(rate, np.random.default_rng(7)), (x,))
 
 
 class AlphaDropout(Masked, name="alpha_dropout"):

@@ -239,7 +239,8 @@ class Concat(Rearrangement, name="concat"):
             for array, end in zip(inputs, ends, strict=True)
         ]
         sizes = (*first.shape[:axis], int(ends[-1]), *first.shape[axis + 1 :])
-        return xp.empty(sizes, xp.result_type(*inputs))
+        # In memory as the first one, so that images keep their batch innermost.
+        return form(sizes, xp.result_type(*inputs), Form.of(first).order).empty()
 
     def forward(self, *arrays: Array) -> None:
         *inputs, out = arrays

@@ -15,7 +15,7 @@ from nncli.training.step import TrainingStep
 
 
 def layer_facts(network: Network) -> list[dict[str, Any]]:
-    """Return each layer's label, depth, output shape, parameters and operations.
+    """Return each layer's label, depth, output shape, parameters, operations, remark.
 
     A layer's parameters and operations are its own; those of layers inside it stand in
     their own entries, right below it and one deeper.
@@ -29,6 +29,7 @@ def layer_facts(network: Network) -> list[dict[str, Any]]:
             "parameters": sum(t.size for t in layer.parameters.values()),
             "frozen": layer.frozen,
             "flops": flops.get(layer.label, 0),
+            "remark": layer.remark(),
         }
         for path, layer in network.nested.items()
     ]
@@ -74,7 +75,12 @@ def layer_table(
         counts = f"{layer['parameters']:,}", f"{layer['flops']:,}"
         rows.append((name, _shape(layer["output_shape"]), *counts))
     text = table(rows, numbers=(1, 2, 3), spare=(3, 1), width=width)
-    return f"{text}\n{fused} (fused into the loss)" if fused else text
+    lines = [f"{fused} (fused into the loss)"] if fused else []
+    remarks = (
+        f"{each['layer']}: {each['remark']}" for each in layers if each["remark"]
+    )
+    lines += [part for line in remarks for part in wrapped(line, width, hang=2)]
+    return "\n".join([text, *lines])
 
 
 def counted(parameters: int, trained: int) -> str:

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 
 from nncli.cli import app, commands
+from nncli.cli.commands import data
 from nncli.core import errors
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
@@ -25,8 +26,9 @@ VERBS: list[list[str]] = [
         for info in pkgutil.iter_modules(commands.__path__)
     ),
     *(["config", name] for name in ("validate", "show", "schema")),
+    *(["data", info.name] for info in pkgutil.iter_modules(data.__path__)),
 ]
-LEAVES = [verb for verb in VERBS if verb != ["config"]]
+LEAVES = [verb for verb in VERBS if verb not in (["config"], ["data"])]
 IDS = [" ".join(verb) for verb in VERBS]
 
 

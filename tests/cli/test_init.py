@@ -94,7 +94,7 @@ def test_name_of_a_layer_and_an_example_is_the_layer(command: Command) -> None:
 
 
 def test_examples_of_every_help_name_configs_that_are_there() -> None:
-    for path in Path(str(commands.__path__[0])).glob("*.py"):
+    for path in Path(str(commands.__path__[0])).rglob("*.py"):
         assert not re.search(r"nncli \S+ configs/", path.read_text()), path.name
 
 

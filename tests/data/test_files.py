@@ -99,16 +99,17 @@ def test_arrays_that_do_not_fit_are_refused(
 def test_mapped_rows_are_read_from_their_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     whole = np.load(tmp_path / "x.npy", mmap_mode="r")
-    for view in (whole, whole[5:], np.asarray(whole)[7:30]):
+    for view in (whole, whole[5:], np.asarray(whole)[7:30], whole[:, 1:], whole[::2]):
         rows = FileRows.of(view)
         assert rows is not None
-        out = np.empty((3, 3), np.uint8)
+        out = np.empty((3, view.shape[1]), np.uint8)
         rows.take(np.array([2, 0, 2]), out)
         np.testing.assert_array_equal(out, view[[2, 0, 2]])
         rows.take(slice(1, 4), out)
         np.testing.assert_array_equal(out, view[1:4])
     assert FileRows.of(X) is None
-    assert FileRows.of(whole[:, 1:]) is None
+    assert FileRows.of(whole[:, ::2]) is None
+    assert FileRows.of(whole[::-1]) is None
 
 
 def test_a_part_of_mapped_rows_reads_them_and_holds_none(

@@ -16,7 +16,7 @@ nn = torch.nn
 Row = tuple[str, Shape, Callable[[], Any], dict[str, Any], dict[str, str]]
 
 
-def _formula(function: Callable[[Any], Any]) -> Any:
+def formula(function: Callable[[Any], Any]) -> Any:
     """Return a module of one expression, where PyTorch's own computes in float32.
 
     hardsigmoid takes 1/6 and celu 1/alpha in float32 on the way back: off by 1e-8.
@@ -39,7 +39,7 @@ def cases() -> Iterator[Row]:
     plain: dict[str, Callable[[], Any]] = {
         "relu6": nn.ReLU6,
         "hard_tanh": nn.Hardtanh,
-        "hard_sigmoid": partial(_formula, _hard_sigmoid),
+        "hard_sigmoid": partial(formula, _hard_sigmoid),
         "hard_swish": nn.Hardswish,
         "softsign": nn.Softsign,
         "softplus": nn.Softplus,
@@ -69,8 +69,8 @@ def _with_arguments() -> Iterator[Row]:
         yield "hard_tanh", row, module, {"low": low, "high": high}, {}
     for alpha in (0.1, 1.7):
         yield "elu", row, partial(nn.ELU, alpha), {"alpha": alpha}, {}
-        formula = partial(_formula, partial(_celu, alpha))
-        yield "celu", row, formula, {"alpha": alpha}, {}
+        known = partial(formula, partial(_celu, alpha))
+        yield "celu", row, known, {"alpha": alpha}, {}
     yield "celu", row, partial(nn.CELU, 0.5), {"alpha": 0.5}, {}
     for beta, threshold in ((0.2, 20.0), (7.0, 20.0), (1.0, 0.0), (2.0, 3.0)):
         module = partial(nn.Softplus, beta, threshold)

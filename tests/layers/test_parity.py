@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,14 +15,14 @@ from nncli.core.arrays import Array, Shape
 from nncli.core.randomness import Streams
 from nncli.layers.activations import LeakyRelu, Relu, Softmax, Tanh
 from nncli.layers.base import Layer
-from nncli.layers.containers import Parallel, Residual, Sequential
+from nncli.layers.containers import Parallel, Residual, Scale, Sequential
 from nncli.layers.dense import Dense
 from nncli.layers.dropout import Dropout
 from nncli.layers.normalization import BatchNorm, LayerNorm, RmsNorm
 from nncli.layers.shape import Flatten
 from nncli.losses.classification import SoftmaxCrossEntropy
 from nncli.network.network import Network
-from tests.layers import activations
+from tests.layers import activations, images
 from tests.parity import assert_agrees, layouts, without_case
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
@@ -35,7 +35,12 @@ FLOAT64 = np.dtype(np.float64)
 
 @dataclass(frozen=True)
 class LayerCase:
-    """One layer with arguments, an input shape without N, and PyTorch's module."""
+    """One layer with arguments, an input shape without N, and PyTorch's module.
+
+    Attributes:
+        in_use: Whether it acts otherwise than in training.
+        orders: The memory layouts that the largest batch is tried in.
+    """
 
     name: str
     row: Shape
@@ -43,6 +48,8 @@ class LayerCase:
     arguments: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     rows: tuple[int, ...] = (1, 2, 7)
+    in_use: bool = True
+    orders: Callable[[Array], Iterator[tuple[str, Array]]] = layouts
 
     def __str__(self) -> str:
         words = [f"{key}={value}" for key, value in self.arguments.items()]
@@ -153,7 +160,11 @@ def _cases() -> list[LayerCase]:
         for slope in (0.0, 0.3, 1.5):
             module = partial(nn.LeakyReLU, slope)
             found.append(LayerCase("leaky_relu", row, module, {"slope": slope}))
-    return found + [LayerCase(*case) for case in activations.cases()]
+    found += [LayerCase(*case) for case in activations.cases()]
+    return found + [
+        replace(LayerCase(*case), in_use=in_use, orders=images.orders)
+        for case, in_use in images.cases()
+    ]
 
 
 CASES = _cases()
@@ -215,8 +226,11 @@ def _compare(
         assert_agrees(grad, theirs_grad, f"gradient of {mine} of {what}")
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["training", "in use"])
-@pytest.mark.parametrize("name", sorted({case.name for case in CASES}))
+MODES = {(case.name, True) for case in CASES}
+MODES |= {(case.name, False) for case in CASES if case.in_use}
+
+
+@pytest.mark.parametrize(("name", "training"), sorted(MODES))
 def test_layer_agrees_with_torch(name: str, training: bool) -> None:
     for case in CASES:
         if case.name != name:
@@ -228,7 +242,7 @@ def test_layer_agrees_with_torch(name: str, training: bool) -> None:
             x = np.random.default_rng(rows).normal(0.5, 2.0, (rows, *case.row))
             # A layer hands its input to ops, which are tried in every order by
             # themselves: here once a case.
-            given = layouts(x) if rows == max(case.rows) else [("C", x)]
+            given = case.orders(x) if rows == max(case.rows) else [("C", x)]
             for layout, values in given:
                 _compare(case, network, module, values, f"{case}, {rows} rows {layout}")
 
@@ -352,13 +366,14 @@ CONTAINERS: dict[str, tuple[Callable[..., Layer], Callable[..., Any]]] = {
     "parallel": (Parallel, lambda x, f, g: f(x) + g(x)),
     "concat": (
         partial(Parallel, mode="concat"),
-        lambda x, f, g: torch.cat([f(x), g(x)], -1),
+        lambda x, f, g: torch.cat([f(x), g(x)], 1 if x.ndim > 3 else -1),
     ),
+    "scale": (Scale, lambda x, f, g: x * g(f(x))),
     "multiply": (partial(Parallel, mode="multiply"), lambda x, f, g: f(x) * g(x)),
 }
 
 
-@pytest.mark.parametrize("row", [(4,), (3, 4)])
+@pytest.mark.parametrize("row", [(4,), (3, 4), (2, 3, 4)])
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_container_agrees_with_torch(name: str, row: Shape) -> None:
     make, combined = CONTAINERS[name]

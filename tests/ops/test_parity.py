@@ -16,7 +16,7 @@ from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape
 from nncli.ops import elementwise, losses, matmul, norm, powers, reduce, shape, softmax
 from nncli.ops import index as indices
-from tests.ops import activations, tensor_ops
+from tests.ops import activations, images, tensor_ops
 from tests.ops import losses as loss_oracles
 from tests.parity import assert_agrees, layouts, without_case
 
@@ -96,12 +96,15 @@ TORCH: dict[str, Callable[..., Any]] = {
     **activations.TORCH,
     **loss_oracles.TORCH,
     **tensor_ops.TORCH,
+    **images.TORCH,
 }
 
 WITHOUT_TORCH = {
     "contiguous": "a copy, whose bits tests/ops/test_shape.py compares",
     "alpha_dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_noise.py "
     "holds the mask, both lines of the formula and the statistics",
+    "spatial_dropout": "PyTorch cannot be given NumPy's mask; "
+    "tests/layers/test_dropout.py holds the mask and its scale",
     "gaussian_noise": "PyTorch has no such function; tests/layers/test_noise.py holds "
     "the moments and the gradient",
     "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
@@ -221,7 +224,7 @@ def _more_cases() -> list[tuple[str, OpCase]]:
             _draw(),
             np.array([[-1.0, 0.0], [-0.0, 2.0]]),
         )
-    for module in (activations, loss_oracles, tensor_ops):
+    for module in (activations, loss_oracles, tensor_ops, images):
         for name, maker, inputs in module.cases():
             add(name, maker, *inputs)
     return found
