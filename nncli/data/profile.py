@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,6 @@ from nncli.tables.typed import spelled, spelled_booleans, spelled_dates
 
 MOST = 1000
 """Different values that are counted one by one, of a column that is no category."""
-
-TOP = 3
-"""Most frequent values that are told."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,19 @@ def profiles_of(table: RawTable, index: Array | None = None) -> list[Profile]:
         for place, counter in enumerate(counters):
             counter.add(cells[:, place])
     return [counter.profile() for counter in counters]
+
+
+def profile_of(column: RawColumn, cells: Iterable[Array]) -> Profile:
+    """Count what one column holds.
+
+    Args:
+        column: Which one.
+        cells: Its cells, some at a time.
+    """
+    counter = _Counter(column)
+    for some in cells:
+        counter.add(some)
+    return counter.profile()
 
 
 def cells_of(table: RawTable, index: Array | None = None) -> Iterator[Array]:

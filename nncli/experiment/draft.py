@@ -58,10 +58,10 @@ def draft(survey: Survey, folder: Path, test: Path | None = None) -> str:
 
 def title(survey: Survey) -> str:
     """Say in one line what a network will be trained for."""
-    return (
-        f"{_plain(', '.join(survey.targets))} from {count(len(survey.inputs), 'column')}"
-        f" of {survey.path.name}: {task_text(survey)}, {survey.rows:,} rows."
-    )
+    targets = _plain(", ".join(survey.targets))
+    inputs = count(len(survey.inputs), "column")
+    name, task = _plain(survey.path.name), task_text(survey)
+    return f"{targets} from {inputs} of {name}: {task}, {survey.rows:,} rows."
 
 
 def task_text(survey: Survey) -> str:

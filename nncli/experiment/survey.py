@@ -151,7 +151,7 @@ def survey(path: Path, target: str | None = None, task: Task | None = None) -> S
         path,
         len(table.values),
         tuple(names),
-        _told(path, task, goals) if task else _task(goals),
+        _told(path, task, goals) if task else task_of(goals),
         target is None,
         goals,
         tuple(inputs),
@@ -211,8 +211,8 @@ def _check_goals(path: Path, goals: Sequence[Profile]) -> None:
         )
 
 
-def _task(goals: Sequence[Profile]) -> Task:
-    """Return what targets look like."""
+def task_of(goals: Sequence[Profile]) -> Task:
+    """Return what targets look like, which lack nothing."""
     if len(goals) > 1:
         return "labels" if all(map(_yes_or_no, goals)) else "numbers"
     (goal,) = goals
@@ -243,5 +243,5 @@ def _told(path: Path, task: Task, goals: Sequence[Profile]) -> Task:
     }
     if fits[task]:
         return task
-    found = _task(goals)
+    found = task_of(goals)
     raise UsageError(f"{path}: expected targets that are {task}, got {found}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -189,7 +190,7 @@ def dimensions_of(words: int) -> int:
 
     fastai's rule of thumb, found by trying many tables.
     """
-    return min(600, round(1.6 * (words + 2) ** 0.56))
+    return min(600, round(1.6 * math.pow(words + 2, 0.56)))
 
 
 def _category(column: RawColumn, setting: Column, counts: Array) -> Category:
