@@ -102,7 +102,8 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
         f"{facts['batch_size']:,}",
         f"memory        {size_text(sum(memory.values()))} in training: parameters "
         f"{size_text(memory['parameters'])}, gradients "
-        f"{size_text(memory['gradients'])}, optimizer {size_text(memory['optimizer'])}, a step's values and workspaces "
+        f"{size_text(memory['gradients'])}, optimizer "
+        f"{size_text(memory['optimizer'])}, a step's values and workspaces "
         f"{size_text(memory['activations'])}",
     )
     shown = layer_table(facts["input_shape"], facts["layers"], facts["fused"], width)
