@@ -15,6 +15,7 @@ SMALLEST = {
     "optimizers": ["--sizes", "100", "--rounds", "2"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
+    "tables": ["--tables", "iris", "--folds", "2"],
 }
 
 pytestmark = pytest.mark.parity

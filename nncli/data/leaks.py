@@ -69,7 +69,8 @@ def telling(
     judges: list[_Classes | _Groups | _Line] = []
     for place, kind in zip(places, kinds, strict=True):
         binned = kind == "category" or classes
-        bins = _Bins.of(table, place, sample[:, place]) if binned else None
+        goal = sample[:, y] if classes else None
+        bins = _Bins.of(table, place, sample[:, place], goal) if binned else None
         if classes and bins and bins.count * (len(goals) + 1) <= CELLS:
             judges.append(_Classes(place, bins, goals))
         elif not classes and bins:
@@ -156,8 +157,17 @@ class _Bins:
     count: int
 
     @classmethod
-    def of(cls, table: RawTable, place: int, sample: Array) -> _Bins | None:
-        """Return groups of enough rows each; None where there are none."""
+    def of(
+        cls, table: RawTable, place: int, sample: Array, goal: Array | None
+    ) -> _Bins | None:
+        """Return groups of enough rows each; None where there are none.
+
+        Args:
+            table: Where the column is.
+            place: Which one it is.
+            sample: Some of its cells.
+            goal: The classes of their rows; None where the target is a number.
+        """
         column, rows = table.columns[place], len(table.values)
         if column.kind == "category":
             count = len(column.words)
@@ -166,7 +176,10 @@ class _Bins:
         most = min(BINS, rows // EACH)
         if len(values) < 2 or most < 2:
             return None
-        if len(values) > min(VALUES, rows // EACH):
+        changes = None if goal is None else _changes(sample, goal)
+        if changes is not None:
+            edges = changes
+        elif len(values) > min(VALUES, rows // EACH):
             shares = np.linspace(0, 1, most + 1)[1:-1]
             edges = np.unique(np.quantile(sample[~np.isnan(sample)], shares))
         else:
@@ -178,6 +191,18 @@ class _Bins:
         groups = cells if self.edges is None else np.searchsorted(self.edges, cells)
         found: Array = np.where(np.isnan(cells), self.count - 1, groups).astype(np.intp)
         return found
+
+
+def _changes(sample: Array, goal: Array) -> Array | None:
+    """Return between which values classes change, if each lies together, or nearly."""
+    there = ~np.isnan(sample) & ~np.isnan(goal)
+    values, classes = sample[there], goal[there]
+    order = np.lexsort((classes, values))
+    values, classes = values[order], classes[order]
+    at = np.flatnonzero(classes[1:] != classes[:-1])
+    if not 0 < len(at) <= 2 * (len(np.unique(classes)) - 1):
+        return None
+    return np.unique((values[at] + values[at + 1]) / 2)
 
 
 class _Classes:

@@ -19,10 +19,10 @@ SHARE = 0.15
 SMALL, LARGE = 5_000, 100_000
 """Rows from which on a second hidden layer is of use, and a larger first one."""
 
-STEPS = 1_500
+STEPS = 2_000
 """Steps that a small table is trained for."""
 
-MOST_EPOCHS, LEAST_EPOCHS = 300, 12
+MOST_EPOCHS, LEAST_EPOCHS = 500, 12
 
 
 def recipe(survey: Survey, test: bool = False) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def recipe(survey: Survey, test: bool = False) -> dict[str, Any]:
         "loss": _loss(survey),
         "optimizer": {
             "type": "adamw",
-            "lr": 0.002,
+            "lr": 0.003,
             "weight_decay": weight_decay(rows),
             "decay_bias_and_norm": False,
         },
@@ -55,6 +55,7 @@ def recipe(survey: Survey, test: bool = False) -> dict[str, Any]:
         "training": {
             "epochs": epochs,
             "batch_size": batch,
+            "average": {"decay": 0.99},
             "early_stopping": {"patience": max(epochs // 3, 5)},
         },
     }
