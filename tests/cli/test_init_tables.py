@@ -143,7 +143,8 @@ def test_init_of_a_table_overwrites_nothing(command: Command) -> None:
 def test_names_that_yaml_and_comments_could_break_on_are_safe(
     command: Command,
 ) -> None:
-    path = written(**{"# b: [x": ["u", "v"] * 30, "no": [0, 1] * 30})
+    columns: dict[str, Any] = {"# b: [x": ["u", "v"] * 30, "no": [0, 1] * 30}
+    path = written(**columns)
     outcome = command("init", path, "--target", "no")
     assert outcome.code == 0, outcome.err
     assert config_of().dataset.arguments["target"] == "no"  # type: ignore[union-attr]
