@@ -18,6 +18,7 @@ SMALLEST = {
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
     "vision": ["--steps", "1", "--nets", "lenet"],
+    "tables": ["--tables", "iris", "--folds", "2"],
 }
 
 pytestmark = pytest.mark.parity

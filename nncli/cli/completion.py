@@ -16,6 +16,12 @@ def complete_example(incomplete: str) -> list[str]:
     return [name for name in examples() if name.startswith(incomplete)]
 
 
+def complete_beginning(incomplete: str) -> list[str]:
+    """Return the names of examples, and tables."""
+    tables = ("*.csv", "*.tsv", "*.csv.gz", "*.parquet", "*.arrow")
+    return [*complete_example(incomplete), *_files(incomplete, *tables)]
+
+
 def complete_config(incomplete: str) -> list[str]:
     """Return YAML files and folders, and the names of examples."""
     return [*_files(incomplete, "*.yaml", "*.yml"), *complete_example(incomplete)]

@@ -57,9 +57,9 @@ class CsvSink(Sink):
             self.file.write(csv_bytes(found, heads=heads, delimiter=self.separator))
             return
         whole = _spreadsheet_safe(_joined(frame, found))
-        whole.write_csv(
-            self.file, include_header=not self.rows, separator=self.separator
-        )
+        # As a text first: a pipe that nobody reads any more ends the command quietly.
+        text = whole.write_csv(include_header=not self.rows, separator=self.separator)
+        self.file.write(text.encode())
 
 
 class TsvSink(CsvSink):
@@ -75,7 +75,7 @@ class JsonLinesSink(Sink):
         from nncli.tables.library import polars
 
         frame = polars("predict: JSON lines").DataFrame() if frame is None else frame
-        _joined(frame, found).write_ndjson(self.file)
+        self.file.write(_joined(frame, found).write_ndjson().encode())
 
 
 class ParquetSink(Sink):

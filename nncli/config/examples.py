@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from nncli.core.errors import UsageError
 from nncli.core.text import nearest
 
 _PACKAGE = Path(__file__).parents[1]
+_SHIPPED = re.compile(rb"\.\./datasets/([A-Za-z0-9_.-]+)")
 
 
 def examples() -> dict[str, Path]:
@@ -23,6 +25,35 @@ def examples() -> dict[str, Path]:
 def title_of(path: Path) -> str:
     """Return the comment that a config begins with."""
     return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def copy_example(path: Path, folder: Path) -> list[tuple[str, str, str]]:
+    """Copy an example, and the shipped tables that it names, into a folder.
+
+    The copy of the config names the copies of the tables. Nothing is overwritten.
+
+    Args:
+        path: The example.
+        folder: Where to.
+
+    Returns:
+        (file, ``written`` or ``kept``, what it is) of the config, then of each table.
+    """
+    text = path.read_bytes()
+    tables = sorted({name.decode() for name in _SHIPPED.findall(text)})
+    files = {path.name: (_SHIPPED.sub(rb"\1", text), title_of(path))}
+    for name in tables:
+        content = (path.parent / ".." / "datasets" / name).read_bytes()
+        files[name] = (content, f"the table of {path.name}")
+    told = []
+    for name, (content, title) in files.items():
+        try:
+            with (folder / name).open("xb") as file:
+                file.write(content)
+            told.append((str(folder / name), "written", title))
+        except FileExistsError:
+            told.append((str(folder / name), "kept", title))
+    return told
 
 
 def find_config(path: Path) -> Path:

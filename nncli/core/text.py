@@ -117,6 +117,17 @@ def scores_text(scores: dict[str, Any], between: str = " ") -> str:
     return ", ".join(f"{name}{between}{text}" for name, text in pairs)
 
 
+def size_text(size: int) -> str:
+    """Write how many bytes there are: ``12.3 MiB``."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        # As it is printed: 1,000 has a fourth digit.
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= 1024
+    return f"{amount:.3g} GiB"
+
+
 def duration(seconds: float) -> str:
     """Write a duration as 0.42 s, 12.3 s, 4:05 or 1:02:03."""
     if seconds < 60:

@@ -120,10 +120,14 @@ class Csv(Dataset, name="csv"):
             self.header,
         )
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all columns of the file."""
+        return open_table(Path(self.path), self.reading).names
+
     def table(self) -> tuple[RawTable, list[str]]:
         """Return all columns that can be read, and the names of the targets."""
         paths = [Path(p) for p in (self.path, self.validation, self.test) if p]
-        targets = self._targets(open_table(paths[0], self.reading).names)
+        targets = self._targets(self.names())
         kinds: dict[str, KindOrSkip | None] = {
             name: column.type for name, column in self.columns.items()
         }

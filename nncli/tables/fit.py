@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -184,6 +185,14 @@ def _number(
     )
 
 
+def dimensions_of(words: int) -> int:
+    """Return how many numbers stand for each of so many categories.
+
+    fastai's rule of thumb, found by trying many tables.
+    """
+    return min(600, round(1.6 * math.pow(words + 2, 0.56)))
+
+
 def _category(column: RawColumn, setting: Column, counts: Array) -> Category:
     *found, missing = counts.tolist()
     times = dict(zip(column.words, found, strict=True))
@@ -192,8 +201,7 @@ def _category(column: RawColumn, setting: Column, counts: Array) -> Category:
     other = any(0 < count < setting.rare for count in found)
     dimensions = 0
     if len(words) > setting.one_hot:
-        # fastai's rule of thumb, found by trying many tables.
-        dimensions = min(600, round(1.6 * (len(words) + 2) ** 0.56))
+        dimensions = dimensions_of(len(words))
     return Category(
         column.name, "category", tuple(words), other, missing > 0, dimensions
     )

@@ -7,7 +7,7 @@ from typing import Any
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Step, no_grad, record
 from nncli.core.arrays import Array, xp
-from nncli.core.text import table, wrapped
+from nncli.core.text import size_text, table, wrapped
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
@@ -100,10 +100,11 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
         f"rows          {parts}",
         f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
         f"{facts['batch_size']:,}",
-        f"memory        {_bytes(sum(memory.values()))} in training: parameters "
-        f"{_bytes(memory['parameters'])}, gradients {_bytes(memory['gradients'])}, "
-        f"optimizer {_bytes(memory['optimizer'])}, a step's values and workspaces "
-        f"{_bytes(memory['activations'])}",
+        f"memory        {size_text(sum(memory.values()))} in training: parameters "
+        f"{size_text(memory['parameters'])}, gradients "
+        f"{size_text(memory['gradients'])}, optimizer "
+        f"{size_text(memory['optimizer'])}, a step's values and workspaces "
+        f"{size_text(memory['activations'])}",
     )
     shown = layer_table(facts["input_shape"], facts["layers"], facts["fused"], width)
     folded = [part for line in lines for part in wrapped(line, width, hang=14)]
@@ -130,11 +131,11 @@ def _memory(experiment: Experiment) -> dict[str, int]:
         "parameters": network.size * network.dtype.itemsize,
         "gradients": network.flat.grads.nbytes,
         "optimizer": sum(array.nbytes for array in optimizer.state.values()),
-        "activations": _step_bytes(replay),
+        "activations": _stepsize_text(replay),
     }
 
 
-def _step_bytes(replay: Replay) -> int:
+def _stepsize_text(replay: Replay) -> int:
     """Add up the buffers of a recorded step, each memory block once."""
     blocks: dict[int, int] = {}
     given: set[int] = set()
@@ -156,13 +157,3 @@ def _owner(array: Array) -> Array:
 
 def _shape(shape: list[int]) -> str:
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"
-
-
-def _bytes(size: int) -> str:
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        # As it is printed: 1,000 has a fourth digit.
-        if amount < 999.5:
-            return f"{amount:.3g} {unit}"
-        amount /= 1024
-    return f"{amount:.3g} GiB"
