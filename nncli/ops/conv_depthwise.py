@@ -13,8 +13,8 @@ from numpy.lib.stride_tricks import as_strided
 from nncli.autograd.buffers import form
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, Shape, xp
+from nncli.ops import conv
 from nncli.ops.conv import (
-    CHUNK,
     Convolution,
     inputs_of,
     optional_scratches,
@@ -40,7 +40,7 @@ class DepthwiseConv(Convolution, name="depthwise_conv"):
     def misfit(cls, geometry: Geometry) -> str:
         if geometry.group_channels > 1:
             return f"groups of {geometry.group_channels} channels"
-        return ""
+        return "" if geometry.groups > 1 else "a single group"
 
     @classmethod
     def moved(cls, geometry: Geometry) -> int:
@@ -59,7 +59,7 @@ class DepthwiseConv(Convolution, name="depthwise_conv"):
         self.value_axes = (0, *lines, *kernel, 2), (0, 1, *kernel), (0, 1, *lines, 2)
         self.image_axes = (0, 1, *lines, *kernel, 2), (0, 1, *kernel), (0, *lines, 2)
         each = math.prod(g.padded) * self.rows * self.dtype.itemsize
-        step = min(g.channels, max(1, CHUNK // max(1, each)))
+        step = min(g.channels, max(1, conv.CHUNK // max(1, each)))
         starts = range(0, g.channels, step)
         self.parts = [slice(c, min(c + step, g.channels)) for c in starts]
         pair = step, g.group_filters
