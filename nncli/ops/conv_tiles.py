@@ -162,7 +162,8 @@ class TiledConv(Convolution):
         self.points_of = [slice(f, min(f + step, points)) for f in starts]
         shape = (*lead, step, filters, channels)
         self.outer_form = form(shape, like.dtype)
-        self.factor_room = like.empty() if self.kept else None
+        # Of one that is not kept, scratch takes the place whenever it is needed.
+        self.factor: Array = (like if self.kept else form((0,), like.dtype)).empty()
         self.wide, self.part = 1, self.rows
         if self.rows < self.columns:
             self.wide = min(self.counts[-1], max(1, self.columns // max(self.rows, 1)))
@@ -177,7 +178,9 @@ class TiledConv(Convolution):
         self.weight = weight
         like = None if self.kept else self.factor_form()
         *scratches, factor = optional_scratches(*self.room_forms, like)
-        rooms, self.factor = tuple(scratches), self.factor_room if self.kept else factor
+        rooms = tuple(scratches)
+        if not self.kept:
+            self.factor = factor
         self.transform_weight(weight, rooms)
         image = self.image(x)
         make = partial(self._tiles, rooms, image, channels_first(out), None)
