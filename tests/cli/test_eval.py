@@ -19,6 +19,8 @@ from tests.conftest import CONFIGS, SMALL, each_config
 
 Write = Callable[..., Path]
 
+LARGE = ("mnist_cnn", "mnist_resnet")
+
 SPLITS = "split={validation: 0.2, test: 0.25}"
 
 # Else the log scores as many rows of the training part as there are of validation.
