@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nncli.cli.saving import csv_bytes
+from nncli.cli.saving import csv_bytes, write_npz
 from nncli.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class NpzSink(Sink):
 
         names = self._found[0]
         whole = {n: np.concatenate([found[n] for found in self._found]) for n in names}
-        np.savez(self.file, allow_pickle=False, **whole)
+        write_npz(self.file, whole)
 
 
 def sink_of(path: Path | None, file: BinaryIO) -> Sink:
