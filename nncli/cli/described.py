@@ -52,7 +52,9 @@ def _form(facts: dict[str, Any]) -> Iterator[str]:
     form = facts.get("format", {})
     if "delimiter" in form:
         names = "" if form.get("header", True) else ", no names of columns"
-        yield f"text: {form['delimiter']!r} between cells, {form['encoding']}{names}"
+        comma = ", decimal commas" if form.get("decimal") == "," else ""
+        layout = f"{form['delimiter']!r} between cells, {form['encoding']}"
+        yield f"text: {layout}{comma}{names}"
     elif "format" in form:
         yield f"format: {form['format']}"
     if "inputs" in facts:

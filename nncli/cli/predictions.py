@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nncli.cli.saving import csv_bytes
+from nncli.cli.saving import csv_bytes, write_npz
 from nncli.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -116,11 +115,7 @@ class NpzSink(Sink):
 
         names = self._found[0]
         whole = {n: np.concatenate([found[n] for found in self._found]) for n in names}
-        # What savez writes, whose own arguments would clash with names like "file".
-        with zipfile.ZipFile(self.file, "w") as archive:
-            for name, values in whole.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, values, allow_pickle=False)
+        write_npz(self.file, whole)
 
 
 def sink_of(path: Path | None, file: BinaryIO) -> Sink:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -80,7 +81,7 @@ class Saver:
         if self._blocks:
             first, room = self._blocks[0], io.BytesIO()
             whole = {k: np.concatenate([b[k] for b in self._blocks]) for k in first}
-            np.savez(room, allow_pickle=False, **whole)
+            write_npz(room, whole)
             self._write(room.getvalue())
 
     def _write(self, content: bytes) -> None:
@@ -113,6 +114,19 @@ class Saver:
         flat = predictions.reshape(-1, predictions.shape[-1])
         decoded = labels.decode(targets.ravel())
         return {**place, "target": decoded, **prediction_columns(flat, labels)}
+
+
+def write_npz(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write arrays as one NumPy archive, which holds no Python objects.
+
+    Args:
+        file: What is written to.
+        arrays: By name.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def csv_bytes(columns: dict[str, Array], *, heads: bool, delimiter: str = ",") -> bytes:

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from nncli.core.arrays import Array
+from nncli.core.errors import DataError
 from nncli.core.registry import spec_of
 from nncli.data.base import Field, Index, Rows, Table, count_of
 from nncli.tables.encoder import Encoder
@@ -92,7 +93,10 @@ class RawRows(Table):
         some = np.arange(count)[:: -(-count // SAMPLE)]
         sample = self.read("x", some if index is None else index[some])
         blocks = (block[:, places] for (block,) in self.blocks("x", index=index))
-        return fit(columns, self.settings, self.scaling, blocks, sample[:, places])
+        try:
+            return fit(columns, self.settings, self.scaling, blocks, sample[:, places])
+        except DataError as error:
+            raise DataError(f"{self.table.source}: {error}") from None
 
     def digest(self) -> str:
         """Return the SHA-256 of the table."""

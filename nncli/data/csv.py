@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -54,7 +54,7 @@ class Csv(Dataset, name="csv"):
             loss wants of whole numbers; texts are classes.
         delimiter: What stands between two cells; null for what it looks like.
         encoding: Of the text: utf-8, latin-1, utf-16, ...; null for what it looks like.
-        decimal: What stands before decimals: . or a comma.
+        decimal: What stands before decimals: . or a comma; null for what it looks like.
         missing_values: Texts that stand for a missing cell; null for the usual ones:
             NA, N/A, NaN, null, None, ?.
         header: Whether the first line names the columns; null for what it looks like.
@@ -74,7 +74,7 @@ class Csv(Dataset, name="csv"):
     targets: Kind = "auto"
     delimiter: str | None = None
     encoding: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
     missing_values: list[str] | None = None
     header: bool | None = None
     rows_per_epoch: Positive | None = None
@@ -165,7 +165,7 @@ class Csv(Dataset, name="csv"):
             inputs = [self._known(table, n, "as input") for n in self.features]
             inputs = [name for name in inputs if name not in others]
         if not inputs:
-            raise DataError(f"{self.path}: expected a column of inputs, got none.")
+            raise no_inputs(self.path, table.left_out)
         return tuple(inputs)
 
     def _known(self, table: RawTable, name: str, role: str) -> str:
@@ -251,3 +251,10 @@ class Csv(Dataset, name="csv"):
         ends = np.cumsum(table.facts["rows_of"])
         begins = [0, *ends[:-1]]
         return {n: np.arange(*r) for n, *r in zip(names, begins, ends, strict=True)}
+
+
+def no_inputs(source: str, left_out: Mapping[str, str]) -> DataError:
+    """Say that a table has no column of inputs, and why none of its columns is one."""
+    some = [f"{name}: {why}" for name, why in left_out.items()]
+    told = f" ({'; '.join(some[:3])}{'; ...' * (len(some) > 3)})" if some else ""
+    return DataError(f"{source}: expected a column of inputs, got none{told}.")

@@ -144,7 +144,12 @@ def read_npy(path: Path) -> Array:
         DataError: The file is missing or something else.
     """
     try:
-        array = np.load(_regular(path), mmap_mode="r", allow_pickle=False)
+        _regular(path)
+        with path.open("rb") as file:
+            begin = file.read(8)
+        if not begin.startswith((b"\x93NUMPY", b"PK")):
+            raise ValueError(f"something else, which begins with {begin!r}")
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except BROKEN as error:
         raise DataError(f"{path}: expected a .npy file, got: {error}") from None
     if not isinstance(array, np.ndarray):

@@ -143,6 +143,9 @@ def split_rows(rows: Rows, split: Split, seed: int) -> dict[str, Array | None]:
         DataError: A part that is asked for, or the training part, is empty, or there
             is no such column.
     """
+    for key in (split.time, split.group):
+        if key is not None:
+            _check_column(rows, key)
     official = {name: index for name, index in rows.parts.items() if name in PARTS}
     shares = {"validation": split.validation, "test": split.test}
     for name, share in shares.items():
@@ -152,7 +155,7 @@ def split_rows(rows: Rows, split: Split, seed: int) -> dict[str, Array | None]:
                 f"official {name} part, got {share:g}. Leave split.{name} out."
             )
     if split.column is not None:
-        official = _by_column(_column(rows, split.column))
+        official = _by_column(split.column, _column(rows, split.column))
         _check(official, shares, len(rows))
     whole = official.get("train")
     if whole is None and official:
@@ -248,21 +251,25 @@ def _classes(rows: Rows, places: Array, split: Split) -> Array:
 
 
 def _column(rows: Rows, name: str) -> Array:
+    _check_column(rows, name)
+    return rows.keys[name]
+
+
+def _check_column(rows: Rows, name: str) -> None:
     if name not in rows.keys:
         raise DataError(
             f"split: expected a column of the data, got {name!r}. "
             f"{nearest(name, list(rows.keys))}"
         )
-    return rows.keys[name]
 
 
-def _by_column(column: Array) -> Parts:
+def _by_column(name: str, column: Array) -> Parts:
     names = np.char.lower(column.astype(str))
     strange = np.setdiff1d(names, [*PARTS, "val"])
     if strange.size:
         raise DataError(
-            "split: expected train, validation or test in the column of split.column, "
-            f"got {str(strange[0])!r}."
+            f"split: expected train, validation or test in the column {name!r}, got "
+            f"{strange[0].removesuffix('.0')!r}."
         )
     names = np.where(names == "val", "validation", names)
     return {

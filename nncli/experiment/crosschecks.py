@@ -12,6 +12,7 @@ from nncli.core.errors import (
     Problem,
     ShapeError,
 )
+from nncli.core.text import show
 from nncli.data.base import Field, Rows
 from nncli.data.rows import not_finite
 from nncli.experiment.experiment import Experiment
@@ -88,7 +89,9 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
             for (block,) in rows.blocks("y"):
                 experiment.encode(rows, block)
         except ShapeError as error:
-            problems.append(Problem(_last_sized(network), str(error)))
+            problems.append(
+                _one_class(rows) or Problem(_last_sized(network), str(error))
+            )
         except ArgumentError as error:
             problems.append(Problem(("loss",), str(error)))
     task = "regression" if rows.classes is None else "classification"
@@ -102,6 +105,14 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
             )
             problems.append(Problem(("metrics", i), text))
     return problems
+
+
+def _one_class(rows: Rows) -> Problem | None:
+    """Find targets that are all of one class: the outputs are not to blame."""
+    if rows.classes is None or len(rows.classes) > 1:
+        return None
+    text = f"expected targets of at least two classes, got {show(rows.classes[0])} in "
+    return Problem(("dataset",), f"{text}all {len(rows):,} rows.")
 
 
 def unsuited(experiment: Experiment) -> list[Problem]:

@@ -82,6 +82,8 @@ def _dataset(survey: Survey, folder: Path, test: Path | None) -> Iterator[str]:
     yield _with_note(f"  target: {named}", _target_note(survey))
     if survey.task == "classes" and survey.goals[0].kind == "number":
         yield "  targets: classes"
+    if survey.decimal == ",":
+        yield '  decimal: ","'
     if survey.drop:
         yield "  drop:"
         for name, why in survey.drop.items():

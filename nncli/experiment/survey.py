@@ -9,7 +9,7 @@ from typing import Literal
 
 from nncli.core.errors import DataError, UsageError
 from nncli.core.text import nearest
-from nncli.data.csv import Csv
+from nncli.data.csv import Csv, no_inputs
 from nncli.data.profile import Profile, profiles_of
 from nncli.tables.cells import FALSE, TRUE
 from nncli.tables.fit import dimensions_of
@@ -48,8 +48,7 @@ class Survey:
         inputs: Those of the columns that are inputs.
         drop: Columns that had better be no inputs, by name, and why.
         left_out: Columns that no network takes, by name, and why.
-        delimiter: Between two cells; None where a file has none.
-        encoding: Of the text; None where it is none.
+        decimal: Decimal sign of a file of text; None where it is none.
     """
 
     path: Path
@@ -61,8 +60,7 @@ class Survey:
     inputs: tuple[Profile, ...]
     drop: dict[str, str]
     left_out: dict[str, str]
-    delimiter: str | None = None
-    encoding: str | None = None
+    decimal: str | None = None
 
     @property
     def outputs(self) -> int:
@@ -154,7 +152,7 @@ def survey(path: Path, target: str | None = None, task: Task | None = None) -> S
     drop = {each.name: why for each in inputs if (why := _reason(each))}
     inputs = [each for each in inputs if each.name not in drop]
     if not inputs:
-        raise DataError(f"{path}: expected a column of inputs, got none.")
+        raise no_inputs(str(path), {**drop, **table.left_out})
     return Survey(
         path,
         len(table.values),
@@ -165,8 +163,7 @@ def survey(path: Path, target: str | None = None, task: Task | None = None) -> S
         tuple(inputs),
         drop,
         dict(table.left_out),
-        table.facts.get("delimiter"),
-        table.facts.get("encoding"),
+        table.facts.get("decimal"),
     )
 
 

@@ -30,7 +30,7 @@ def cleaned(cells: Any, reading: Reading) -> Any:
 
 def numbers(cells: Any, reading: Reading) -> Any:
     """Return float64, null where a text is no number; "nan" is none."""
-    if reading.decimal == ",":
+    if reading.comma:
         cells = cells.set(cells.str.contains(".", literal=True), "?")
         cells = cells.str.replace(",", ".", literal=True)
     return cells.cast(polars().Float64, strict=False)

@@ -52,7 +52,8 @@ def table_chunks(
         DataError: It cannot be read, a column is missing, or a cell does not fit.
     """
     source = "stdin" if path is None else str(path)
-    for read in _batches(path, source, reading, rows):
+    reading, batches = _batches(path, source, reading, rows)
+    for read in batches:
         batch = _by_place(read, like, source)
         check_there(like, batch.frame.columns, source)
         for begin in range(0, len(batch.frame), rows):
@@ -87,7 +88,8 @@ class _Part:
 
 def _batches(
     path: Path | None, source: str, reading: Reading, rows: int
-) -> Iterator[Batch]:
+) -> tuple[Reading, Iterator[Batch]]:
+    """Return how rows are read, as it was found out, and the rows."""
     if path is None:
         buffer: Any = sys.stdin.buffer
         if not hasattr(buffer, "peek"):
@@ -96,11 +98,14 @@ def _batches(
         # A pipe hands over what is there, at least the first byte.
         begin = buffer.peek(64)
         if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return _some(json_batches(stream, rows), source)
-        return _some(text_batches(stream, reading)[1], source)
+            return reading, _some(json_batches(stream, rows), source)
+        layout, batches = text_batches(stream, reading)
+        return layout.settled(reading), _some(batches, source)
     if source.lower().removesuffix(".gz").endswith(_JSON):
-        return _some(json_batches(TextStream.of(path, reading), rows), source)
-    return _some(open_table(path, reading, rows=rows).batches, source)
+        stream = TextStream.of(path, reading)
+        return reading, _some(json_batches(stream, rows), source)
+    opened = open_table(path, reading, rows=rows)
+    return opened.reading, _some(opened.batches, source)
 
 
 def _some(batches: Iterator[Batch], source: str) -> Iterator[Batch]:

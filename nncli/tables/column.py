@@ -107,7 +107,7 @@ class ColumnReader:
     @property
     def may_be_numbers(self) -> bool:
         """Whether ``numbers`` may be called where all cells are plain numbers."""
-        plain = self.reading.decimal == "." and not self._by_text
+        plain = not self.reading.comma and not self._by_text
         return plain and self.kind in (None, "number") and not self.lost
 
     def numbers(self, values: Array, where: Where) -> Array:
@@ -287,11 +287,11 @@ class ColumnReader:
         where, cell = self._odd
         if not cell or not all(map(read.almost_number, self._codes)):
             return
-        other = "," if self.reading.decimal == "." else "."
+        sign, other = ",." if self.reading.comma else ".,"
         way = "thousands separators cannot be read: take them out"
         raise DataError(
             f"{where}: column {self.name!r}: expected a number with "
-            f"{self.reading.decimal!r} as decimal sign, got {show(cell)}. For the other"
+            f"{sign!r} as decimal sign, got {show(cell)}. For the other"
             f' one say decimal: "{other}"; {way}. If these are no numbers, give the '
             "column the type category."
         )

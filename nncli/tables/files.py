@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Opened:
         facts: What was found about it.
         done: Returns how many of its bytes were read.
         size: Of the file in bytes.
+        reading: How its text is read.
     """
 
     names: tuple[str, ...]
@@ -34,6 +36,7 @@ class Opened:
     facts: Callable[[], dict[str, Any]]
     done: Callable[[], int]
     size: int
+    reading: Reading
 
 
 def is_columnar(path: Path) -> bool:
@@ -60,9 +63,9 @@ def open_table(
         form: Form = "parquet" if path.suffix.lower() in _PARQUET else "arrow"
         columnar = columnar_batches(path, form)
         names = columnar.names
-        return Opened(
-            names, columnar.batches(rows), lambda: {"format": form}, columnar.done, size
-        )
+        batches = columnar.batches(rows)
+        form_alone = partial(dict[str, Any], format=form)
+        return Opened(names, batches, form_alone, columnar.done, size, reading)
     stream = TextStream.of(path, reading)
     layout, batches = text_batches(stream, reading, known)
 
@@ -72,6 +75,14 @@ def open_table(
             "delimiter": layout.delimiter,
             "encoding": stream.encoding,
             "header": layout.header,
+            "decimal": layout.decimal,
         }
 
-    return Opened(layout.names, batches, facts, lambda: stream.done, size)
+    return Opened(
+        layout.names,
+        batches,
+        facts,
+        lambda: stream.done,
+        size,
+        layout.settled(reading),
+    )

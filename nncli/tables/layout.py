@@ -7,7 +7,8 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from nncli.core.errors import DataError
 from nncli.core.text import show
@@ -17,6 +18,9 @@ from nncli.tables.reading import MAX_COLUMNS, NUMBER, Reading
 SAMPLE = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar"}
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _YEAR = re.compile("1[5-9][0-9]{2}|2[01][0-9]{2}")
 
 
@@ -26,15 +30,21 @@ class Layout:
 
     Attributes:
         delimiter: The character between two cells.
+        decimal: The decimal sign.
         header: Whether the first row holds names.
         names: Of the columns; ``0``, ``1``, ... where the file has none.
         lines: How many lines the names take, empty lines before them counted.
     """
 
     delimiter: str
+    decimal: str
     header: bool
     names: tuple[str, ...]
     lines: int
+
+    def settled(self, reading: Reading) -> Reading:
+        """Return a reading with the decimal sign that was found."""
+        return replace(reading, decimal=self.decimal)
 
 
 def layout_of(
@@ -68,7 +78,8 @@ def layout_of(
     cells = _checked(cells, where) if header else _places(len(cells))
     if len(cells) == 1 and reading.delimiter is not None:
         _check_delimiter(rows[0][0], reading.delimiter, where)
-    return Layout(delimiter, header, tuple(cells), lines[0] if header else 0)
+    decimal = reading.decimal or _decimal(rows, delimiter)
+    return Layout(delimiter, decimal, header, tuple(cells), lines[0] if header else 0)
 
 
 def _sample(text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
@@ -124,6 +135,19 @@ def _is_header(cells: list[str], rows: list[list[str]], reading: Reading) -> boo
     if not all(NUMBER.fullmatch(cell) or cell in empty for cell in numeric):
         return True
     return _are_years(numeric) or (len(cells) > 2 and cells == _places(len(cells)))
+
+
+def _decimal(rows: list[list[str]], delimiter: str) -> str:
+    """Return a comma where numbers have one, none has a point, and no doubt is left.
+
+    1,234 alone may be a number of thousands.
+    """
+    if delimiter == ",":
+        return "."
+    cells = [cell.strip() for cell in chain.from_iterable(rows)]
+    commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
+    sure = any(not _THOUSANDS.fullmatch(cell) for cell in commas)
+    return "," if sure and not any(map(_POINT.fullmatch, cells)) else "."
 
 
 def _are_years(cells: list[str]) -> bool:

@@ -140,6 +140,7 @@ class _Pass:
         self._request = request
         self._before = before
         self._progress = progress
+        self._reading = request.reading
         self._rows_of: list[int] = []
         self._facts: dict[str, Any] = {}
         self._skipped: dict[str, str] = {}
@@ -148,6 +149,7 @@ class _Pass:
         request = self._request
         files = [self._open(request.paths[0], ())]
         names = files[0].names
+        self._reading = files[0].reading
         self._prepare(names)
         store = make(len(self.readers))
         try:
@@ -163,7 +165,7 @@ class _Pass:
             store.close()
 
     def _open(self, path: Path, known: Sequence[str]) -> Opened:
-        return open_table(path, self._request.reading, known)
+        return open_table(path, self._reading, known)
 
     def _prepare(self, names: Sequence[str]) -> None:
         request = self._request
@@ -187,7 +189,7 @@ class _Pass:
                 ColumnReader(
                     name,
                     request.source,
-                    request.reading,
+                    self._reading,
                     kind,
                     form=form,
                     kept=name in request.keep,

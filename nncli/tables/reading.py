@@ -36,14 +36,15 @@ class Reading:
     Args:
         delimiter: The character between two cells: ``,``, ``;``, a tab, ``|``, ...
         encoding: Name of the encoding: ``utf-8``, ``latin-1``, ``utf-16``, ...
-        decimal: Decimal sign of numbers: ``.`` or ``,``.
+        decimal: Decimal sign of numbers: ``.`` or ``,``; a point where nothing says
+            otherwise.
         missing_values: Cells that hold nothing; the empty cell always does.
         header: Whether the first row holds the names of the columns.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
-    decimal: str = "."
+    decimal: str | None = None
     missing_values: tuple[str, ...] | None = None
     header: bool | None = None
 
@@ -54,7 +55,7 @@ class Reading:
                 "delimiter: expected one character that is no quote and ends no line, "
                 f"got {one!r}."
             )
-        if self.decimal not in (".", ","):
+        if self.decimal not in (None, ".", ","):
             raise ArgumentError(f'decimal: expected "." or ",", got {self.decimal!r}.')
         if one == self.decimal == ",":
             raise ArgumentError(
@@ -80,6 +81,11 @@ class Reading:
         if self.missing_values is None:
             return MISSING
         return tuple(dict.fromkeys(["", *map(str.strip, self.missing_values)]))
+
+    @property
+    def comma(self) -> bool:
+        """Whether numbers have a decimal comma."""
+        return self.decimal == ","
 
     @property
     def has_numbers(self) -> bool:

@@ -159,6 +159,7 @@ KEYS = {
     "when": np.array([5, 3, 9, 1, 1, 7, 2, 8, 0, 6, 4, 10]),
     "part": np.array(["Train", "val", "test", "train"] * 3),
     "odd": np.array(["train", "dev"] * 6),
+    "numbers": np.arange(12.0) // 6,
 }
 
 
@@ -249,7 +250,9 @@ def test_official_parts_are_the_parts() -> None:
         (Split(0.2, group="whom"), {}, "a column.*'whom'.*Did you mean 'who'"),
         (Split(0.2, time="date"), {}, "a column of the data, got 'date'"),
         (Split(column="fold"), {}, "a column of the data, got 'fold'"),
-        (Split(column="odd"), {}, "split.column, got 'dev'"),
+        (Split(column="odd"), {}, "in the column 'odd', got 'dev'"),
+        (Split(column="numbers"), {}, "in the column 'numbers', got '0'"),
+        (Split(group="whom"), {}, "a column.*'whom'.*Did you mean 'who'"),
         (Split(test=0.2), {"parts": OFFICIAL}, r"no share for test.*Leave split\.test"),
     ],
     ids=str,

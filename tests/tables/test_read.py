@@ -112,6 +112,16 @@ def test_decimal_comma_is_read_where_it_is_said(read: Any) -> None:
     assert read(text, reading=Reading(decimal=",")).values[:, 0].tolist() == [1.5, -2]
 
 
+def test_decimal_comma_is_inferred_where_it_cannot_be_thousands(read: Any) -> None:
+    table = read("a;b\n1;2,5\n2;1,250\n")
+    assert table.values[:, 1].tolist() == [2.5, 1.25]
+    assert table.facts["decimal"] == ","
+    # A point somewhere leaves a doubt, and a comma between cells is no decimal one.
+    assert read('a,b\n1,"2,5"\n2,x\n').facts["decimal"] == "."
+    mixed = read("a;b\n1.5;2,5\n2;x\n", kinds={"b": "category"})
+    assert mixed.facts["decimal"] == "."
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

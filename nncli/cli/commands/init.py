@@ -119,6 +119,11 @@ def _table(
     _refuse_old(config)
     if test is not None and not test.is_file():
         raise UsageError(f"{test}: expected the table of the test, found no file.")
+    if path.suffix in (".npy", ".npz"):
+        raise UsageError(
+            f"{path}: expected a table (CSV, TSV, Parquet, Arrow), got arrays. Write "
+            "their config with dataset: {type: npz, path: ...} or {type: npy, ...}."
+        )
     found = survey(path, target, task)
     text = draft(found, config.parent, test)
     try:
