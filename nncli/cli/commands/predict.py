@@ -62,7 +62,8 @@ def predict(
         ),
     ] = None,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add the probability of each class.")
+        bool,
+        typer.Option("--proba", help="Add the probabilities of classes or labels."),
     ] = False,
     columns: Annotated[
         str | None,
@@ -118,6 +119,7 @@ def predict(
                 experiment.labels,
                 experiment.target_names,
                 proba=proba,
+                yes_or_no=experiment.yes_or_no,
             )
             if json and output is None:
                 for name, values in found.items():
