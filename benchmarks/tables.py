@@ -145,7 +145,7 @@ def line_of(name: str, found: dict[str, list[tuple[float, float]]]) -> str:
     for who in ("mlp", "linear"):
         gap = scores["nncli"] - scores[who]
         mean, error = gap.mean(), error_of(scores[who])
-        verdict = "better" if mean > 0 else "equal" if mean == 0 else "worse"
+        verdict = "better" if mean > 1e-9 else "equal" if mean > -1e-9 else "worse"
         within = ", within SE" if verdict == "worse" and -mean <= error else ""
         cells.append(f"{mean:+8.4f} {verdict}{within}".ljust(26))
     return " ".join(cells).rstrip()

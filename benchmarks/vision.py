@@ -7,6 +7,11 @@ Both sides make a step in turn, on as many threads; printed are medians of the t
 of the pairs' ratios.
 
     python benchmarks/vision.py [--steps 60] [--threads 1] [--nets mlp lenet cnn]
+    python benchmarks/vision.py --epochs 3     whole epochs, with evaluation, instead
+
+An epoch is 8,000 images of MNIST's test part (``../shared/data/mnist``; drawn numbers
+where that is not there), then loss and accuracy of 2,000 others and of as many of the
+first.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from typing import Any
 
 BATCH = 64
 NETS = ("mlp", "lenet", "cnn")
+MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
 
 def arguments() -> argparse.Namespace:
@@ -30,6 +36,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=NETS)
+    parser.add_argument("--epochs", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=10_000, help="of --epochs")
     return parser.parse_args()
 
 
@@ -106,25 +114,112 @@ def nncli_step(net: str, x: Any, y: Any) -> Callable[[], float]:
     return lambda: step.run(batch, 0.001, 0)
 
 
+class TorchJob:
+    """A network of PyTorch's: steps, and evaluations."""
+
+    def __init__(self, net: str, threads: int) -> None:
+        import torch
+
+        self.torch = torch
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        self.network = torch.nn.Sequential(*torch_layers(net))
+        parameters = self.network.parameters()
+        self.optimizer = torch.optim.Adam(parameters, lr=0.001, fused=True)
+        self.loss_of = torch.nn.CrossEntropyLoss()
+
+    def step(self, x: Any, y: Any) -> float:
+        """Make one training step; return the loss."""
+        self.optimizer.zero_grad()
+        loss = self.loss_of(self.network(x), y)
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.item())
+
+    def evaluate(self, x: Any, y: Any) -> tuple[float, float]:
+        """Return loss and accuracy."""
+        total = right = 0.0
+        with self.torch.no_grad():
+            for start in range(0, len(x), BATCH):
+                inputs, targets = x[start : start + BATCH], y[start : start + BATCH]
+                outputs = self.network(inputs)
+                total += self.loss_of(outputs, targets).item() * len(targets)
+                right += (outputs.argmax(1) == targets).sum().item()
+        return total / len(x), right / len(x)
+
+    def epoch(self, x: Any, y: Any, held: tuple[Any, Any]) -> None:
+        """Train on shuffled rows, then evaluate twice."""
+        order = self.torch.randperm(len(x))
+        for start in range(0, len(x), BATCH):
+            index = order[start : start + BATCH]
+            self.step(x[index], y[index])
+        self.evaluate(*held)
+        self.evaluate(x[: len(held[0])], y[: len(held[0])])
+
+
 def torch_step(net: str, x: Any, y: Any, threads: int) -> Callable[[], float]:
     """Return the same by PyTorch."""
     import torch
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    network = torch.nn.Sequential(*torch_layers(net))
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.001, fused=True)
-    loss_of = torch.nn.CrossEntropyLoss()
+    job = TorchJob(net, threads)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+    return lambda: job.step(inputs, targets)
 
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = loss_of(network(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
 
-    return step
+def nncli_model(net: str) -> Any:
+    """Return a compiled model."""
+    import nncli as nn
+
+    model = nn.Model(nncli_layers(net), seed=0)
+    loss = "softmax_cross_entropy"
+    return model.compile(nn.Adam(lr=0.001), loss, metrics=["accuracy"])
+
+
+def images(rows: int) -> tuple[Any, Any]:
+    """Return so many digits of MNIST, or drawn numbers."""
+    import numpy as np
+
+    if MNIST.exists():
+        from nncli.data.idx import read_idx
+
+        x = read_idx(MNIST / "t10k-images-idx3-ubyte.gz")[:rows, None]
+        y = read_idx(MNIST / "t10k-labels-idx1-ubyte.gz")[:rows]
+        return x.astype(np.float32) / 255, y.astype(np.int64)
+    rng = np.random.default_rng(0)
+    return rng.random((rows, 1, 28, 28), np.float32), rng.integers(0, 10, rows)
+
+
+def measure_epochs(asked: argparse.Namespace) -> None:
+    """Train epoch by epoch, in turn, and print a line for each network."""
+    import torch
+
+    x, y = images(asked.rows)
+    cut = len(x) * 4 // 5
+    arrays = x[:cut], y[:cut], x[cut:], y[cut:]
+    tensors = [torch.from_numpy(array) for array in arrays]
+    for net in asked.nets:
+        model, job = nncli_model(net), TorchJob(net, asked.threads)
+        pairs = []
+        # The first epoch records, allocates and warms up.
+        for _ in range(asked.epochs + 1):
+            begin = time.perf_counter()
+            held = arrays[2], arrays[3]
+            model.fit(*arrays[:2], validation_data=held, epochs=1, batch_size=BATCH)
+            between = time.perf_counter()
+            job.epoch(tensors[0], tensors[1], (tensors[2], tensors[3]))
+            pairs.append((between - begin, time.perf_counter() - between))
+        report(net, pairs[1:], "s an epoch")
+
+
+def report(net: str, pairs: list[tuple[float, float]], unit: str) -> None:
+    """Print medians, and the median of the pairs' ratios."""
+    mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
+    ratio = statistics.median(b / a for a, b in pairs)
+    print(
+        f"{net:<6} nncli {mine:7.2f}, PyTorch {other:7.2f} {unit}: "
+        f"{ratio:.2f} x as fast",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -135,11 +230,14 @@ def main() -> None:
     import numpy as np
     import torch
 
+    print(f"nncli beside PyTorch {torch.__version__}, {machine()}")
+    print(f"{asked.threads} thread(s), batches of {BATCH}")
+    if asked.epochs:
+        measure_epochs(asked)
+        return
     rng = np.random.default_rng(0)
     x = rng.random((BATCH, 1, 28, 28), np.float32)
     y = rng.integers(0, 10, BATCH)
-    print(f"nncli beside PyTorch {torch.__version__}, {machine()}")
-    print(f"{asked.threads} thread(s), batches of {BATCH}, {asked.steps} steps")
     for net in asked.nets:
         ours, theirs = nncli_step(net, x, y), torch_step(net, x, y, asked.threads)
         pairs = []
@@ -152,13 +250,7 @@ def main() -> None:
             # The first steps record, allocate and warm up.
             if number >= 3:
                 pairs.append((times[ours], times[theirs]))
-        mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
-        ratio = statistics.median(b / a for a, b in pairs)
-        print(
-            f"{net:<6} nncli {mine:7.2f} ms, PyTorch {other:7.2f} ms a step: "
-            f"{ratio:.2f} x as fast",
-            flush=True,
-        )
+        report(net, pairs, "ms a step")
 
 
 if __name__ == "__main__":

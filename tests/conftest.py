@@ -20,6 +20,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
+SLOW = ("mnist_cnn", "mnist_resnet")
+"""Configs whose networks are large: tried with ``pytest -m slow``, as .ci/run does."""
+
+each_config = pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
+        for path in sorted(CONFIGS.glob("*.yaml"))
+    ],
+)
+
 SMALL = """\
 name: small
 seed: 3

@@ -17,6 +17,7 @@ SMALLEST = {
     "optimizers": ["--sizes", "100", "--rounds", "2"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
+    "vision_memory": ["--nets", "mlp"],
     "vision": ["--steps", "1", "--nets", "lenet"],
     "tables": ["--tables", "iris", "--folds", "2"],
 }

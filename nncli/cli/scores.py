@@ -48,6 +48,8 @@ def _tables(result: dict[str, Any]) -> Iterator[Table]:
         confusion = _confusion([line["class"] for line in result["classes"]], result)
         if confusion is not None:
             yield confusion
+    if result.get("mistakes"):
+        yield _mistakes(result["mistakes"])
     if len(result.get("labels", ())) in range(1, MOST + 1):
         yield _labels(result["labels"])
     if len(result.get("columns", ())) in range(1, MOST + 1):
@@ -71,6 +73,33 @@ def _classes(lines: list[dict[str, Any]]) -> Table:
         numbers = (number(line[key]) for key in ("precision", "recall", "f1"))
         table.add_row(line["class"], f"{line['rows']:,}", *numbers)
     return table
+
+
+def _mistakes(lines: list[dict[str, Any]]) -> Table:
+    """Return the worst mistakes; rows that have names are called by them."""
+    named = "name" in lines[0]
+    table = Table(
+        "worst mistakes" if named else ">worst mistakes: row",
+        "class",
+        "taken for",
+        "?>probability",
+        "??>of class",
+    )
+    for line in lines:
+        table.add_row(
+            _ending(line["name"]) if named else str(line["row"]),
+            line["class"],
+            line["taken_for"],
+            number(line["probability"]),
+            number(line["probability_of_class"]),
+        )
+    return table
+
+
+def _ending(path: str) -> str:
+    """Return as much of the end of a path as half the terminal has room for."""
+    room = max(columns() // 2, len("worst mistakes"))
+    return path if len(path) <= room else "…" + path[1 - room :]
 
 
 def _labels(lines: list[dict[str, Any]]) -> Table:

@@ -21,6 +21,7 @@ from nncli.data.pictures import (
     Size,
     another_size,
     decode,
+    is_picture,
     size_of,
 )
 
@@ -55,6 +56,7 @@ class ImageRows(Rows):
         size: What they are resized to; None where all have one size.
         colors: What they are converted to.
         labelled: Their classes; None where only predictions are wanted.
+        keep: Keep decoded images, as far as they have room.
 
     Attributes:
         names: The files' paths.
@@ -68,6 +70,7 @@ class ImageRows(Rows):
         size: Size | None,
         colors: Colors,
         labelled: Found | None = None,
+        keep: bool = True,
     ) -> None:
         self._files = files
         self._size = size
@@ -80,7 +83,7 @@ class ImageRows(Rows):
             self.fields["y"] = Field(labelled.y.dtype, ())
             self.classes = labelled.classes
             self.parts, self.keys = labelled.parts, labelled.keys
-        kept = min(len(files), CACHE // self.fields["x"].nbytes)
+        kept = min(len(files), CACHE // self.fields["x"].nbytes) if keep else 0
         self._kept = np.empty((kept, *shape), np.uint8)
         self._there = np.zeros(kept, bool)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "nncli-images")
@@ -131,6 +134,8 @@ class ImageRows(Rows):
 def image_rows(paths: Sequence[Path], shape: Shape) -> ImageRows:
     """Return images without labels, of files and of all below folders, to predict.
 
+    None is kept: each is decoded once.
+
     Args:
         paths: Files and folders.
         shape: What a network takes, (1, H, W) or (3, H, W): images are resized and
@@ -156,7 +161,7 @@ def image_rows(paths: Sequence[Path], shape: Shape) -> ImageRows:
             f"{', '.join(map(str, paths)) or 'images'}: expected images "
             f"({', '.join(SUFFIXES)}), found none."
         )
-    return ImageRows(files, (shape[1], shape[2]), kind)
+    return ImageRows(files, (shape[1], shape[2]), kind, keep=False)
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -165,6 +170,6 @@ def images_below(folder: Path) -> list[Path]:
         Path(where) / name
         for where, _, names in os.walk(folder)
         for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        if is_picture(Path(name)) and not name.startswith(".")
     ]
     return sorted(found)

@@ -24,6 +24,11 @@ _MODES: dict[Colors, str] = {"rgb": "RGB", "grey": "L"}
 _KNOWN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
+def is_picture(path: Path) -> bool:
+    """Whether the name of a file says that it is an image that can be read."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
 def pillow() -> Any:
     """Return Pillow's ``Image``.
 

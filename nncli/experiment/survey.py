@@ -27,6 +27,9 @@ MEAN_COUNT = 30
 OWN_TEXTS = 0.5
 """A category with more different texts than this share of its rows names the rows."""
 
+LEAST = 8
+"""Rows of which some can be kept for validation and the test."""
+
 RARE = 0.2
 """A class is rare below this share of what it would have among equal ones."""
 
@@ -137,6 +140,11 @@ def survey(path: Path, target: str | None = None, task: Task | None = None) -> S
     """
     dataset = Csv(str(path), target=target_of(path, target))
     table, names = dataset.table()
+    if len(table.values) < LEAST:
+        raise DataError(
+            f"{path}: expected at least {LEAST} rows to write a config for, got "
+            f"{len(table.values)}."
+        )
     profiles = {each.name: each for each in profiles_of(table)}
     goals = tuple(profiles[name] for name in names)
     _check_goals(path, goals)

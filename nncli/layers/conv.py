@@ -38,8 +38,9 @@ class Conv(Layer):
         padding_mode: What the padding holds: zeros, or elements of the image, as in
             PyTorch.
         algorithm: How it is computed. ``im2col`` copies windows, ``winograd`` (3 × 3
-            kernels) and ``fft`` multiply less, ``direct`` adds shifted images; ``auto``
-            goes by shapes and dtype, and its choice is written into resolved.yaml.
+            kernels) and ``fft`` multiply less, ``direct`` adds shifted images, and
+            ``depthwise`` lines of them, for one channel a group; ``auto`` goes by
+            shapes and dtype, and its choice is written into resolved.yaml.
         bias: Whether there is a b.
         init: First values of W; by default those that suit the activation after it:
             he_normal in front of ReLU, else glorot_uniform.

@@ -6,19 +6,21 @@ from typing import Literal, NamedTuple
 
 from nncli.core.errors import ShapeError
 from nncli.ops.conv import Convolution
+from nncli.ops.conv_depthwise import DepthwiseConv
 from nncli.ops.conv_direct import DirectConv
 from nncli.ops.conv_fft import FftConv
 from nncli.ops.conv_geometry import Geometry
 from nncli.ops.conv_im2col import Im2colConv
 from nncli.ops.conv_winograd import WinogradConv
 
-Algorithm = Literal["auto", "im2col", "winograd", "fft", "direct"]
+Algorithm = Literal["auto", "im2col", "winograd", "fft", "direct", "depthwise"]
 
 ALGORITHMS: dict[str, type[Convolution]] = {
     "im2col": Im2colConv,
     "winograd": WinogradConv,
     "fft": FftConv,
     "direct": DirectConv,
+    "depthwise": DepthwiseConv,
 }
 
 PRICES = {
@@ -26,6 +28,7 @@ PRICES = {
     "winograd": (16, 6500),
     "fft": (27, 8200),
     "direct": (12, 2100),
+    "depthwise": (95, 250),
 }
 """What an operation takes, and an element of a workspace: picoseconds.
 

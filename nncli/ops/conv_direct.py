@@ -44,8 +44,7 @@ class DirectConv(Convolution, name="direct_conv"):
 
     Nothing is copied, unless there is a stride along the last axis: the rows of an
     image that lies batch innermost are matrices (C, OW·N) already. For a kernel of one
-    element that is one product over the whole image; with one channel a group
-    (depthwise), one multiplication for each element of the kernel.
+    element that is one product over the whole image.
     """
 
     @classmethod

@@ -13,7 +13,8 @@ from nncli.autograd.function import Case
 from nncli.core.arrays import Array, Shape, xp
 from nncli.ops.conv import inputs_of
 from nncli.ops.conv_geometry import Geometry
-from nncli.ops.conv_tiles import TiledConv, Work, counts_of, span_of
+from nncli.ops.conv_tiles import TiledConv, Work
+from nncli.ops.conv_tiling import counts_of, span_of
 from nncli.ops.fourier import frequencies, transform, waves
 
 COLUMNS = 64
@@ -38,6 +39,7 @@ class FftConv(TiledConv, name="fft_conv"):
     """
 
     columns = COLUMNS
+    kept = False
 
     @classmethod
     def tile_of(cls, geometry: Geometry) -> Shape:
@@ -153,13 +155,14 @@ class FftConv(TiledConv, name="fft_conv"):
         matrices = [matrix.conj().T for matrix in self.value_matrices]
         transform(matrices, tiles, self.geometry.filters, (spare, room), product)
 
-    def adjoint(self, room: Array) -> Array:
-        xp.conjugate(self.factor, out=room)
-        return room.swapaxes(-1, -2)
+    def adjoint(self) -> Array:
+        xp.conjugate(self.factor, out=self.factor)
+        turned: Array = self.factor.swapaxes(-1, -2)
+        return turned
 
-    def write_outer(self, work: Work, out: Array) -> None:
+    def outer(self, work: Work) -> tuple[Array, Array]:
         xp.conjugate(work.spectrum, out=work.spectrum)
-        xp.matmul(work.product, work.spectrum.swapaxes(-1, -2), out=out)
+        return work.product, work.spectrum.swapaxes(-1, -2)
 
     def _kernels(self, room: Array) -> Array:
         """Return (groups, *kernel, K/groups, C/groups) in a room."""

@@ -8,10 +8,9 @@ from functools import partial
 from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
-from numpy.lib.stride_tricks import as_strided
-
-from nncli.autograd.buffers import Form
+from nncli.autograd.buffers import Form, form
 from nncli.core.arrays import Array, Shape, xp
+from nncli.ops import conv
 from nncli.ops.conv import (
     Convolution,
     optional_scratches,
@@ -19,19 +18,8 @@ from nncli.ops.conv import (
     turned_form,
 )
 from nncli.ops.conv_geometry import Geometry
+from nncli.ops.conv_tiling import Tiling, counts_of, span_of
 from nncli.ops.windows import channels_first
-
-
-def counts_of(geometry: Geometry, tile: Shape) -> Shape:
-    """Return how many tiles cover the output, along each axis."""
-    pairs = zip(geometry.out, tile, strict=True)
-    return tuple(-(-size // side) for size, side in pairs)
-
-
-def span_of(geometry: Geometry, tile: Shape) -> Shape:
-    """Return the sizes of the image's tile that a tile of the output is made of."""
-    axes = zip(tile, geometry.stride, geometry.reach, strict=True)
-    return tuple((side - 1) * step + reach for side, step, reach in axes)
 
 
 class Work(NamedTuple):
@@ -80,24 +68,29 @@ class TiledConv(Convolution):
 
     Class attributes:
         columns: About how many columns one product has: tiles times rows of the batch.
+        kept: Whether the transformed weight is kept for the derivative; one that is
+            much larger than the weight is scratch, and made again.
 
     Attributes:
         factor: (F, K, C) the transformed weight.
-        total: (F, K, C) the gradient of ``factor``.
+        total: (F, K, C) the gradient of ``factor``: scratch.
     """
 
     columns: ClassVar[int]
+    kept: ClassVar[bool]
 
     def image_size(self) -> Shape:
         """Return the padded image's sizes, or what the last tiles reach over."""
         g = self.geometry
         self.tile = self.tile_of(g)
         self.counts = counts_of(g, self.tile)
-        self.step = tuple(t * s for t, s in zip(self.tile, g.stride, strict=True))
-        self.span = span_of(g, self.tile)
+        self.tiling = Tiling.of(g, self.tile)
+        self.span = self.tiling.span
         reached = (
             (count - 1) * step + span
-            for count, step, span in zip(self.counts, self.step, self.span, strict=True)
+            for count, step, span in zip(
+                self.counts, self.tiling.step, self.span, strict=True
+            )
         )
         return tuple(map(max, zip(g.padded, reached, strict=True)))
 
@@ -129,8 +122,8 @@ class TiledConv(Convolution):
         """Write the adjoint: Gᵀ of ``total`` (F, K, C); the workspaces are free."""
 
     @abstractmethod
-    def adjoint(self, room: Array) -> Array:
-        """Return the conjugate transpose (F, C, K) of ``factor``, perhaps in a room."""
+    def adjoint(self) -> Array:
+        """Return the conjugate transpose (F, C, K) of ``factor``; may spoil it."""
 
     @abstractmethod
     def transform(self, work: Work) -> None:
@@ -149,8 +142,11 @@ class TiledConv(Convolution):
         """Write the adjoint: from ``values`` to ``product``."""
 
     @abstractmethod
-    def write_outer(self, work: Work, out: Array) -> None:
-        """Write the gradient of ``factor`` by these tiles; spoils ``spectrum``."""
+    def outer(self, work: Work) -> tuple[Array, Array]:
+        """Return (F, K, q) and (F, q, C): their product is the gradient of ``factor``.
+
+        Spoils ``spectrum`` and ``image``.
+        """
 
     @abstractmethod
     def factor_form(self) -> Form:
@@ -158,9 +154,16 @@ class TiledConv(Convolution):
 
     def prepare(self, weight: Array) -> None:
         like = self.factor_form()
-        self.factor: Array = like.empty()
-        if self.differentiated:
-            self.total: Array = like.empty()
+        *lead, points, filters, channels = like.shape
+        # Gradients of the transformed weight are added while they are in the cache.
+        nbytes = like.nbytes // points
+        step = min(points, max(1, conv.CHUNK // max(1, nbytes)))
+        starts = range(0, points, step)
+        self.points_of = [slice(f, min(f + step, points)) for f in starts]
+        shape = (*lead, step, filters, channels)
+        self.outer_form = form(shape, like.dtype)
+        # Of one that is not kept, scratch takes the place whenever it is needed.
+        self.factor: Array = (like if self.kept else form((0,), like.dtype)).empty()
         self.wide, self.part = 1, self.rows
         if self.rows < self.columns:
             self.wide = min(self.counts[-1], max(1, self.columns // max(self.rows, 1)))
@@ -172,7 +175,12 @@ class TiledConv(Convolution):
     def forward(self, x: Array, weight: Array, *rest: Array) -> None:
         """Write W * x + b: called as (x, weight, bias, out) or (x, weight, out)."""
         out = rest[-1]
-        rooms = tuple(optional_scratches(*self.room_forms))
+        self.weight = weight
+        like = None if self.kept else self.factor_form()
+        *scratches, factor = optional_scratches(*self.room_forms, like)
+        rooms = tuple(scratches)
+        if not self.kept:
+            self.factor = factor
         self.transform_weight(weight, rooms)
         image = self.image(x)
         make = partial(self._tiles, rooms, image, channels_first(out), None)
@@ -199,8 +207,12 @@ class TiledConv(Convolution):
         dbias: Array | None = None,
     ) -> None:
         like = self.factor_form()
-        forms = (*self.room_forms, like, like, self.target(dx), turned_form(grad))
-        *rooms, outer, adjoint, target, room = optional_scratches(*forms)
+        remade = None if self.kept or dx is None else like
+        forms = (
+            *(*self.room_forms, self.outer_form, remade, like),
+            *(self.target(dx), turned_form(grad)),
+        )
+        *rooms, outer, factor, self.total, target, room = optional_scratches(*forms)
         g, into = turned(grad, room), self.into(dx, target)
         if into is not None:
             into.fill(0)
@@ -208,7 +220,11 @@ class TiledConv(Convolution):
             xp.add.reduce(g.reshape(len(g), -1), axis=1, out=dbias)
         if dweight is not None:
             self.total.fill(0)
-        factor = self.adjoint(adjoint)
+        if remade is not None:
+            self.factor = factor
+            self.transform_weight(self.weight, tuple(rooms))
+        if dx is not None:
+            factor = self.adjoint()
         make = partial(self._tiles, tuple(rooms), self.image_again(), g, into)
         given = (self.x, grad, dx, target, room, *rooms)
         for tile in self.backward_views.of(given, make):
@@ -221,8 +237,7 @@ class TiledConv(Convolution):
             if dweight is not None:
                 xp.copyto(work.image, tile.image)
                 self.transform(work)
-                self.write_outer(work, outer)
-                xp.add(self.total, outer, out=self.total)
+                self._add_outer(*self.outer(work), outer)
             if dx is not None:
                 xp.matmul(factor, work.product, out=work.spectrum)
                 self.transform_adjoint(work)
@@ -231,6 +246,15 @@ class TiledConv(Convolution):
         self.finish(dx, target)
         if dweight is not None:
             self.transform_back(dweight, tuple(rooms))
+
+    def _add_outer(self, left: Array, right: Array, room: Array) -> None:
+        """Add products of matrices to ``total``, some frequencies at a time."""
+        for points in self.points_of:
+            at = (..., points, slice(None), slice(None))
+            total, one, other = self.total[at], left[at], right[at]
+            part = room[(..., slice(total.shape[-3]), slice(None), slice(None))]
+            xp.matmul(one, other, out=part)
+            xp.add(total, part, out=total)
 
     def _tiles(
         self,
@@ -255,61 +279,11 @@ class TiledConv(Convolution):
             work, batch = works[wide, rows], slice(row, row + rows)
             sums: tuple[tuple[Array, Array], ...] = ()
             if into is not None:
-                sums = self._sums(self._run(into, at, wide, batch), work.image)
-            parts = tuple(self._values(values, at, wide, batch, work.values))
+                sums = self.tiling.sums(
+                    self.tiling.run(into, at, wide, batch), work.image
+                )
+            parts = tuple(self.tiling.values(values, at, wide, batch, work.values))
             whole = sum(part.size for part, _ in parts) == work.values.size
-            run = self._run(image, at, wide, batch)
+            run = self.tiling.run(image, at, wide, batch)
             found.append(Tile(work, run, parts, whole, sums))
         return found
-
-    def _run(self, image: Array, at: list[int], wide: int, batch: slice) -> Array:
-        """Return a run of overlapping tiles of the image: (C, *tile, wide, n)."""
-        starts = tuple(
-            slice(i * step, None) for i, step in zip(at, self.step, strict=True)
-        )
-        corner = image[(slice(None), *starts, batch)]
-        *along, row = corner.strides
-        shape = (len(image), *self.span, wide, corner.shape[-1])
-        return as_strided(corner, shape, (*along, along[-1] * self.step[-1], row))
-
-    def _values(
-        self, values: Array, at: list[int], wide: int, batch: slice, tiles: Array
-    ) -> list[tuple[Array, Array]]:
-        """Pair parts of the output with their places in tiles (K, *tile, wide, n).
-
-        Tiles at the far end of an axis may reach over it.
-        """
-        starts = [i * tile for i, tile in zip(at, self.tile, strict=True)]
-        left = [
-            size - start for size, start in zip(values.shape[1:-1], starts, strict=True)
-        ]
-        sizes = [min(tile, rest) for tile, rest in zip(self.tile, left, strict=True)]
-        whole = min(wide, left[-1] // self.tile[-1])
-        pairs = []
-        for first, count, last in (
-            (0, whole, self.tile[-1]),
-            (whole, wide - whole, left[-1] - whole * self.tile[-1]),
-        ):
-            if not count:
-                continue
-            starts[-1] = (at[-1] + first) * self.tile[-1]
-            sizes[-1] = min(last, self.tile[-1])
-            corner = values[
-                (slice(None), *(slice(start, None) for start in starts), batch)
-            ]
-            *along, row = corner.strides
-            shape = (len(values), *sizes, count, corner.shape[-1])
-            strides = (*along, along[-1] * self.tile[-1], row)
-            inside = tuple(slice(size) for size in sizes)
-            place = (slice(None), *inside, slice(first, first + count))
-            pairs.append((as_strided(corner, shape, strides), tiles[place]))
-        return pairs
-
-    def _sums(self, into: Array, tiles: Array) -> tuple[tuple[Array, Array], ...]:
-        """Return parts of a run of tiles within which none overlap."""
-        if tiles.shape[-2] == 1:
-            return ((into, tiles),)
-        axis = len(self.tile)
-        return tuple(
-            zip(xp.moveaxis(into, axis, 0), xp.moveaxis(tiles, axis, 0), strict=True)
-        )

@@ -13,7 +13,8 @@ from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.conv import inputs_of
 from nncli.ops.conv_geometry import Geometry
-from nncli.ops.conv_tiles import TiledConv, Work, counts_of
+from nncli.ops.conv_tiles import TiledConv, Work
+from nncli.ops.conv_tiling import counts_of
 
 COLUMNS = 192
 """Columns of one product, about: tiles times rows of the batch."""
@@ -59,6 +60,7 @@ class WinogradConv(TiledConv, name="winograd_conv"):
     """
 
     columns = COLUMNS
+    kept = True
 
     @classmethod
     def misfit(cls, geometry: Geometry) -> str:
@@ -167,15 +169,16 @@ class WinogradConv(TiledConv, name="winograd_conv"):
         _, _, product, out, _ = work.parts
         xp.matmul(self.value_matrix.T, out, out=product)
 
-    def adjoint(self, room: Array) -> Array:
-        return self.factor.swapaxes(-1, -2)
+    def adjoint(self) -> Array:
+        turned: Array = self.factor.swapaxes(-1, -2)
+        return turned
 
-    def write_outer(self, work: Work, out: Array) -> None:
+    def outer(self, work: Work) -> tuple[Array, Array]:
         # OpenBLAS is half as fast again on a copy as on the transposed matrices; the
         # tiles are free by now.
         *_, turned = work.parts
         xp.copyto(turned, work.spectrum.swapaxes(1, 2))
-        xp.matmul(work.product, turned, out=out)
+        return work.product, turned
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

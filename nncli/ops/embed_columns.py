@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncli.autograd.buffers import form, scratch
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
@@ -42,8 +43,10 @@ class EmbedColumns(Function, name="embed_columns"):
         xp.copyto(self.codes, x[:, self.numbers :].T, casting="unsafe")
         out[:, : self.numbers] = x[:, : self.numbers]
         for table, codes, to in zip(tables, self.codes, self.places, strict=True):
-            # Codes of other numbers than the encoder's would be of another table.
-            xp.take(table, codes, axis=0, out=out[:, to], mode="clip")
+            rows = scratch(form((len(x), table.shape[1]), table.dtype))
+            xp.clip(codes, 0, len(table) - 1, out=codes)
+            table.take(codes, 0, rows, "clip")
+            out[:, to] = rows
 
     def backward(self, grad: Array, dx: Array | None, *dtables: Array | None) -> None:
         if dx is not None:
@@ -52,7 +55,7 @@ class EmbedColumns(Function, name="embed_columns"):
         for dtable, codes, to in zip(dtables, self.codes, self.places, strict=True):
             if dtable is not None:
                 dtable.fill(0)
-                xp.add.at(dtable, codes.clip(0, len(dtable) - 1), grad[:, to])
+                xp.add.at(dtable, codes, grad[:, to])
 
     def flops(self, *arrays: Sized) -> int:
         """Nothing is computed."""

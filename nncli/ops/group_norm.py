@@ -19,6 +19,9 @@ from nncli.ops.windows import (
     spread,
 )
 
+RUN = 256
+"""Elements of a run of memory, at least: shorter ones take as long."""
+
 
 class GroupNorm(Function, name="group_norm"):
     """y = γ·x̂ + β with x̂ = (x − μ) / √(σ² + ε), by row and group of channels.
@@ -52,18 +55,25 @@ class GroupNorm(Function, name="group_norm"):
         n, channels = x.shape[:2]
         self.wide = channels // self.groups
         self.count = x.size // (n * self.groups)
+        space = self.count // self.wide
+        # Short runs of memory cost as much as long ones: some elements of the image
+        # are one run, and what belongs to a row of the batch is repeated for each.
+        self.repeats = next(
+            (k for k in range(1, space) if space % k == 0 and k * n >= RUN), space
+        )
+        run = self.repeats * n
         self.mean, self.inverse = (
-            xp.empty((self.groups, 1, n), x.dtype) for _ in range(2)
+            xp.empty((self.groups, 1, run), x.dtype) for _ in range(2)
         )
         step = max(1, groups_of(x)[0].stop // self.wide)
         self.steps = [
             slice(g, min(g + step, self.groups)) for g in range(0, self.groups, step)
         ]
-        # A group of channels as (channels, space, N): sums are products with ones.
-        self.form = form((step * self.wide, x[0, 0].size, n), x.dtype)
-        self.column = form((step * self.wide, 1, n), x.dtype)
-        self.row = form((step, 1, n), x.dtype)
-        self.ones = xp.ones((1, self.count), x.dtype)
+        # A group of channels as (channels, space, run): sums are products with ones.
+        self.form = form((step * self.wide, space // self.repeats, run), x.dtype)
+        self.column = form((step * self.wide, 1, run), x.dtype)
+        self.row = form((step, 1, run), x.dtype)
+        self.ones = xp.ones((1, self.count // self.repeats), x.dtype)
         return batch_innermost(x.shape, x.dtype)
 
     def forward(self, x: Array, *rest: Array) -> None:
@@ -71,51 +81,50 @@ class GroupNorm(Function, name="group_norm"):
         *scale, out = rest
         self.x, self.scale = x, scale
         source, y = channels_first(x), channels_first(out)
-        room, work, column = scratches(self.form, self.form, self.column)
+        room, column = scratches(self.form, self.column)
         for groups in self.steps:
             channels = self._channels(groups)
             part = self._flat(source[channels], room)
             mean, inverse = self.mean[groups], self.inverse[groups]
-            self._mean(self._together(part, groups), mean)
-            centred = self._centred(part, groups, room)
-            squares = work[: len(part)]
-            xp.multiply(centred, centred, out=squares)
-            self._mean(self._together(squares, groups), inverse)
+            rows = self._together(part, groups)
+            xp.matmul(self.ones, rows, out=mean)
+            self._share(mean)
+            values = y[channels].reshape(part.shape)
+            centred = self._together(values, groups)
+            xp.subtract(rows, mean, out=centred)
+            xp.einsum("gsn,gsn->gn", centred, centred, out=inverse[:, 0])
+            self._share(inverse)
             xp.add(inverse, self.eps, out=inverse)
             xp.sqrt(inverse, out=inverse)
             xp.divide(1, inverse, out=inverse)
-            self._factors(groups, column[: len(part)])
-            xp.multiply(centred, column[: len(part)], out=centred)
+            factors = column[: len(part)]
+            self._factors(groups, factors)
+            xp.multiply(values, factors, out=values)
             if scale:
-                shift = scale[1][channels, None, None]
-                xp.add(centred, shift, out=centred)
-            xp.copyto(y[channels], centred.reshape(y[channels].shape))
+                xp.add(values, scale[1][channels, None, None], out=values)
 
     def _channels(self, groups: slice) -> slice:
         return slice(groups.start * self.wide, groups.stop * self.wide)
 
     def _flat(self, part: Array, room: Array) -> Array:
-        """Return (channels, space..., N) with one axis of space, copied if need be."""
+        """Return (channels, space..., N) as (channels, space, run), or a copy."""
         flat = room[: len(part)]
         if part.flags.c_contiguous:
             return part.reshape(flat.shape)
-        xp.copyto(flat.reshape(part.shape), part)
+        whole = flat.reshape(part.shape)
+        xp.copyto(whole, part)
         return flat
 
     def _together(self, part: Array, groups: slice) -> Array:
-        """Return (channels, space, N) as (groups, what is normalized together, N)."""
+        """Return (channels, space, run) as (groups, what is normalized, run)."""
         return part.reshape(groups.stop - groups.start, -1, part.shape[-1])
 
-    def _mean(self, rows: Array, out: Array) -> None:
-        xp.matmul(self.ones[:, : rows.shape[1]], rows, out=out)
-        xp.divide(out, self.count, out=out)
-
-    def _centred(self, part: Array, groups: slice, room: Array) -> Array:
-        """Return x − μ, given x of some groups."""
-        centred = room[: len(part)]
-        rows, into = (self._together(each, groups) for each in (part, centred))
-        xp.subtract(rows, self.mean[groups], out=into)
-        return centred
+    def _share(self, sums: Array) -> None:
+        """Make of the sums of each place in a run the means of the batch's rows."""
+        by_row = sums.reshape(len(sums), self.repeats, -1)
+        if self.repeats > 1:
+            xp.copyto(by_row, xp.add.reduce(by_row, axis=1, keepdims=True))
+        xp.divide(sums, self.count, out=sums)
 
     def _factors(self, groups: slice, out: Array) -> None:
         """Write γ / √(σ² + ε) for each channel and row."""
@@ -139,14 +148,14 @@ class GroupNorm(Function, name="group_norm"):
         )
         for groups in self.steps:
             channels = self._channels(groups)
-            part = self._flat(source[channels], room)
-            centred = self._centred(part, groups, room)
+            centred = room[: self.wide * (groups.stop - groups.start)]
+            rows = self._together(centred, groups)
+            part = self._together(self._flat(source[channels], room), groups)
+            xp.subtract(part, self.mean[groups], out=rows)
             g = self._flat(upstream[channels], spare)
-            product, a, b, f = (e[: len(g)] for e in (work, along, total, factor))
-            xp.multiply(g, centred, out=product)
-            ones = self.ones[:, : g.shape[1]]
-            xp.matmul(ones, product, out=a)
-            xp.matmul(ones, g, out=b)
+            a, b, f = (e[: len(g)] for e in (along, total, factor))
+            xp.einsum("csn,csn->cn", g, centred, out=a[:, 0])
+            xp.matmul(self.ones[:, : g.shape[1]], g, out=b)
             if dbeta is not None:
                 xp.add.reduce(b[:, 0], axis=1, out=dbeta[channels])
             inverse = self.inverse[groups]
@@ -157,20 +166,23 @@ class GroupNorm(Function, name="group_norm"):
             if dx is None:
                 continue
             self._factors(groups, f)
-            # With γ in front: −mean(g·x̂) / (σ² + ε), and −mean(g) / √(σ² + ε).
+            # With γ in front: mean(g·x̂) / (σ² + ε), and mean(g) / √(σ² + ε).
             xp.multiply(a, f, out=a)
             xp.multiply(b, f, out=b)
             slopes, shifts = slope[: len(inverse)], shift[: len(inverse)]
-            self._mean(grouped, slopes)
+            for sums, means in ((grouped, slopes), (self._together(b, groups), shifts)):
+                xp.matmul(self.ones[:, : self.wide], sums, out=means)
+                self._share(means)
             xp.multiply(slopes, inverse, out=slopes)
-            self._mean(self._together(b, groups), shifts)
-            rows = self._together(centred, groups)
             xp.multiply(rows, slopes, out=rows)
             xp.add(rows, shifts, out=rows)
-            xp.multiply(g, f, out=product)
-            xp.subtract(product, centred, out=product)
             d = channels_first(dx)[channels]
-            xp.copyto(d, product.reshape(d.shape))
+            inward = d.flags.c_contiguous
+            into = d.reshape(g.shape) if inward else work[: len(g)]
+            xp.multiply(g, f, out=into)
+            xp.subtract(into, centred, out=into)
+            if not inward:
+                xp.copyto(d, into.reshape(d.shape))
 
     def flops(self, *arrays: Sized) -> int:
         """Count about seven operations an element."""

@@ -6,49 +6,84 @@ from typing import Any
 
 import numpy as np
 
+from nncli.core.arrays import Array
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
-from nncli.experiment.predict import part_predictions
 
 
-def worst_mistakes(
-    experiment: Experiment, part: Part, count: int = 10
-) -> list[dict[str, Any]]:
-    """Return the rows whose class was given the least probability, the worst first.
+def has_mistakes(experiment: Experiment, part: Part) -> bool:
+    """Whether rows have one class each, so that one can be taken for another."""
+    return experiment.classes is not None and not part.rows.fields["y"].shape
+
+
+class Mistakes:
+    """Watches predictions of a part for rows whose class is given little probability.
 
     That of the class alone decides: it is the row's cross entropy.
 
     Args:
-        experiment: With classes, one a row; without, there are no mistakes.
+        experiment: With classes, one a row.
         part: The rows.
-        count: How many at most.
+        count: How many to remember.
+    """
 
-    Returns:
+    def __init__(self, experiment: Experiment, part: Part, count: int) -> None:
+        self._classes = experiment.classes or ()
+        self._part = part
+        self._count = count
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with the first row."""
+        self._rows = 0
+        # Of each mistake: row, class, what it was taken for, and the probability of
+        # that and of the class.
+        self._worst: tuple[Array, ...] = (
+            *(np.empty(0, int) for _ in range(3)),
+            *(np.empty(0) for _ in range(2)),
+        )
+
+    def update(self, predictions: Array, targets: Array) -> None:
+        """Look at the rows of a batch."""
+        values = predictions
+        if values.shape[1] == 1:
+            values = np.concatenate([1 - values, values], axis=1)
+        taken = values.argmax(axis=1)
+        wrong = np.flatnonzero(taken != targets)
+        labels, taken = targets[wrong], taken[wrong]
+        new = (
+            wrong + self._rows,
+            labels,
+            taken,
+            values[wrong, taken],
+            values[wrong, labels],
+        )
+        self._rows += len(values)
+        pairs = zip(self._worst, new, strict=True)
+        known = tuple(np.concatenate(pair) for pair in pairs)
+        # Equal ones stay in the order of the rows.
+        chosen = np.argsort(known[-1], kind="stable")[: self._count]
+        self._worst = tuple(each[chosen] for each in known)
+
+    def result(self) -> list[dict[str, Any]]:
+        """Return the mistakes, the worst first.
+
         Of each row its number among all rows of the data, from 0; its name (a file),
         where rows have names; its class, the class that it was taken for, and the
         probabilities of both.
-    """
-    if experiment.classes is None or part.rows.fields["y"].shape:
-        return []
-    values = part_predictions(experiment, part)
-    if values.shape[1] == 1:
-        values = np.concatenate([1 - values, values], axis=1)
-    places = np.arange(len(part.rows)) if part.index is None else part.index
-    labels = part.rows.read("y", places)
-    taken = values.argmax(axis=1)
-    own = values[np.arange(len(values)), labels]
-    wrong = np.flatnonzero(taken != labels)
-    # Equal ones stay in the order of the rows.
-    chosen = wrong[np.argsort(own[wrong], kind="stable")[:count]]
-    classes, names = experiment.classes, part.rows.names
-    return [
-        {
-            "row": int(places[i]),
-            **({} if names is None else {"name": names[places[i]]}),
-            "class": classes[labels[i]],
-            "taken_for": classes[taken[i]],
-            "probability": float(values[i, taken[i]]),
-            "probability_of_class": float(own[i]),
-        }
-        for i in chosen
-    ]
+        """
+        part, classes, names = self._part, self._classes, self._part.rows.names
+        found = []
+        for row, label, taken, high, low in zip(*self._worst, strict=True):
+            place = int(row if part.index is None else part.index[row])
+            found.append(
+                {
+                    "row": place,
+                    **({} if names is None else {"name": names[place]}),
+                    "class": classes[label],
+                    "taken_for": classes[taken],
+                    "probability": float(high),
+                    "probability_of_class": float(low),
+                }
+            )
+        return found

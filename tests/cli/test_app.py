@@ -136,7 +136,7 @@ def test_no_verb_shows_the_help(command: Command, arguments: list[str]) -> None:
         (errors.UsageError("x"), 2),
         (errors.ArgumentError("x"), 2),
         (errors.ShapeError("x"), 2),
-        (errors.DataError("x"), 1),
+        (errors.DataError("x"), 2),
         (errors.RunError("x"), 1),
         (errors.CheckFailed("x"), 3),
         (errors.DivergedError("x"), 4),

@@ -15,9 +15,11 @@ from nncli.cli.app import run as call
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from tests.command import Command
-from tests.conftest import CONFIGS, SMALL
+from tests.conftest import CONFIGS, SMALL, each_config
 
 Write = Callable[..., Path]
+
+LARGE = ("mnist_cnn", "mnist_resnet")
 
 SPLITS = "split={validation: 0.2, test: 0.25}"
 
@@ -66,7 +68,7 @@ def test_eval_gives_the_numbers_of_the_log(command: Command, run: RunDirectory) 
         assert result["split"] == split
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+@each_config
 def test_eval_gives_the_numbers_of_the_log_for_every_config_that_ships(
     command: Command, config: Path
 ) -> None:

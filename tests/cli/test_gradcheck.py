@@ -12,7 +12,7 @@ from nncli.layers.base import Layer
 from nncli.losses.base import Loss
 from tests.cli.plugins import write_plugin
 from tests.command import Command
-from tests.conftest import CONFIGS, SMALL
+from tests.conftest import SMALL, each_config
 
 pytestmark = pytest.mark.usefixtures("own_registries")
 
@@ -41,7 +41,7 @@ def test_gradcheck_passes_on_everything_there_is(command: Command) -> None:
     assert all(check["reports"] for check in result["checks"])
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+@each_config
 def test_gradcheck_passes_on_every_config_that_ships(
     command: Command, config: Path
 ) -> None:

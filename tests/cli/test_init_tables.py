@@ -161,12 +161,14 @@ def test_names_that_yaml_and_comments_could_break_on_are_safe(
         (["t.csv", "-o", "t.txt"], "expected -o NAME.yaml"),
         (["t.csv", "--test", "gone.csv"], "found no file"),
         (["t.csv", "--target", "one"], "'one'"),
+        (["few.csv"], "expected at least 8 rows"),
         (["t.csv", "--target", "hole"], "expected a target in each row, got none in 1"),
     ],
 )
 def test_init_refuses_what_it_cannot_use(
     command: Command, arguments: list[str], message: str
 ) -> None:
+    Path("few.csv").write_text("a,y\n1,p\n2,q\n")
     written(one=["k"] * ROWS, hole=["", *"ab" * 29, "a"], y=[0, 1] * 30)
     outcome = command("init", *arguments)
     assert outcome.code == 2

@@ -115,13 +115,13 @@ def test_predict_reads_and_writes_every_format(
 def test_predictions_are_those_of_eval_to_the_bit_whatever_the_chunks(
     command: Command, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nncli.cli.commands import predict
+    from nncli.cli import inputs
 
     file = write(tmp_path / "n.csv", "a,b", X)
     whole = command("predict", run, file, "--proba").out
     monkeypatch.setattr("nncli.network.network.AT_ONCE", 1)
     monkeypatch.setattr("nncli.experiment.predict.AT_ONCE", 2**23)
-    monkeypatch.setattr(predict, "CHUNK", 7)
+    monkeypatch.setattr(inputs, "CHUNK", 7)
     assert command("predict", run, file, "--proba").out == whole
 
 

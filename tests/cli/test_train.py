@@ -16,14 +16,14 @@ from nncli.runs.directory import RunDirectory
 from nncli.training.trainer import Trainer
 from tests.cli.plugins import write_plugin
 from tests.command import Command
-from tests.conftest import CONFIGS, SMALL
+from tests.conftest import SMALL, each_config
 
 Write = Callable[..., Path]
 
 DIVERGING = ["optimizer={type: sgd, lr: 1e30}", "layers[1]=relu"]
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+@each_config
 def test_train_runs_every_config_that_ships(command: Command, config: Path) -> None:
     outcome = command.train(config, "training.epochs=3", "training.evaluate_every=1")
     run = RunDirectory(command.runs / f"{config.stem}-1")

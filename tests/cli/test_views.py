@@ -27,7 +27,7 @@ from nncli.training.callbacks import Row
 from nncli.training.progress import PlainView, row_line
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
-from tests.conftest import CONFIGS
+from tests.conftest import CONFIGS, each_config
 from tests.training.jobs import experiment, run_of
 
 ROW: Row = {
@@ -154,7 +154,7 @@ def test_plain_view_shows_the_best_row_since_the_last_line(
     assert [line.endswith("best") for line in lines] == [True, True, False, True]
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+@each_config
 def test_plain_view_fits_80_columns(
     command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:

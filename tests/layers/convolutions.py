@@ -25,6 +25,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"padding": "same", "padding_mode": "replicate"},
     {"algorithm": "fft"},
     {"algorithm": "direct"},
+    {"algorithm": "depthwise", "groups": 4},
     {"algorithm": "im2col"},
     {"l1": 0.2, "l2": 0.3, "bias_l1": 0.1, "bias_l2": 0.2},
 )

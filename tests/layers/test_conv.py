@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,15 @@ def test_same_padding_gives_size_over_stride(
 )
 def test_auto_takes_what_shapes_say(geometry: Geometry, algorithm: str) -> None:
     assert choose(geometry).algorithm == algorithm
+
+
+def test_auto_takes_depthwise_for_a_channel_a_group() -> None:
+    for kernel, filters in ((3, 64), (9, 64), (3, 128)):
+        geometry = replace(plain(64, filters, 28, kernel), groups=64)
+        assert choose(geometry).algorithm == "depthwise"
+    for groups in (1, 32):
+        with pytest.raises(NncliError, match="expected one that can compute"):
+            network_of(Conv2d(64, 3, groups=groups, algorithm="depthwise"), 64, 8, 8)
 
 
 def test_summary_says_which_algorithm_was_taken_and_why() -> None:

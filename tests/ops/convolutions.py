@@ -33,6 +33,7 @@ def transposed(f: Any, x: Any, weight: Any, bias: Any = None) -> Any:
 
 TORCH: dict[str, Callable[..., Any]] = {
     "conv_transpose": transposed,
+    "depthwise_conv": convolution,
     "direct_conv": convolution,
     "fft_conv": convolution,
     "im2col_conv": convolution,

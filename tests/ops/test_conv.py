@@ -38,8 +38,9 @@ class Drawn(NamedTuple):
         return f"{self.geometry}, batch {len(self.x)}, bias {self.bias is not None}"
 
 
-def drawn(rng: np.random.Generator, *, winograd: bool = False) -> Iterator[Drawn]:
+def drawn(rng: np.random.Generator, algorithm: str) -> Iterator[Drawn]:
     """Draw convolutions of one to three axes, with every option."""
+    winograd, depthwise = algorithm == "winograd", algorithm == "depthwise"
     while True:
         rank = 2 if winograd else int(rng.integers(1, 4))
         groups = 1 if winograd else int(rng.choice([1, 1, 2, 3]))
@@ -49,7 +50,7 @@ def drawn(rng: np.random.Generator, *, winograd: bool = False) -> Iterator[Drawn
 
         ones = (1,) * rank
         geometry = Geometry(
-            groups * int(rng.integers(1, 4)),
+            groups * (1 if depthwise else int(rng.integers(1, 4))),
             groups * int(rng.integers(1, 4)),
             each(1, 11 if winograd else (17, 9, 6)[rank - 1]),
             (3, 3) if winograd else each(1, (9, 5, 3)[rank - 1]),
@@ -96,7 +97,7 @@ def test_convolution_and_its_gradients_are_torch_s(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(len(name))
-    cases = drawn(rng, winograd=name == "winograd")
+    cases = drawn(rng, name)
     tolerance = 1e-8 if name == "winograd" else 1e-10
     for number in range(CASES):
         # Most arrays of a test are one chunk, if chunks are as large as they should be.

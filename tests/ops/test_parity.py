@@ -101,6 +101,8 @@ TORCH: dict[str, Callable[..., Any]] = {
 }
 
 WITHOUT_TORCH = {
+    "embed_columns": "tests/layers/test_embed_columns.py compares it with PyTorch's "
+    "embeddings, put together with the numbers",
     "contiguous": "a copy, whose bits tests/ops/test_shape.py compares",
     "alpha_dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_noise.py "
     "holds the mask, both lines of the formula and the statistics",

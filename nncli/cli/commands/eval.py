@@ -31,7 +31,11 @@ Examples:
   nncli eval runs/spiral-1 --split fresh --seed 7
   nncli eval runs/digits-1/checkpoints/last.safetensors --split train --json
   nncli eval digits-1 --save predictions.csv
+  nncli eval digits-1 --mistakes 10
 """
+
+MISTAKES = 5
+"""Mistakes among images that are named by default."""
 
 Split = Literal["train", "validation", "test", "fresh"]
 
@@ -54,6 +58,15 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
             metavar="FILE",
             help="Write target, prediction and probabilities of each row, as .csv or "
             ".npz.",
+        ),
+    ] = None,
+    mistakes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Name the rows whose class got the least probability.",
+            show_default="5 of images, else 0",
         ),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
@@ -85,7 +98,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         seed = experiment.config.seed
     part = _part(experiment, name, seed)
     with using(threads or threads_of(experiment)):
-        found = _assess(experiment, part, save)
+        found = _assess(experiment, part, save, _wanted(mistakes, experiment, part))
     result: dict[str, Any] = {
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,
@@ -103,15 +116,40 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
         show_scores(result, save)
 
 
-def _assess(experiment: Experiment, part: Part, save: Path | None) -> dict[str, Any]:
-    """Return all that is found of a part, and save its predictions if asked to."""
+def _wanted(asked: int | None, experiment: Experiment, part: Part) -> int:
+    """Return how many mistakes are named: by default some of those among images."""
+    from nncli.training.mistakes import has_mistakes
+
+    if has_mistakes(experiment, part):
+        images = len(part.shape) == 3
+        return asked if asked is not None else MISTAKES * images
+    if asked:
+        raise UsageError("eval: --mistakes only belongs to data with a class a row.")
+    return 0
+
+
+def _assess(
+    experiment: Experiment, part: Part, save: Path | None, worst: int
+) -> dict[str, Any]:
+    """Return all that is found of a part, and save its predictions if asked to.
+
+    Args:
+        experiment: With its network.
+        part: The rows.
+        save: Where their predictions are written.
+        worst: How many mistakes are named.
+    """
     from nncli.cli.saving import saving
     from nncli.training.assessment import OfLabels, assessment_of
     from nncli.training.evaluate import Evaluator, per_class
+    from nncli.training.mistakes import Mistakes
 
     assessment = assessment_of(experiment, part)
     with ExitStack() as stack:
         watchers: list[Watcher] = [assessment]
+        mistakes = Mistakes(experiment, part, worst) if worst else None
+        if mistakes is not None:
+            watchers.append(mistakes)
         if save is not None:
             labels = isinstance(assessment, OfLabels)
             saver = saving(save, experiment, part, labels=labels)
@@ -123,6 +161,8 @@ def _assess(experiment: Experiment, part: Part, save: Path | None) -> dict[str, 
     if evaluator.confusion is not None and experiment.classes is not None:
         found["classes"] = per_class(evaluator.confusion, experiment.classes)
         found["confusion"] = evaluator.confusion.tolist()
+    if mistakes is not None:
+        found["mistakes"] = mistakes.result()
     return found
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli init houses.csv --target price    looks at the table, writes houses.yaml
+  nncli init houses.csv --target price    writes houses.yaml
   nncli init spiral digits                copies these two examples
   nncli init --list                       shows what examples there are
   nncli init                              copies all of them
@@ -68,10 +68,10 @@ def init(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write a config to begin with: for a table, or a copy of an example.
+    """Write a config for a table, or copy an example.
 
-    A table's config says what was found and trains well as it is. What is there
-    already is never overwritten.
+    A table's config says what was found and trains well as it is. What is there already
+    is never overwritten.
     """
     from nncli.config.examples import examples
 

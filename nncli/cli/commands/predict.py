@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -21,21 +21,14 @@ from nncli.cli.console import (
 )
 from nncli.core.errors import UsageError
 
-if TYPE_CHECKING:
-    from nncli.core.arrays import Array
-    from nncli.data.base import Rows
-    from nncli.experiment.experiment import Experiment
-
 EPILOG = """\b
 Examples:
   nncli predict titanic-1 new.csv --proba
   nncli predict titanic-1 new.csv --columns id,name -o predicted.csv
   nncli predict runs/digits-1 images.npz -o predicted.npz
+  nncli predict runs/flowers-1 new/ other.png --proba
   cat new.csv | nncli predict titanic-1 - -o predicted.parquet
 """
-
-CHUNK = 50_000
-"""Rows that are read and written together, about."""
 
 TYPED = (".parquet", ".jsonl", ".ndjson")
 """Files whose cells have types."""
@@ -43,12 +36,13 @@ TYPED = (".parquet", ".jsonl", ".ndjson")
 
 def predict(
     path: Trained,
-    file: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE|-",
+            metavar="FILE|FOLDER|-",
             help="Rows: CSV, TSV (.gz), Parquet, Arrow, JSON lines, .npz (array x) or "
-            ".npy; - reads CSV or JSON lines from stdin.",
+            ".npy; - reads CSV or JSON lines from stdin. Or images (PNG, JPEG, WebP), "
+            "and folders of them.",
             show_default=False,
         ),
     ],
@@ -69,7 +63,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="A,B",
-            help="Which columns of the file to write beside; '' for none.",
+            help="Which columns of the file to write beside; '' for none. Of images, "
+            "that is their file.",
             show_default="all",
         ),
     ] = None,
@@ -89,8 +84,11 @@ def predict(
     Columns are found by their names, in any order; others are handed on. The data that
     it was trained on need not be there.
     """
+    import numpy as np
+
+    from nncli.cli.inputs import chunks
     from nncli.cli.predictions import Sink, check_output, sink_of
-    from nncli.experiment.predict import prediction_columns, predictions
+    from nncli.experiment.predict import part_predictions, prediction_columns
     from nncli.runs.checkpoint import load_checkpoint
     from nncli.runs.sources import find_checkpoint, plugins_of
     from nncli.training.session import restore_without_data
@@ -109,18 +107,20 @@ def predict(
     experiment = restored.experiment
     wanted = None if columns is None else [c for c in columns.split(",") if c]
     typed = output is not None and output.suffix in TYPED
-    chunks = _chunks(file, delimiter, experiment, wanted, typed=typed)
+    read = chunks(files, experiment, delimiter=delimiter, wanted=wanted, typed=typed)
     gathered: dict[str, list[Any]] = {}
     sink: Sink | None = None
     with _output(output) as opened, using(threads or threads_of(experiment)):
-        for frame, rows in chunks:
+        for part, frame, names in read:
             found = prediction_columns(
-                predictions(experiment, rows),
+                part_predictions(experiment, part),
                 experiment.labels,
                 experiment.target_names,
                 proba=proba,
                 yes_or_no=experiment.yes_or_no,
             )
+            if names is not None:
+                found = {"file": np.array(names), **found}
             if json and output is None:
                 for name, values in found.items():
                     gathered.setdefault(name, []).extend(values.tolist())
@@ -155,158 +155,3 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
         raise RunError(
             f"{path}: expected a place to write to, got: {error.strerror}."
         ) from None
-
-
-def _chunks(
-    file: str,
-    delimiter: str | None,
-    experiment: Experiment,
-    wanted: list[str] | None,
-    *,
-    typed: bool,
-) -> Iterator[tuple[Any, Rows]]:
-    """Read rows as the network takes them, and the columns to write beside them."""
-    suffix = Path(file).suffix
-    if suffix in (".npy", ".npz"):
-        yield None, _arrays(Path(file), experiment)
-        return
-    from nncli.data.base import Table
-    from nncli.data.csv import Csv
-    from nncli.tables.chunks import table_chunks
-    from nncli.tables.reading import Reading
-
-    dataset = experiment.config.dataset
-    known = dataset.reading if isinstance(dataset, Csv) else Reading()
-    reading = Reading(
-        delimiter, None, known.decimal, known.missing_values, known.header
-    )
-    encoder = experiment.encoder
-    like = () if encoder is None else encoder.wanted
-    formats = {} if encoder is None else encoder.formats
-    path = None if file == "-" else Path(file)
-    source = "stdin" if path is None else str(path)
-    read = (
-        (
-            _kept(_with_numbers(frame, table) if typed else frame, wanted, source),
-            _inputs(frame, table, experiment, source),
-        )
-        for frame, table in table_chunks(path, reading, like, CHUNK, formats)
-    )
-    for frame, x in _even(read, _rows_at_once(experiment)):
-        yield frame, Table(x)
-
-
-def _even(read: Iterable[tuple[Any, Array]], size: int) -> Iterator[tuple[Any, Array]]:
-    """Cut frames, and the inputs beside them, to a number of rows each."""
-    import numpy as np
-
-    frames: list[Any] = []
-    inputs: list[Array] = []
-    for frame, x in read:
-        frames.append(frame)
-        inputs.append(x)
-        if sum(map(len, inputs)) < size:
-            continue
-        joined, whole = _joined(frames), np.concatenate(inputs)
-        done = len(whole) // size * size
-        for start in range(0, done, size):
-            yield _cut(joined, start, size), whole[start : start + size]
-        frames, inputs = [_cut(joined, done, size)], [whole[done:]]
-    if sum(map(len, inputs)):
-        yield _joined(frames), np.concatenate(inputs)
-
-
-def _joined(frames: list[Any]) -> Any:
-    first, *others = frames
-    for frame in others if first is not None else ():
-        first = first.vstack(frame)
-    return first
-
-
-def _cut(frame: Any, start: int, rows: int) -> Any:
-    return None if frame is None else frame.slice(start, rows)
-
-
-def _rows_at_once(experiment: Experiment) -> int:
-    """Return a number of rows that makes batches of the sizes that eval's have.
-
-    A row's bits may differ with the number of rows that it is computed with.
-    """
-    from nncli.network.network import AT_ONCE
-
-    size = experiment.network.rows_within(AT_ONCE)
-    return max(1, CHUNK // size) * size
-
-
-def _with_numbers(frame: Any, table: Any) -> Any:
-    """Return a frame whose numbers are numbers, where they were read from texts."""
-    from nncli.tables.library import polars
-
-    library = polars("predict")
-    numbers = [
-        library.Series(column.name, table.values[:, place], nan_to_null=True)
-        for place, column in enumerate(table.columns)
-        if column.kind == "number" and frame[column.name].dtype == library.String
-    ]
-    return frame.with_columns(*numbers)
-
-
-def _kept(frame: Any, wanted: list[str] | None, source: str) -> Any:
-    from nncli.core.text import nearest
-
-    if wanted is None:
-        return frame
-    if not wanted:
-        return None
-    for name in wanted:
-        if name not in frame.columns:
-            raise UsageError(
-                f"{source}: expected a column {name!r}. "
-                f"{nearest(name, list(frame.columns))}"
-            )
-    return frame.select(wanted)
-
-
-def _inputs(frame: Any, table: Any, experiment: Experiment, source: str) -> Array:
-    """Return columns as the network's inputs: by name, or of one of arrays by place."""
-    from nncli.data.columns import rows_of
-    from nncli.data.frames import as_rows
-    from nncli.data.rows import finite
-    from nncli.tables.frames import raw_of
-    from nncli.tables.raw import RawColumn
-
-    if experiment.encoder is not None:
-        rows = rows_of(table, experiment.encoder)
-        return rows.read("x", slice(0, len(rows)))
-    numbers = [RawColumn(name, "number") for name in frame.columns]
-    raw = raw_of(frame, numbers, source=source)
-    x = as_rows(raw.values, experiment.network.shapes[0], source)
-    return finite(x, "inputs")
-
-
-def _arrays(path: Path, experiment: Experiment) -> Rows:
-    from nncli.core.errors import DataError
-    from nncli.core.text import nearest
-    from nncli.data.base import Table
-    from nncli.data.columns import rows_of
-    from nncli.data.files import read_npy, read_npz
-    from nncli.data.frames import as_rows
-    from nncli.data.rows import finite
-    from nncli.tables.frames import raw_of
-
-    if path.suffix == ".npy":
-        values = read_npy(path)
-    else:
-        arrays = read_npz(path)
-        name = getattr(experiment.config.dataset, "x", "x")
-        if name not in arrays:
-            raise DataError(
-                f"{path}: expected an array {name!r}. {nearest(name, list(arrays))}"
-            )
-        values = arrays[name]
-    if experiment.encoder is not None:
-        encoder = experiment.encoder
-        return rows_of(raw_of(values, encoder.wanted, source=str(path)), encoder)
-    return Table(
-        finite(as_rows(values, experiment.network.shapes[0], str(path)), "inputs")
-    )
