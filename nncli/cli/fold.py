@@ -151,7 +151,7 @@ def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
         "fold": np.full(len(index), fold.number),
         "repeat": np.full(len(index), fold.repeat),
         **number_columns("target", targets, names),
-        **prediction_columns(values, labels, names),
+        **prediction_columns(values, labels, names, yes_or_no=experiment.yes_or_no),
     }
     room = io.StringIO()
     writer = csv.writer(room, lineterminator="\n")

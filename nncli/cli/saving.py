@@ -97,8 +97,7 @@ class Saver:
             return {
                 "row": rows,
                 **number_columns("target", targets.astype(int), names),
-                **number_columns("prediction", (predictions > 0.5).astype(int), names),
-                **number_columns("probability", predictions, names),
+                **prediction_columns(predictions, None, names, yes_or_no=True),
             }
         if labels is None:
             found = number_columns("target", targets, names)

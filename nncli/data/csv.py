@@ -56,7 +56,7 @@ class Csv(Dataset, name="csv"):
         encoding: Of the text: utf-8, latin-1, utf-16, ...; null for what it looks like.
         decimal: What stands before decimals: . or a comma; null for what it looks like.
         missing_values: Texts that stand for a missing cell; null for the usual ones:
-            NA, N/A, NaN, null, None, ?.
+            NA, N/A, NaN, null, None, ? and the like.
         header: Whether the first line names the columns; null for what it looks like.
         rows_per_epoch: How many rows an epoch takes; null for all.
     """

@@ -40,6 +40,7 @@ class Experiment:
         encoder: How columns of a table become inputs, where the data is one.
         target_scale: How targets are scaled for the loss; None where they are not.
         target_names: Names of the targets, where they have names.
+        yes_or_no: Targets are labels, each 0 or 1, of which a row may have several.
         transforms: Fitted on the training part.
         network: Without a last activation that is fused into the loss.
         loss: What is computed, which may be the fused form of what the config says.
@@ -63,6 +64,7 @@ class Experiment:
     encoder: Encoder | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
+    yes_or_no: bool = False
     threads: int | None = None
 
     @property

@@ -15,6 +15,7 @@ from nncli.data.split import split_rows
 from nncli.experiment.crosschecks import lonely_row, misfits, unsuited
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
+from nncli.losses.binary import Binary
 from nncli.tables.encoder import Encoder
 
 Places = tuple[Rows, Array | None]
@@ -91,6 +92,8 @@ def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     places = slice(0, len(rows)) if index is None else index
     values = rows.read("y", places)
     experiment.target_names = rows.target_names
+    if isinstance(config.loss, Binary) and rows.classes is None:
+        experiment.yes_or_no = bool(((values == 0) | (values == 1)).all())
     if rows.scale_targets and config.loss.distance and rows.classes is None:
         experiment.target_scale = TargetScale.of(values)
     targets = experiment.targets(rows, values)

@@ -51,6 +51,7 @@ def prediction_columns(
     names: Sequence[str] | None = None,
     *,
     proba: bool = True,
+    yes_or_no: bool = False,
 ) -> dict[str, Array]:
     """Return what a table of predictions holds, by column.
 
@@ -58,12 +59,18 @@ def prediction_columns(
         values: (N, ..., K) what ``predictions`` gave.
         labels: The classes; None where targets are numbers.
         names: Of several numbers a row; None for 0, 1, ...
-        proba: Add the probabilities of classes.
+        proba: Add the probabilities of classes, or of labels.
+        yes_or_no: Values are the probabilities of labels, which are 0 or 1.
 
     Returns:
         ``prediction``, and of classes ``probability_<class>`` of each; of several
-        numbers a row ``prediction_<name>`` of each.
+        numbers a row ``prediction_<name>`` of each. Of labels ``prediction_<name>`` is
+        1 or 0, and ``probability_<name>`` follows.
     """
+    if labels is None and yes_or_no:
+        found = number_columns("prediction", (values > 0.5).astype(int), names)
+        more = number_columns("probability", values, names) if proba else {}
+        return found | more
     if labels is None:
         return number_columns("prediction", values, names)
     if values.shape[-1] == 1 and len(labels.values) == 2:

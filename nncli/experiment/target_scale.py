@@ -27,8 +27,10 @@ class TargetScale:
     def of(cls, targets: Array) -> Self:
         """Learn it from (N,) or (N, T) targets of the training part."""
         columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+        # The deviation of equal numbers is not exactly 0 where their mean is rounded.
+        varies = columns.min(axis=0) < columns.max(axis=0)
         deviation = columns.std(axis=0)
-        scale = np.where(deviation > 0, deviation, 1.0)
+        scale = np.where(varies & (deviation > 0), deviation, 1.0)
         return cls(tuple(columns.mean(axis=0).tolist()), tuple(scale.tolist()))
 
     def scaled(self, targets: Array) -> Array:

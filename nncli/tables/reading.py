@@ -17,7 +17,7 @@ Kinds = Mapping[str, KindOrSkip | None]
 
 MISSING = (
     *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-nan", "-NaN"),
-    *("null", "NULL", "None"),
+    *("null", "NULL", "None", "?"),
 )
 """Cells that hold nothing, unless a reading says otherwise."""
 

@@ -20,11 +20,13 @@ class Fitted:
         encoder: How columns become inputs; None where the data is no table.
         target_scale: How targets are scaled; None where they are not.
         target_names: Names of the targets, where they have names.
+        yes_or_no: Whether targets are labels, each 0 or 1.
     """
 
     encoder: Encoder | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
+    yes_or_no: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -35,11 +37,17 @@ class Fitted:
         experiment.encoder = self.encoder
         experiment.target_scale = self.target_scale
         experiment.target_names = self.target_names
+        experiment.yes_or_no = self.yes_or_no
 
 
 def fitted_of(experiment: Experiment) -> Fitted:
     """Return what an experiment has learned."""
-    return Fitted(experiment.encoder, experiment.target_scale, experiment.target_names)
+    return Fitted(
+        experiment.encoder,
+        experiment.target_scale,
+        experiment.target_names,
+        experiment.yes_or_no,
+    )
 
 
 def fitted_from(meta: dict[str, Any], source: str) -> Fitted:

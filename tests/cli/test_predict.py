@@ -213,3 +213,29 @@ def test_frames_with_texts_dates_and_missing_cells_are_trained_on(library: str) 
     again = nn.Model([nn.Dense(2)], seed=1).compile(nn.Adam(lr=0.1))
     again.fit(frame(held), y, epochs=80)
     np.testing.assert_array_equal(again.flat.values, model.flat.values)
+
+
+def test_labels_are_predicted_as_eval_saves_them(
+    command: Command, tmp_path: Path
+) -> None:
+    rows = np.c_[X, X > 0.2].astype(object)
+    rows[:, 2:] = rows[:, 2:].astype(int)
+    data = write(tmp_path / "d.csv", "a,b,news,sport", rows)
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        CONFIG.replace("target: sick, drop: [who]", "target: [news, sport]").replace(
+            "softmax_cross_entropy", "sigmoid_binary_cross_entropy"
+        )
+    )
+    command.train(config)
+    run, saved = command.runs / "c-1", tmp_path / "saved.csv"
+    assert command("eval", run, "--split", "train", "--save", saved).code == 0
+    wanted = saved.read_text().splitlines()
+    predicted = ["prediction_news", "prediction_sport"]
+    more = ["probability_news", "probability_sport"]
+    for options, names in (((), predicted), (("--proba",), [*predicted, *more])):
+        outcome = command("predict", run, data, "--columns", "", *options)
+        found = list(csv.DictReader(io.StringIO(outcome.out)))
+        assert list(found[0]) == names
+        saved_rows = csv.DictReader(wanted)
+        assert found == [{name: row[name] for name in names} for row in saved_rows]

@@ -145,6 +145,12 @@ def test_header_may_be_said(read: Any) -> None:
     assert len(table.values) == 3
 
 
+def test_question_marks_stand_for_missing_cells(read: Any) -> None:
+    table = read("a,b\n1,?\n?,x\n4,y\n")
+    assert np.isnan(table.values[:, 0]).tolist() == [False, True, False]
+    assert table.columns[1].words == ("x", "y")
+
+
 def test_missing_values_may_be_said(read: Any) -> None:
     reading = Reading(missing_values=("?", " -9 "))
     table = read("a,b\n1,NA\n?,x\n-9,NA\n4,\n", reading=reading)

@@ -56,7 +56,8 @@ def predict(
         ),
     ] = None,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add the probability of each class.")
+        bool,
+        typer.Option("--proba", help="Add the probabilities of classes or labels."),
     ] = False,
     columns: Annotated[
         str | None,
@@ -116,6 +117,7 @@ def predict(
                 experiment.labels,
                 experiment.target_names,
                 proba=proba,
+                yes_or_no=experiment.yes_or_no,
             )
             if names is not None:
                 found = {"file": np.array(names), **found}
