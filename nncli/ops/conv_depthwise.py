@@ -162,8 +162,9 @@ class DepthwiseConv(Convolution, name="depthwise_conv"):
         """
         g = self.geometry
         rank = len(g.kernel)
-        *lead, item = image.strides
-        lead, along = lead[:-rank], lead[-rank:]
+        # Of a batch of one row, the stride of the last axis says nothing.
+        *strides, _ = image.strides
+        lead, along, item = strides[:-rank], strides[-rank:], image.itemsize
         lines, n = self._lines(space), image.shape[-1]
         run = n * math.prod(space[len(lines) :])
         shape = (*image.shape[: len(lead)], *lines, *g.kernel, run)
@@ -192,6 +193,7 @@ class DepthwiseConv(Convolution, name="depthwise_conv"):
         yield Case(mixed, inputs_of(rng, (2, 2, 6, 5), (4, 1, 3, 2), bias=False))
         wide = cls((1, 1), ((1, 0), (0, 3)), (2, 1), 2)
         yield Case(wide, inputs_of(rng, (1, 2, 4, 3), (4, 1, 2, 2)))
+        yield Case(plain, inputs_of(rng, (1, 3, 3, 2), (3, 1, 2, 2)))
         line = cls((2,), ((1, 2),), (1,), 2)
         yield Case(line, inputs_of(rng, (2, 2, 9), (4, 1, 2)))
         solid = cls((1, 1, 2), ((0, 0), (1, 0), (0, 0)), (1, 1, 1), 1)
