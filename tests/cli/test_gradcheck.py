@@ -22,6 +22,7 @@ CUBED = SMALL.replace("tanh", "my_cube") + "plugins: [cube.py]\n"
 WRONG = [0.0, -3.0, 3.003]
 
 
+@pytest.mark.slow
 def test_gradcheck_passes_on_everything_there_is(command: Command) -> None:
     outcome = command("gradcheck", "--json")
     assert outcome.code == 0
