@@ -138,6 +138,7 @@ class Layer(Component, family="layer", kw_only=True):
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
         below: Where its input holds integers, what they are below; else None.
+        input_shape: Shape of a row of its input.
         output_shape: What ``build`` returned.
         output_below: As ``below``, of its output.
     """
@@ -202,6 +203,7 @@ class Layer(Component, family="layer", kw_only=True):
         self.dtype = context.dtype
         self.default_init = default_init
         self.below = spec.below
+        self.input_shape = spec.shape
         self.output_below = spec.below if self.takes is None else None
         self.frozen = self.frozen or not self.trainable
         self.output_shape = self.build(spec.shape, context.rng)
@@ -228,6 +230,31 @@ class Layer(Component, family="layer", kw_only=True):
         if self.op is None:
             raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
         return apply(self.op(**self.op_arguments), x, *self.parameters.values())
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the output at the next step of each row's sequence, and a new state.
+
+        Steps that come one by one give what a call gives for all of them. By default a
+        layer acts on each step alone, and there is nothing to remember. Of what is
+        behind the end of sequences, rows are (N, ...) as in a call.
+
+        Args:
+            x: (N, 1, ...) the next step.
+            state: What the call for the step before returned; None at the first step.
+                It is never changed, so that a state can be gone on from twice.
+
+        Raises:
+            ShapeError: The layer mixes steps, and cannot take them one by one.
+        """
+        y = self(x)
+        alone = x.shape[1:] == self.input_shape
+        if y.shape[1:] != (self.output_shape if alone else (1, *self.output_shape[1:])):
+            raise ShapeError(
+                f"expected a layer that takes the steps of a sequence one by one, got "
+                f"{self.title}, which wants rows of shape {self.input_shape} as a "
+                "whole."
+            )
+        return y, None
 
     @property
     def op_arguments(self) -> dict[str, Any]:

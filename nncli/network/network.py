@@ -17,7 +17,7 @@ from nncli.core.errors import NncliError
 from nncli.core.randomness import Streams
 from nncli.initializers.random import GlorotUniform
 from nncli.layers.base import BuildContext, InputSpec, Layer, LayerError, OutputKind
-from nncli.layers.chain import chain, copies, giving, kind_of, run, watch
+from nncli.layers.chain import advance, chain, copies, giving, kind_of, run, watch
 from nncli.ops.losses import Penalty
 
 DEFAULT_INPUT = "x"
@@ -143,6 +143,22 @@ class Network:
             )
         with giving(inputs):
             return run(self.layers, inputs[next(iter(self.inputs))])
+
+    def advance(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the outputs at the next step of sequences, and a new state.
+
+        For making sequences: steps one by one give what a call, in use, gives for all
+        of them. No history is kept.
+
+        Args:
+            x: (N, 1, ...) the next step of the default input.
+            state: What the call for the step before returned; None at the first step.
+
+        Raises:
+            LayerError: A layer cannot take steps one by one.
+        """
+        with no_grad(), giving({next(iter(self.inputs)): x}):
+            return advance(self.layers, x, state)
 
     def zeros(self, rows: int) -> dict[str, Tensor]:
         """Return a batch of zeros: numbers, or integers where an input holds those."""
