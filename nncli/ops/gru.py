@@ -49,7 +49,7 @@ class Gru(Recurrent, name="gru"):
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(both, sums[:2], out=both)
-        squashed(both)
+        self.squash(both)
         xp.add(sums[2], self.offset, out=u)
         xp.multiply(r, u, out=h)
         xp.add(n, h, out=n)
@@ -59,28 +59,27 @@ class Gru(Recurrent, name="gru"):
     def step_back(
         self,
         k: int,
-        slopes: Array,
-        products: Array,
+        block: Array,
         dh: Array,
         work: Array,
-        *flows: Array,
-    ) -> None:
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
         _, old, n, r, z, both, u, _ = self.steps[k]
-        dn, dr, _, du = slopes
-        unmixed(dh, z, old, n, slopes, work)
+        dn, dr, _, du = block
+        unmixed(dh, z, old, n, block, work[0])
         xp.multiply(dn, r, out=du)
         xp.multiply(du, u, out=dr)
-        xp.multiply(slopes[1:3], both, out=products[:2])
-        xp.subtract(slopes[1:3], products[:2], out=slopes[1:3])
-        self.through_recurrent(slopes[1:], products, flows[0])
-        xp.multiply(dh, z, out=work)
-        xp.add(flows[0], work, out=flows[0])
+        xp.multiply(block[1:3], both, out=work[:2])
+        xp.subtract(block[1:3], work[:2], out=block[1:3])
+        xp.multiply(dh, z, out=direct)
+        return True
 
-    def _differentiate_extras(
-        self, slopes: Array, targets: Sequence[Array | None]
+    def differentiate_extras(
+        self, rows: Array, targets: Sequence[Array | None]
     ) -> None:
         if targets[0] is not None:
-            xp.add.reduce(slopes[3], axis=(0, 1), out=targets[0])
+            xp.add.reduce(rows[:, self.block(3)], axis=0, out=targets[0])
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
@@ -105,6 +104,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
 
     def make_room(self) -> None:
         """Make room for r·h at all steps, and for a step's products."""
+        self.passing = self.backs[self.block(1).start :]
         n, t, _, units = self.sizes
         self.reset = xp.empty((t, n, units), self.gates.dtype)
         self.sums = xp.empty((2, n, units), self.gates.dtype)
@@ -117,7 +117,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         before, old, n, r, z, both, reset, h = views
         xp.matmul(before, self.recurrents[1:], out=self.sums)
         xp.add(both, self.sums, out=both)
-        squashed(both)
+        self.squash(both)
         xp.multiply(r, before, out=reset)
         xp.matmul(reset, self.recurrents[0], out=h)
         xp.add(n, h, out=n)
@@ -127,42 +127,40 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     def step_back(
         self,
         k: int,
-        slopes: Array,
-        products: Array,
+        block: Array,
         dh: Array,
         work: Array,
-        *flows: Array,
-    ) -> None:
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
         before, old, n, r, z, both, _, _ = self.steps[k]
-        dn, dr, _ = slopes
-        unmixed(dh, z, old, n, slopes, work)
-        dq = products[2]
-        xp.matmul(dn, self.backs[0], out=dq)
-        xp.multiply(dq, r, out=work)
-        xp.multiply(work, before, out=dr)
-        xp.multiply(slopes[1:], both, out=products[:2])
-        xp.subtract(slopes[1:], products[:2], out=slopes[1:])
+        dn, dr, _ = block
+        unmixed(dh, z, old, n, block, direct)
+        xp.matmul(dn, self.backs[self.block(0)], out=direct)
+        xp.multiply(direct, r, out=direct)
+        xp.multiply(direct, before, out=dr)
+        xp.multiply(block[1:], both, out=work[:2])
+        xp.subtract(block[1:], work[:2], out=block[1:])
         if self.mask is not None:
-            xp.multiply(work, self.mask, out=work)
-        self.through_recurrent(slopes[1:], products, flows[0])
-        xp.add(flows[0], work, out=flows[0])
-        xp.multiply(dh, z, out=work)
-        xp.add(flows[0], work, out=flows[0])
+            xp.multiply(direct, self.mask, out=direct)
+        xp.multiply(dh, z, out=work[0])
+        xp.add(direct, work[0], out=direct)
+        return True
 
-    def fed_to(self, block: int) -> Array:
-        return self.reset if block == 2 else self.fed
+    def differentiate_recurrent(self, rows: Array, drecurrent: Array) -> None:
+        n, t, _, units = self.sizes
+        for mine, theirs in enumerate(self.recurrent_order):
+            fed = self.fed if mine else self.reset
+            xp.matmul(
+                rows[:, self.block(mine)].T,
+                fed.reshape(t * n, units),
+                out=drecurrent[self.block(theirs)],
+            )
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
         yield from cls.cases_of(rng)
-
-
-def squashed(a: Array) -> None:
-    """Make σ(a) of a/2, in place."""
-    xp.tanh(a, out=a)
-    xp.multiply(a, 0.5, out=a)
-    xp.add(a, 0.5, out=a)
 
 
 def mixed(z: Array, old: Array, n: Array, h: Array) -> None:
@@ -173,10 +171,10 @@ def mixed(z: Array, old: Array, n: Array, h: Array) -> None:
 
 
 def unmixed(
-    dh: Array, z: Array, old: Array, n: Array, slopes: Array, work: Array
+    dh: Array, z: Array, old: Array, n: Array, block: Array, work: Array
 ) -> None:
     """Write da_n and, without its factor 1 − z, da_z."""
-    dn, dz = slopes[0], slopes[2]
+    dn, dz = block[0], block[2]
     xp.multiply(dh, z, out=dz)
     xp.subtract(dh, dz, out=dn)
     xp.subtract(old, n, out=work)

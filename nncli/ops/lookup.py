@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from nncli.autograd.buffers import form, scratch, scratches
+from nncli.autograd.buffers import Form, form, scratch, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import IndexShapeError, ShapeError
 
-ONE_HOT = 512
-"""Up to so many rows of a table, its gradient is a product with one-hot columns."""
+A_CALL = 400
+"""Elements that ``reduceat`` sums in the time that another call saves."""
 
 
 class Lookup(Function, name="lookup"):
     """y = W[index]: W (V, F), integers index (...) → y (..., F).
 
-    dL/dW[v] = Σ of dL/dy over the places where index is v: for a small table a product
-    with one-hot columns, for a large one sums over the places in the order of v, which
-    is several times faster than adding them one by one.
+    dL/dW[v] = Σ of dL/dy over the places where index is v: sums over the places in the
+    order of v, which takes a fraction of adding them one by one, or of a product with
+    one-hot columns.
 
     Args:
         padding: A row that counts as zeros, and has no gradient; None for none.
@@ -64,12 +65,8 @@ class Lookup(Function, name="lookup"):
 
     def backward(self, grad: Array, dweight: Array, *_: Array | None) -> None:
         index, rows = self.index.reshape(-1), grad.reshape(-1, grad.shape[-1])
-        if self.rows <= ONE_HOT:
-            hot = scratch(form((self.rows, index.size), grad.dtype))
-            one_hot(index, hot)
-            xp.matmul(hot, rows, out=dweight)
-        else:
-            add_rows(index, rows, dweight)
+        rooms = scratches(*rooms_to_add(rows, grad.dtype))
+        add_rows(index, rows, dweight, rooms)
         if self.padding is not None:
             dweight[self.padding] = 0
 
@@ -83,46 +80,49 @@ class Lookup(Function, name="lookup"):
         for shape in ((1,), (5,), (2, 4)):
             yield Case(cls(), (rng.normal(size=(4, 2)), rng.integers(0, 3, shape)))
         yield Case(cls(1), (rng.normal(size=(4, 2)), rng.integers(0, 3, (5, 2))))
-        index = rng.integers(0, ONE_HOT + 2, (2, 4))
+        index = rng.integers(0, 50, (2, 4))
         index[0] = index[1, 0]
-        yield Case(cls(), (rng.normal(size=(ONE_HOT + 2, 2)), index))
+        yield Case(cls(), (rng.normal(size=(50, 2)), index))
+        # Few numbers, many columns: each run is summed by a call of its own.
+        wide = rng.normal(size=(2, A_CALL))
+        yield Case(cls(), (wide, rng.integers(0, 2, 3)))
 
 
-def one_hot(index: Array, out: Array) -> None:
-    """Write 1 where a column's number is that of the row, else 0.
-
-    Args:
-        index: (n,) a number for each column.
-        out: (V, n).
-    """
-    xp.equal(xp.arange(len(out))[:, None], index, out=out)
+def rooms_to_add(rows: Sized, dtype: np.dtype[Any]) -> tuple[Form, ...]:
+    """Return the forms of what ``add_rows`` computes with, for rows (n, F)."""
+    count = form(rows.shape[:1], np.int64)
+    return count, count, form(rows.shape, dtype), form(rows.shape, dtype)
 
 
-def add_rows(index: Array, rows: Array, out: Array) -> None:
+def add_rows(index: Array, rows: Array, out: Array, rooms: Sequence[Array]) -> None:
     """Write to each row of ``out`` the sum of the rows that its number stands for.
+
+    Rows are laid out in the order of their numbers, then the runs are summed.
 
     Args:
         index: (n,) numbers of rows of ``out``.
         rows: (n, F) what is summed.
         out: (V, F).
+        rooms: Arrays as ``rooms_to_add`` says.
     """
+    keys, places, sorted_rows, sums = rooms
     count = len(index)
-    keys, wide, gathered, sums = scratches(
-        form((count,), np.int64),
-        form((count,), np.int64),
-        form(rows.shape, rows.dtype),
-        form(rows.shape, rows.dtype),
-    )
-    # One number for both, the place in its lower part: sorted without a copy.
+    out.fill(0)
+    if not count:
+        return
+    # Number and place in one integer: sorted where they lie.
     xp.multiply(index, count, out=keys)
     xp.add(keys, xp.arange(count), out=keys)
     keys.sort()
-    xp.remainder(keys, count, out=wide)
-    rows.take(wide, 0, gathered, "clip")
+    xp.remainder(keys, count, out=places)
+    rows.take(places, 0, sorted_rows, "clip")
     xp.floor_divide(keys, count, out=keys)
-    starts = xp.flatnonzero(keys[1:] != keys[:-1]) + 1
-    starts = xp.concatenate(([0], starts))
-    out.fill(0)
-    if count:
-        xp.add.reduceat(gathered, starts, axis=0, out=sums[: len(starts)])
-        out[keys[starts]] = sums[: len(starts)]
+    starts = xp.concatenate(([0], xp.flatnonzero(keys[1:] != keys[:-1]) + 1))
+    names = keys[starts]
+    if rows.size < A_CALL * min(len(out), count):
+        xp.add.reduceat(sorted_rows, starts, axis=0, out=sums[: len(starts)])
+        out[names] = sums[: len(starts)]
+        return
+    bounds = [*starts.tolist(), count]
+    for name, first, end in zip(names.tolist(), bounds, bounds[1:], strict=False):
+        xp.add.reduce(sorted_rows[first:end], axis=0, out=out[name])

@@ -47,9 +47,8 @@ class Lstm(Recurrent, name="lstm"):
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(a, sums, out=a)
-        xp.tanh(a, out=a)
-        xp.multiply(sigmoids, 0.5, out=sigmoids)
-        xp.add(sigmoids, 0.5, out=sigmoids)
+        self.squash(sigmoids)
+        xp.tanh(g, out=g)
         xp.multiply(f, old, out=c)
         xp.multiply(i, g, out=h)
         xp.add(c, h, out=c)
@@ -59,31 +58,29 @@ class Lstm(Recurrent, name="lstm"):
     def step_back(
         self,
         k: int,
-        slopes: Array,
-        products: Array,
+        block: Array,
         dh: Array,
         work: Array,
-        *flows: Array,
-    ) -> None:
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
         _, _, sigmoids, i, f, o, g, old, _, bent, _ = self.steps[k]
-        rec, dc = flows
-        di, df, do, dg = slopes
-        three = products[:3]
-        xp.multiply(dh, o, out=work)
-        xp.multiply(work, bent, out=do)
+        (dc,), (di, df, do, dg), one = cells, block, work[0]
+        xp.multiply(dh, o, out=one)
+        xp.multiply(one, bent, out=do)
         xp.multiply(do, bent, out=di)
-        xp.subtract(work, di, out=work)
-        xp.add(dc, work, out=dc)
+        xp.subtract(one, di, out=one)
+        xp.add(dc, one, out=dc)
         xp.multiply(dc, i, out=dg)
         xp.multiply(dg, g, out=di)
-        xp.multiply(di, g, out=work)
-        xp.subtract(dg, work, out=dg)
+        xp.multiply(di, g, out=one)
+        xp.subtract(dg, one, out=dg)
         xp.multiply(dc, f, out=dc)
         xp.multiply(dc, old, out=df)
-        # s·(1 − s) of the three sigmoids: one s is in their derivatives already.
-        xp.multiply(slopes[:3], sigmoids, out=three)
-        xp.subtract(slopes[:3], three, out=slopes[:3])
-        self.through_recurrent(slopes, products, rec)
+        # Of s·(1 − s), the s is there already.
+        xp.multiply(block[:3], sigmoids, out=work[:3])
+        xp.subtract(block[:3], work[:3], out=block[:3])
+        return False
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

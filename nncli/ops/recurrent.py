@@ -12,7 +12,7 @@ from nncli.autograd.buffers import form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.lookup import one_hot
+from nncli.ops.lookup import add_rows, rooms_to_add
 
 
 class Recurrent(Function):
@@ -28,8 +28,8 @@ class Recurrent(Function):
 
     W x + b of all steps is one product, written where the gates will stand: a block a
     gate, (G, T, N, H), steps in the order in which they are taken. No step then turns
-    anything round; the tanh of all gates is one call, for σ(a) = ½ + ½·tanh(a/2), of
-    which the half is put into the weights.
+    anything round. All gates that are sigmoids are made by a few calls; the minus of
+    σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
 
     Args:
         reverse: Go from the last step to the first.
@@ -63,7 +63,7 @@ class Recurrent(Function):
     memories: ClassVar[int] = 1
     extras: ClassVar[int] = 0
 
-    saves_inputs = (False, True, False)
+    saves_inputs = False
     saves_output = False
 
     def allocate(
@@ -82,7 +82,8 @@ class Recurrent(Function):
         self.inputs: Array = xp.ones((rows, f + 1), x.dtype)
         self.weights = make(blocks, f + 1, units)
         self.recurrents = make(len(self.recurrent_order), units, units)
-        self.backs = make(len(self.recurrent_order), units, units)
+        self.backs = make(len(self.recurrent_order) * units, units)
+        self.origins = make(blocks * units, f)
         self.gates = make(blocks, t, n, units)
         self.projected = self.gates.reshape(blocks, t * n, units)
         if self.table:
@@ -95,6 +96,7 @@ class Recurrent(Function):
         self.pad = xp.empty((t, n, 1), bool)
         self.clock = self._turned(xp.arange(t)[None, :, None])
         self.keeps_lengths = not self.last
+        self.passing = self.backs
         self.make_room()
         self.steps = [self.views(k) for k in range(t)]
         return make(n, units) if self.last else make(n, t, units)
@@ -151,14 +153,13 @@ class Recurrent(Function):
         mask = self.mask
         if mask is not None:
             xp.copyto(mask, starts[self.memories + 1])
-        self.weight = weight
         self._project(x, weight, bias, given[-1])
         self._copy_recurrent(recurrent)
         self.take_extras(*given[: self.extras])
         for kept, start in zip(self.kept, starts, strict=False):
             xp.copyto(kept[0], start)
         xp.greater_equal(self.clock, lengths[:, None], out=self.pad)
-        self.padded: list[bool] = self.pad.any(axis=(1, 2)).tolist()
+        self.padded = xp.logical_or.reduce(self.pad, axis=(1, 2)).tolist()
         for k, (views, padded) in enumerate(zip(self.steps, self.padded, strict=True)):
             if mask is not None:
                 xp.multiply(self.hidden[k], mask, out=self.fed[k])
@@ -177,13 +178,15 @@ class Recurrent(Function):
 
     def _project(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
         """Write W x + b of all steps to the gates."""
-        n, t, f, units = self.sizes
+        n, t, f, _ = self.sizes
         for mine, theirs in enumerate(self.order):
-            part = slice(theirs * units, (theirs + 1) * units)
-            xp.copyto(self.weights[mine, :f], weight[part].T)
-            xp.copyto(self.weights[mine, f], bias[part])
-        halves = self.weights[self.sigmoids]
-        xp.multiply(halves, 0.5, out=halves)
+            rows = weight[self.block(theirs)]
+            xp.copyto(self.weights[mine, :f], rows.T)
+            xp.copyto(self.weights[mine, f], bias[self.block(theirs)])
+            if self.differentiated:
+                xp.copyto(self.origins[self.block(mine)], rows)
+        sigmoids = self.weights[self.sigmoids]
+        xp.negative(sigmoids, out=sigmoids)
         if self.table:
             xp.copyto(self.inputs[:, :f], x)
             xp.copyto(self.index, self._turned(index))
@@ -196,16 +199,12 @@ class Recurrent(Function):
                 rows.take(self.index, 0, gate, "clip")
 
     def _copy_recurrent(self, recurrent: Array) -> None:
-        _, _, _, units = self.sizes
         for mine, theirs in enumerate(self.recurrent_order):
-            block = recurrent[theirs * units : (theirs + 1) * units]
-            half = 0.5 if self._is_sigmoid(theirs) else 1.0
-            xp.multiply(block.T, half, out=self.recurrents[mine])
+            rows = recurrent[self.block(theirs)]
+            copy = xp.negative if theirs in self.order[self.sigmoids] else xp.positive
+            copy(rows.T, out=self.recurrents[mine])
             if self.differentiated:
-                xp.copyto(self.backs[mine], block)
-
-    def _is_sigmoid(self, theirs: int) -> bool:
-        return theirs in self.order[self.sigmoids]
+                xp.copyto(self.backs[self.block(mine)], rows)
 
     def backward(
         self,
@@ -217,116 +216,122 @@ class Recurrent(Function):
         *rest: Array | None,
     ) -> None:
         """Step back through time; then the weights' gradients, of all steps at once."""
-        n, t, f, units = self.sizes
-        rows = len(self.inputs)
-        step, square = (n, units), (units, f + 1)
-        shapes: list[Shape] = [
-            (self.slopes, t, n, units),
-            (len(self.recurrent_order), *step),
-            *[step] * (2 * self.memories + 2),
-            square,
-            (rows, f),
-            (rows, f),
-        ]
-        if self.table:
-            shapes += [(rows, t * n), (len(self.order), rows, units)]
-        slopes, products, *rooms = scratches(
-            *(form(shape, grad.dtype) for shape in shapes)
-        )
-        flows, dh, work, olds, rooms = _cut(rooms, self.memories)
-        self._go_back(grad, slopes, products, flows, olds, dh, work)
-        self._differentiate_extras(slopes, rest[: self.extras])
-        for target, flow in zip(rest[self.extras :], flows, strict=False):
-            if target is not None:
-                xp.copyto(target, flow)
-        if drecurrent is not None:
-            self._differentiate_recurrent(slopes, drecurrent)
-        self._differentiate_projection(slopes, rooms, dx, dweight, dbias)
-
-    def _go_back(
-        self,
-        grad: Array,
-        slopes: Array,
-        products: Array,
-        flows: list[Array],
-        olds: list[Array],
-        dh: Array,
-        work: Array,
-    ) -> None:
-        """Write the derivatives of all gates, and of the first state to ``flows``."""
-        rec, *cells = flows
+        n, t, _, units = self.sizes
+        step, blocks = (n, units), (self.slopes, n, units)
+        shapes = (t, n, self.slopes * units), (t, n, units), blocks, blocks, *[step] * 6
+        slopes, steps, block, work, dh, *rooms = self._scratches(grad, shapes)
+        if not self.last:
+            xp.copyto(steps, self._turned(grad))
+        flows = rooms[: self.memories]
+        olds, direct = rooms[self.memories : 2 * self.memories], rooms[-1]
         for flow in flows:
             flow.fill(0)
         if self.last:
-            xp.copyto(rec, grad)
-        else:
-            steps = self._turned(grad)
-        for k in reversed(range(self.sizes[1])):
-            padded = self.padded[k]
+            xp.copyto(flows[0], grad)
+        self._go_back(steps, slopes, block, work, dh, direct, flows, olds)
+        for target, flow in zip(rest[self.extras :], flows, strict=False):
+            if target is not None:
+                xp.copyto(target, flow)
+        rows = slopes.reshape(t * n, -1)
+        self.differentiate_extras(rows, rest[: self.extras])
+        if drecurrent is not None:
+            self.differentiate_recurrent(rows, drecurrent)
+        self._differentiate_projection(rows, dx, dweight, dbias)
+
+    def _scratches(self, grad: Array, shapes: Sequence[Shape]) -> tuple[Array, ...]:
+        n, t, f, units = self.sizes
+        rows, columns = len(self.inputs), self.slopes * units
+        later = [
+            form((columns, max(f + 1, units)), grad.dtype),
+            form((rows, f), grad.dtype),
+        ]
+        if self.table:
+            steps = form((t * n, columns), grad.dtype)
+            summed = form((rows, columns), grad.dtype)
+            later += [summed, *rooms_to_add(steps, grad.dtype)]
+        made = scratches(*later, *(form(shape, grad.dtype) for shape in shapes))
+        self.square, self.total, *self.more = made[: len(later)]
+        return made[len(later) :]
+
+    def _go_back(
+        self,
+        steps: Array,
+        slopes: Array,
+        block: Array,
+        work: Array,
+        dh: Array,
+        direct: Array,
+        flows: list[Array],
+        olds: list[Array],
+    ) -> None:
+        """Write the derivatives of all gates, and to ``flows`` of the first state."""
+        n, t, _, units = self.sizes
+        rec, *cells = flows
+        for k in reversed(range(t)):
+            pad = self.pad[k] if self.padded[k] else None
             if self.last:
                 xp.copyto(dh, rec)
             else:
-                xp.add(steps[k], rec, dh)
-            if padded:
-                xp.copyto(dh, rec, where=self.pad[k])
-                for old, flow in zip(olds[1:], cells, strict=True):
+                xp.add(steps[k], rec, out=dh)
+            if pad is not None:
+                xp.copyto(dh, rec, where=pad)
+                for old, flow in zip(olds, cells, strict=False):
                     xp.copyto(old, flow)
-            self.step_back(k, slopes[:, k], products, dh, work, *flows)
-            if padded:
-                # Rows do not mix: what came out for these is put right afterwards.
-                xp.copyto(slopes[:, k], 0, where=self.pad[k])
-                xp.copyto(rec, dh, where=self.pad[k])
-                for old, flow in zip(olds[1:], cells, strict=True):
-                    xp.copyto(flow, old, where=self.pad[k])
+            passed = self.step_back(k, block, dh, work, direct, *cells)
+            row = slopes[k]
+            xp.copyto(row.reshape(n, -1, units).swapaxes(0, 1), block)
+            if pad is not None:
+                xp.copyto(row, 0, where=pad)
+            xp.matmul(row[:, -len(self.passing) :], self.passing, out=rec)
+            if self.mask is not None:
+                xp.multiply(rec, self.mask, out=rec)
+            if passed:
+                xp.add(rec, direct, out=rec)
+            if pad is not None:
+                # Rows do not mix: those that stay as they are are put right at last.
+                xp.copyto(rec, dh, where=pad)
+                for old, flow in zip(olds, cells, strict=False):
+                    xp.copyto(flow, old, where=pad)
 
-    def through_recurrent(self, part: Array, products: Array, rec: Array) -> None:
-        """Write Uᵀ times the derivatives of a step's U h, dropped as h was, to rec."""
-        backs = self.backs[-len(part) :]
-        if len(part) == 1:
-            xp.matmul(part[0], backs[0], out=rec)
-        else:
-            xp.matmul(part, backs, out=products[: len(part)])
-            xp.add.reduce(products[: len(part)], axis=0, out=rec)
-        if self.mask is not None:
-            xp.multiply(rec, self.mask, out=rec)
-
-    def _differentiate_recurrent(self, slopes: Array, drecurrent: Array) -> None:
+    def differentiate_recurrent(self, rows: Array, drecurrent: Array) -> None:
+        """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
-        blocks = slopes[-len(self.recurrent_order) :]
+        columns = rows[:, -len(self.backs) :]
+        room = self.square[: len(self.backs), :units]
+        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
         for mine, theirs in enumerate(self.recurrent_order):
-            rows = blocks[mine].reshape(t * n, units)
-            fed = self.fed_to(theirs).reshape(t * n, units)
-            part = slice(theirs * units, (theirs + 1) * units)
-            xp.matmul(rows.T, fed, out=drecurrent[part])
+            xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
+
+    def block(self, index: int) -> slice:
+        """Return the rows of a parameter that belong to one gate."""
+        units = self.sizes[-1]
+        return slice(index * units, (index + 1) * units)
 
     def _differentiate_projection(
         self,
-        slopes: Array,
-        rooms: list[Array],
+        rows: Array,
         dx: Array | None,
         dweight: Array | None,
         dbias: Array | None,
     ) -> None:
-        n, t, f, units = self.sizes
-        square, total, work, *more = rooms
-        parts = slopes[: len(self.order)].reshape(-1, t * n, units)
+        n, t, f, _ = self.sizes
+        parts = rows[:, : len(self.origins)]
         if self.table:
-            hot, rows = more
-            one_hot(self.index.reshape(-1), hot)
-            parts = xp.matmul(hot, parts, out=rows)
-        for mine, theirs in enumerate(self.order):
-            block = slice(theirs * units, (theirs + 1) * units)
-            xp.matmul(parts[mine].T, self.inputs, out=square)
-            if dweight is not None:
-                xp.copyto(dweight[block], square[:, :f])
-            if dbias is not None:
-                xp.copyto(dbias[block], square[:, f])
-            if dx is not None:
-                target = work if mine else total
-                xp.matmul(parts[mine], self.weight[block], out=target)
-                if mine:
-                    xp.add(total, work, out=total)
+            summed, *rooms = self.more
+            add_rows(self.index.reshape(-1), rows, summed, rooms)
+            parts = summed[:, : len(self.origins)]
+        if dweight is not None or dbias is not None:
+            room = xp.matmul(
+                parts.T, self.inputs, out=self.square[: len(self.origins), : f + 1]
+            )
+            for mine, theirs in enumerate(self.order):
+                block = room[self.block(mine)]
+                if dweight is not None:
+                    xp.copyto(dweight[self.block(theirs)], block[:, :f])
+                if dbias is not None:
+                    xp.copyto(dbias[self.block(theirs)], block[:, f])
         if dx is not None:
+            total = xp.matmul(parts, self.origins, out=self.total)
             whole = total if self.table else self._outward(total.reshape(t, n, f))
             xp.copyto(dx, whole)
 
@@ -336,14 +341,10 @@ class Recurrent(Function):
     def take_extras(self, *extras: Array) -> None:
         """Keep the parameters that the cell has besides."""
 
-    def _differentiate_extras(
-        self, slopes: Array, targets: Sequence[Array | None]
+    def differentiate_extras(
+        self, rows: Array, targets: Sequence[Array | None]
     ) -> None:
         """Write the gradients of the parameters that the cell has besides."""
-
-    def fed_to(self, block: int) -> Array:
-        """Return what one of PyTorch's blocks of U is multiplied with, at all steps."""
-        return self.fed
 
     @abstractmethod
     def views(self, k: int) -> tuple[Any, ...]:
@@ -351,19 +352,35 @@ class Recurrent(Function):
 
     @abstractmethod
     def step(self, *views: Any) -> None:
-        """Compute a step's states from its gates, of which W x + b is there."""
+        """Compute a step's states from its gates, of which W x + b is there.
+
+        Of a gate that is a sigmoid, −W x − b is there.
+        """
 
     @abstractmethod
     def step_back(
         self,
         k: int,
-        slopes: Array,
-        products: Array,
+        block: Array,
         dh: Array,
         work: Array,
-        *flows: Array,
-    ) -> None:
-        """Write a step's derivatives, and those of the states before it to flows."""
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
+        """Write the derivatives of a step's gates.
+
+        Args:
+            k: Which step.
+            block: (slopes, N, H) where they are written.
+            dh: (N, H) that of the step's h.
+            work: (slopes, N, H) to compute with.
+            direct: (N, H) for what reaches h before the step past U, if any does.
+            cells: (N, H) that of each further state behind the step, to be replaced
+                by that before it.
+
+        Returns:
+            Whether something was written to ``direct``.
+        """
 
     def flops(self, *arrays: Sized) -> int:
         """Count the products, and ten operations for an element of each gate."""
@@ -374,6 +391,13 @@ class Recurrent(Function):
         gates = len(self.order) * units
         terms = rows * (arrays[0].shape[-1] + 1) + steps * (units + 5)
         return int(2 * gates * terms)
+
+    @staticmethod
+    def squash(a: Array) -> None:
+        """Write σ(a) over −a."""
+        xp.exp(a, out=a)
+        xp.add(a, 1, out=a)
+        xp.reciprocal(a, out=a)
 
     @classmethod
     def cases_of(cls, rng: np.random.Generator, **fields: Any) -> Iterator[Case]:
@@ -401,11 +425,3 @@ class Recurrent(Function):
         yield case(4, 3, [2, 0, 3, 1])
         yield case(4, 3, [2, 0, 3, 1], reverse=True, dropped=True)
         yield case(2, 3, [1, 3], last=True, table=True)
-
-
-def _cut(
-    rooms: list[Array], memories: int
-) -> tuple[list[Array], Array, Array, list[Array], list[Array]]:
-    flows, rest = rooms[:memories], rooms[memories:]
-    dh, work, *rest = rest
-    return flows, dh, work, rest[:memories], rest[memories:]

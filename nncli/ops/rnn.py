@@ -45,21 +45,21 @@ class Rnn(Recurrent, name="rnn"):
     def step_back(
         self,
         k: int,
-        slopes: Array,
-        products: Array,
+        block: Array,
         dh: Array,
         work: Array,
-        *flows: Array,
-    ) -> None:
-        h, da = self.hidden[k + 1], slopes[0]
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
+        h, (da,) = self.hidden[k + 1], block
         if self.activation == "tanh":
-            xp.multiply(h, h, out=work)
-            xp.multiply(work, dh, out=work)
-            xp.subtract(dh, work, out=da)
+            xp.multiply(h, h, out=work[0])
+            xp.multiply(work[0], dh, out=work[0])
+            xp.subtract(dh, work[0], out=da)
         else:
             xp.greater(h, 0, out=da)
             xp.multiply(da, dh, out=da)
-        self.through_recurrent(slopes, products, flows[0])
+        return False
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
