@@ -14,6 +14,7 @@ SMALLEST = {
     "convolution_growth": ["--rounds", "1", "--rows", "2", "--largest", "8"],
     "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],
+    "sequence": ["--nets", "gru", "--steps", "1"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
     "vision": ["--steps", "1", "--nets", "lenet"],

@@ -40,6 +40,8 @@ from nncli.layers.dropout import Dropout as Dropout
 from nncli.layers.dropout import GaussianNoise as GaussianNoise
 from nncli.layers.dropout import SpatialDropout as SpatialDropout
 from nncli.layers.embed_columns import EmbedColumns as EmbedColumns
+from nncli.layers.embedding import Embedding as Embedding
+from nncli.layers.embedding import Tied as Tied
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm
@@ -60,6 +62,9 @@ from nncli.layers.pooling_whole import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from nncli.layers.pooling_whole import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from nncli.layers.pooling_whole import GlobalAveragePool as GlobalAveragePool
 from nncli.layers.pooling_whole import GlobalMaxPool as GlobalMaxPool
+from nncli.layers.recurrent import Gru as Gru
+from nncli.layers.recurrent import Lstm as Lstm
+from nncli.layers.recurrent import Rnn as Rnn
 from nncli.layers.resize import Pad as Pad
 from nncli.layers.resize import PixelShuffle as PixelShuffle
 from nncli.layers.resize import Upsample as Upsample

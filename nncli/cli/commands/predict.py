@@ -287,7 +287,7 @@ def _arrays(path: Path, experiment: Experiment) -> Rows:
     from nncli.core.text import nearest
     from nncli.data.base import Table
     from nncli.data.columns import rows_of
-    from nncli.data.files import read_npy, read_npz
+    from nncli.core.npy import read_npy, read_npz
     from nncli.data.frames import as_rows
     from nncli.data.rows import finite
     from nncli.tables.frames import raw_of
