@@ -43,6 +43,7 @@ from nncli.layers.activations_smooth import Selu as Selu
 from nncli.layers.activations_smooth import Silu as Silu
 from nncli.layers.activations_smooth import Softplus as Softplus
 from nncli.layers.activations_smooth import Softsign as Softsign
+from nncli.layers.attention import Attention as Attention
 from nncli.layers.containers import Input as Input
 from nncli.layers.containers import Parallel as Parallel
 from nncli.layers.containers import Residual as Residual
@@ -54,9 +55,11 @@ from nncli.layers.dropout import GaussianNoise as GaussianNoise
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm
+from nncli.layers.positions import Positions as Positions
 from nncli.layers.shape import Flatten as Flatten
 from nncli.layers.shape import Permute as Permute
 from nncli.layers.shape import Reshape as Reshape
+from nncli.layers.transformer import TransformerBlock as TransformerBlock
 from nncli.model import Model as Model
 from nncli.optimizers.adam import Adam as Adam
 from nncli.optimizers.adam import AdamW as AdamW
