@@ -77,13 +77,14 @@ class Attention(Function, name="attention"):
             xp.empty((piece.keys, piece.line) if self.rate else (0, 0), bool)
             for piece in pieces
         ]
+        wanted = [p.keys * math.prod(p.shape[1:4]) * size for p in pieces]
         self.forms = (
             form((n, t, self.turned, size), dtype),
             form((n, t, self.turned, size // 2 if self.rotary else 0), dtype),
             form((max(cells, default=0),), dtype),
             form((max(cells, default=0),), dtype),
             form((max(lines, default=0),), dtype),
-            form((max((p.keys * p.line for p in pieces), default=0),), dtype),
+            form((max(wanted, default=0),), dtype),
         )
         self.later = self._later(dtype) if self.causal else {}
         self.steps = xp.arange(t)[:, None]
