@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import labelled, no_grad, record
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, counted, xp
 from nncli.core.errors import DivergedError
 from nncli.core.randomness import stream
 from nncli.data.batches import Batch, Batches
@@ -64,7 +64,7 @@ class Evaluator:
                 replay, predictions, loss = self._forward(batch)
                 if not xp.isfinite(loss):
                     raise DivergedError(_origin(replay))
-                amount = self.loss.amount(batch.targets.data) if mean else 1.0
+                amount = self._amount(batch) if mean else 1.0
                 total += loss.item() * amount
                 amounts += amount
                 self._score(predictions, batch)
@@ -93,9 +93,14 @@ class Evaluator:
         if self.labelled:
             targets = labels_of(targets)
         for metric in self.metrics:
-            metric.update(predictions, targets)
+            metric.score(predictions, targets, batch.lengths)
         if self.confusion is not None:
-            xp.add.at(self.confusion, (targets, decide(predictions)), 1)
+            true = counted(targets, batch.lengths)
+            taken = counted(decide(predictions), batch.lengths)
+            xp.add.at(self.confusion, (true, taken), 1)
+
+    def _amount(self, batch: Batch) -> float:
+        return self.loss.amount(batch.targets.data, batch.lengths)
 
 
 def scored_parts(experiment: Experiment) -> dict[str, Part]:
