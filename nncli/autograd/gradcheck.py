@@ -72,6 +72,7 @@ def check_gradients(
     tensors: dict[str, Tensor],
     generators: Sequence[np.random.Generator] = (),
     most: int = MOST,
+    arrays: Sequence[Array] = (),
 ) -> list[GradientReport]:
     """Compare the gradients of a scalar with central differences.
 
@@ -91,15 +92,19 @@ def check_gradients(
             that dropout drops the same elements each time.
         most: Compare at most so many elements of each tensor, evenly spread; fewer
             where the objective is expensive to compute.
+        arrays: What ``objective`` changes and reads again, put back as well.
 
     Returns:
         One report a tensor.
     """
     states = [generator.bit_generator.state for generator in generators]
+    contents = [array.copy() for array in arrays]
 
     def rewind() -> None:
         for generator, state in zip(generators, states, strict=True):
             generator.bit_generator.state = state
+        for array, content in zip(arrays, contents, strict=True):
+            xp.copyto(array, content)
 
     with record() as steps:
         root = objective()

@@ -127,32 +127,40 @@ def lone_network(
 ) -> Network:
     """Return a network of one layer, for one of the layer's examples.
 
-    A layer that names an input finds the example under any name.
+    What the layer needs before it stands there. A layer that names an input finds the
+    example under any name.
     """
     spec = example if isinstance(example, InputSpec) else InputSpec(example)
     layer = cls(**arguments)
     name = layer.arguments.get("name", "") or "x"
-    return Network([layer], {name: spec}, Streams(SEED), np.dtype(dtype))
+    layers = [*cls.behind, layer]
+    return Network(layers, {name: spec}, Streams(SEED), np.dtype(dtype), max(BATCHES))
+
+
+def drawn_input(network: Network, rows: int, rng: np.random.Generator) -> Tensor:
+    """Return rows for the default input: numbers around 0, or integers."""
+    spec = next(iter(network.inputs.values()))
+    shape = (rows, *spec.shape)
+    if spec.below is not None:
+        return Tensor(rng.integers(0, spec.below, shape))
+    drawn = rng.normal(0.0, 1.5, shape).astype(network.dtype)
+    return Tensor(drawn, requires_grad=True)
 
 
 def _check_alone(
     network: Network, arguments: dict[str, Any], rows: int, training: bool
 ) -> Check:
     rng = stream(SEED, "check")
-    spec = next(iter(network.inputs.values()))
-    shape = (rows, *spec.shape)
-    if spec.below is None:
-        x = Tensor(rng.normal(0.0, 1.5, shape), requires_grad=True)
-    else:
-        x = Tensor(rng.integers(0, spec.below, shape))
+    x = drawn_input(network, rows, rng)
     # Away from the first values, which are often zero.
     values = network.flat.values
     xp.copyto(values, rng.uniform(0.5, 1.5, values.size))
     network.set_training(training)
-    reports = layer_reports(network, network.layers[0], x, rng)
+    layer = network.layers[-1]
+    reports = layer_reports(network, layer, x, rng, whole=True)
     mode = "training" if training else "in use"
-    case = " ".join([show_shape(shape), *words_of(arguments), mode])
-    return Check("layer", network.layers[0].type_name, case, tuple(reports))
+    case = " ".join([show_shape(x.shape), *words_of(arguments), mode])
+    return Check("layer", layer.type_name, case, tuple(reports))
 
 
 def layer_reports(
@@ -161,11 +169,18 @@ def layer_reports(
     x: Tensor,
     rng: np.random.Generator,
     most: int = MOST,
+    *,
+    whole: bool = False,
 ) -> list[GradientReport]:
-    """Check Σ c·layer(x) and the penalties on its weights, by x and the parameters."""
+    """Check Σ c·layer(x) and the penalties on its weights, by x and the parameters.
+
+    With ``whole``, together with the layers before it, whose input x then is.
+    """
     inside = dict(layer.walk("layer"))
-    generators = [one for part in inside.values() for one in generators_of(part)]
     alone = layer is network.layers[0] and len(network.layers) == 1
+    if whole and not alone:
+        alone, inside = True, network.nested
+    generators = [one for part in inside.values() for one in generators_of(part)]
     weights: list[Tensor] = []
 
     def objective() -> Tensor:
@@ -180,7 +195,8 @@ def layer_reports(
             if not tensor.requires_grad:
                 continue
             tensors[f"{path}.{name}".removeprefix("layer.")] = tensor
-    return check_gradients(objective, tensors, generators, most)
+    states = list(network.state.values())
+    return check_gradients(objective, tensors, generators, most, states)
 
 
 def check_loss(cls: type[Loss]) -> Iterator[Check]:

@@ -35,6 +35,8 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
     """
     network = experiment.network
     part = experiment.parts["train"]
+    if network.max_rows is not None:
+        rows = min(rows, network.max_rows)
     # Spread over the part, so that all classes of a sorted set are there.
     index = np.unique(np.linspace(0, len(part) - 1, rows).astype(int))
     batch = part.batch(index)
@@ -93,5 +95,11 @@ def _check_network(
         return network.with_penalties(experiment.loss(network(x), targets))
 
     generators = [network.streams.noise]
-    reports = check_gradients(objective, network.flat.tensors, generators, TOGETHER)
+    reports = check_gradients(
+        objective,
+        network.flat.tensors,
+        generators,
+        TOGETHER,
+        list(network.state.values()),
+    )
     yield Check("network", "all layers and loss", show_shape(x.shape), tuple(reports))

@@ -88,8 +88,9 @@ def assemble(
     """
     layers, loss, fused = _fuse(config)
     streams, dtype = Streams(config.seed), DTYPES[config.precision]
+    size = config.training.batch_size
     try:
-        network = Network(layers, inputs, streams, dtype)
+        network = Network(layers, inputs, streams, dtype, 0 if size == "full" else size)
     except LayerError as error:
         problem = Problem(("layers", *error.path), f"{error.name}: {error}")
         raise ConfigError([problem]) from None

@@ -76,6 +76,8 @@ class BuildContext:
         rng: Where first values and noise come from.
         dtype: Element type of parameters and state.
         inputs: What the network's inputs hold, by name; the first is the default.
+        rows: How many rows a training batch has at most; 0 where nobody knows.
+        weights: Weights that further layers may use, by name.
         parameters: How many elements all parameters have so far, so that too many
             are refused before they are all there.
     """
@@ -83,6 +85,8 @@ class BuildContext:
     rng: Streams
     dtype: np.dtype[Any]
     inputs: dict[str, InputSpec] = field(default_factory=dict)
+    rows: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
     parameters: int = 0
 
 
@@ -120,6 +124,7 @@ class Layer(Component, family="layer", kw_only=True):
             to numbers; None where it takes both and hands them on.
         min_rows: How many rows a training batch must have at least.
         examples: Inputs that gradcheck and the contract test try it with.
+        behind: Layers that it needs before it, which are put there in those tests.
 
     Args:
         trainable: Whether its parameters are trained, and those of layers inside it.
@@ -134,6 +139,7 @@ class Layer(Component, family="layer", kw_only=True):
         children: Layers inside this one by name, filled by ``add_children``.
         source: Where the config names it, from the list of all layers: ``(2,)`` or
             ``(2, "layers", 0)``. The copies of a repeated layer share one place.
+        max_rows: How many rows a training batch may have; None for any number.
         label: Where the layer stands, for messages: ``layers[2] dense``.
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
@@ -152,12 +158,14 @@ class Layer(Component, family="layer", kw_only=True):
     takes: ClassVar[Literal["numbers", "integers"] | None] = "numbers"
     min_rows: ClassVar[int] = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
+    behind: ClassVar[tuple[Layer, ...]] = ()
 
     parameters = cast(dict[str, Tensor], _Unbuilt())
     source = _NOWHERE
     label = ""
     training = False
     frozen = False
+    max_rows = cast("int | None", None)
     _connected = False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -230,6 +238,9 @@ class Layer(Component, family="layer", kw_only=True):
         if self.op is None:
             raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
         return apply(self.op(**self.op_arguments), x, *self.parameters.values())
+
+    def begin_epoch(self) -> None:
+        """Forget what goes on from batch to batch; called before an epoch's first."""
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Return the output at the next step of each row's sequence, and a new state.

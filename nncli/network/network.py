@@ -40,6 +40,8 @@ class Network:
             which is the default one, that the first layer is given.
         streams: Where first values and noise come from.
         dtype: The element type of parameters and activations.
+        rows: How many rows a training batch has at most, for layers that remember
+            something of each; 0 where nobody knows.
 
     Attributes:
         layers: The live layers.
@@ -62,6 +64,7 @@ class Network:
         inputs: Shape | InputSpec | Mapping[str, InputSpec],
         streams: Streams,
         dtype: np.dtype[Any],
+        rows: int = 0,
     ) -> None:
         _refuse_too_many(layers)
         self.layers = copies(layers)
@@ -70,7 +73,7 @@ class Network:
         self.inputs = _named(inputs)
         for i, layer in enumerate(self.layers):
             layer.source = (i,)
-        context = BuildContext(streams, dtype, self.inputs)
+        context = BuildContext(streams, dtype, self.inputs, rows)
         first = next(iter(self.inputs.values()))
         specs = chain(self.layers, first, context, GlorotUniform())
         self.shapes = [spec.shape for spec in specs]
@@ -114,6 +117,17 @@ class Network:
     def min_rows(self) -> int:
         """How many rows a training batch must have at least."""
         return max(layer.min_rows for layer in self.nested.values())
+
+    @property
+    def max_rows(self) -> int | None:
+        """How many rows a training batch may have; None for any number."""
+        limits = [layer.max_rows for layer in self.nested.values()]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def begin_epoch(self) -> None:
+        """Let all layers forget what goes on from batch to batch."""
+        for layer in self.nested.values():
+            layer.begin_epoch()
 
     @property
     def training(self) -> bool:

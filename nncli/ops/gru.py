@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
-from nncli.ops.recurrent import Recurrent
+from nncli.ops.recurrent import Recurrent, sigmoid
 
 
 class Gru(Recurrent, name="gru"):
@@ -55,6 +55,14 @@ class Gru(Recurrent, name="gru"):
         xp.add(n, h, out=n)
         xp.tanh(n, out=n)
         mixed(z, old, n, h)
+
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        weight, bias, recurrent, offset, h = arrays
+        ar, az, an = xp.split(x @ weight.T + bias, 3, axis=1)
+        ur, uz, un = xp.split(h @ recurrent.T, 3, axis=1)
+        r, z = sigmoid(ar + ur), sigmoid(az + uz)
+        n = xp.tanh(an + r * (un + offset))
+        return (n + z * (h - n),)
 
     def step_back(
         self,
@@ -123,6 +131,14 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         xp.add(n, h, out=n)
         xp.tanh(n, out=n)
         mixed(z, old, n, h)
+
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        weight, bias, recurrent, h = arrays
+        ar, az, an = xp.split(x @ weight.T + bias, 3, axis=1)
+        ur, uz, un = xp.split(recurrent, 3)
+        r, z = sigmoid(ar + h @ ur.T), sigmoid(az + h @ uz.T)
+        n = xp.tanh(an + (r * h) @ un.T)
+        return (n + z * (h - n),)
 
     def step_back(
         self,

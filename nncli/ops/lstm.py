@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
-from nncli.ops.recurrent import Recurrent
+from nncli.ops.recurrent import Recurrent, sigmoid
 
 
 class Lstm(Recurrent, name="lstm"):
@@ -54,6 +54,13 @@ class Lstm(Recurrent, name="lstm"):
         xp.add(c, h, out=c)
         xp.tanh(c, out=bent)
         xp.multiply(o, bent, out=h)
+
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        weight, bias, recurrent, h, c = arrays
+        a = x @ weight.T + bias + h @ recurrent.T
+        i, f, g, o = xp.split(a, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * xp.tanh(g)
+        return sigmoid(o) * xp.tanh(c), c
 
     def step_back(
         self,

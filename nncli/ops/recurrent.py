@@ -358,6 +358,18 @@ class Recurrent(Function):
         """
 
     @abstractmethod
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        """Return the states after one step, as new arrays.
+
+        For sequences that are made step by step, where laying weights out for many
+        steps does not pay.
+
+        Args:
+            x: (N, F) the step.
+            arrays: The parameters, then the states before it.
+        """
+
+    @abstractmethod
     def step_back(
         self,
         k: int,
@@ -425,3 +437,8 @@ class Recurrent(Function):
         yield case(4, 3, [2, 0, 3, 1])
         yield case(4, 3, [2, 0, 3, 1], reverse=True, dropped=True)
         yield case(2, 3, [1, 3], last=True, table=True)
+
+
+def sigmoid(a: Array) -> Array:
+    """Return σ(a) = ½ + ½·tanh(a/2), which overflows nowhere."""
+    return xp.tanh(a / 2) / 2 + 0.5

@@ -42,6 +42,11 @@ class Rnn(Recurrent, name="rnn"):
         else:
             xp.maximum(a, 0, out=h)
 
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        weight, bias, recurrent, h = arrays
+        a = x @ weight.T + bias + h @ recurrent.T
+        return (xp.tanh(a) if self.activation == "tanh" else xp.maximum(a, 0),)
+
     def step_back(
         self,
         k: int,

@@ -109,9 +109,9 @@ def _inputs(file: str, delimiter: str, experiment: Experiment) -> Array:
     import numpy as np
 
     from nncli.core.errors import DataError
+    from nncli.core.npy import read_npy, read_npz
     from nncli.core.text import nearest
     from nncli.data.csv import read_csv
-    from nncli.data.files import read_npy, read_npz
     from nncli.data.frames import as_rows, chosen
 
     row = experiment.network.shapes[0]
