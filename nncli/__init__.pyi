@@ -43,6 +43,7 @@ from nncli.layers.activations_smooth import Selu as Selu
 from nncli.layers.activations_smooth import Silu as Silu
 from nncli.layers.activations_smooth import Softplus as Softplus
 from nncli.layers.activations_smooth import Softsign as Softsign
+from nncli.layers.attention import Attention as Attention
 from nncli.layers.channel_norm import GroupNorm as GroupNorm
 from nncli.layers.channel_norm import InstanceNorm as InstanceNorm
 from nncli.layers.channel_norm import LocalResponseNorm as LocalResponseNorm
@@ -85,6 +86,7 @@ from nncli.layers.pooling_whole import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from nncli.layers.pooling_whole import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from nncli.layers.pooling_whole import GlobalAveragePool as GlobalAveragePool
 from nncli.layers.pooling_whole import GlobalMaxPool as GlobalMaxPool
+from nncli.layers.positions import Positions as Positions
 from nncli.layers.recurrent import Gru as Gru
 from nncli.layers.recurrent import Lstm as Lstm
 from nncli.layers.recurrent import Rnn as Rnn
@@ -95,6 +97,7 @@ from nncli.layers.shape import Flatten as Flatten
 from nncli.layers.shape import Identity as Identity
 from nncli.layers.shape import Permute as Permute
 from nncli.layers.shape import Reshape as Reshape
+from nncli.layers.transformer import TransformerBlock as TransformerBlock
 from nncli.model import Model as Model
 from nncli.optimizers.adam import Adam as Adam
 from nncli.optimizers.adam import AdamW as AdamW

@@ -65,9 +65,12 @@ class Saver:
         self._rows = 0
         self._blocks: list[dict[str, Array]] = []
 
-    def update(self, predictions: Array, targets: Array) -> None:
-        """Write the rows of a batch."""
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
+        """Write the rows of a batch, of sequences the steps that count."""
         columns = self._columns(predictions, targets)
+        if lengths is not None:
+            counts = (np.arange(targets.shape[1]) < lengths[:, None]).ravel()
+            columns = {name: values[counts] for name, values in columns.items()}
         if self._path.suffix == ".npz":
             # Copies: the buffers of a batch are written over by the next one.
             self._blocks.append({k: np.array(v) for k, v in columns.items()})

@@ -37,6 +37,14 @@ class Batch:
     rows: int
     weights: Tensor | None = None
 
+    @property
+    def lengths(self) -> Array | None:
+        """How many steps of each row's targets (N, T, ...) count; None for all."""
+        if self.targets.lengths is not None:
+            return self.targets.lengths
+        same = self.x.shape[:2] == self.targets.shape[:2]
+        return self.x.lengths if same else None
+
     @staticmethod
     def empty(x: Field, targets: Field, rows: int, *, weighted: bool) -> Batch:
         """Return empty buffers for so many rows."""

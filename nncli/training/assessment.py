@@ -87,12 +87,12 @@ class OfLabels(Assessment):
         self.confusion = xp.zeros((self.count, 2, 2), int)
         self.whole = self.guessed_whole = 0
 
-    def update(self, predictions: Array, targets: Array) -> None:
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
         """Look at a batch, and at each label in it."""
-        super().update(predictions, targets)
+        super().score(predictions, targets, lengths)
         p, t = predictions.reshape(-1, self.count), _yes(targets, self.count)
         guess = xp.broadcast_to(self.guess, predictions.shape).reshape(p.shape)
-        self.decisions.update(p.reshape(-1, 1), guess.reshape(-1, 1), t.ravel())
+        self.decisions.score(p.reshape(-1, 1), guess.reshape(-1, 1), t.ravel())
         decided = xp.asarray(p > 0.5, int)
         self.whole += int((decided == t).all(axis=1).sum())
         self.guessed_whole += int(((guess > 0.5) == t).all(axis=1).sum())
@@ -165,13 +165,13 @@ class OfNumbers(Assessment):
         for column in self.columns:
             column.reset()
 
-    def update(self, predictions: Array, targets: Array) -> None:
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
         """Look at a batch, and at each column of it."""
-        super().update(predictions, targets)
+        super().score(predictions, targets, lengths)
         guess = xp.broadcast_to(self.guess, predictions.shape)
         rows = [a.reshape(len(a), -1) for a in (predictions, guess, targets)]
         for k, column in enumerate(self.columns):
-            column.update(*(a[:, k : k + 1] for a in rows))
+            column.score(*(a[:, k : k + 1] for a in rows))
 
     def beats(self, predictions: Array, guess: Array, targets: Array) -> Array:
         """Compare the distances of each number."""

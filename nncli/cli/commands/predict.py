@@ -284,10 +284,10 @@ def _inputs(frame: Any, table: Any, experiment: Experiment, source: str) -> Arra
 
 def _arrays(path: Path, experiment: Experiment) -> Rows:
     from nncli.core.errors import DataError
+    from nncli.core.npy import read_npy, read_npz
     from nncli.core.text import nearest
     from nncli.data.base import Table
     from nncli.data.columns import rows_of
-    from nncli.core.npy import read_npy, read_npz
     from nncli.data.frames import as_rows
     from nncli.data.rows import finite
     from nncli.tables.frames import raw_of
