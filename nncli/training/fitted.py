@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from nncli.core.errors import RunError
+from nncli.data.vocabulary import Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
 from nncli.tables.encoder import Encoder
@@ -20,11 +21,13 @@ class Fitted:
         encoder: How columns become inputs; None where the data is no table.
         target_scale: How targets are scaled; None where they are not.
         target_names: Names of the targets, where they have names.
+        vocabulary: The tokens of the training part; None where inputs are none.
     """
 
     encoder: Encoder | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
+    vocabulary: Vocabulary | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -35,11 +38,17 @@ class Fitted:
         experiment.encoder = self.encoder
         experiment.target_scale = self.target_scale
         experiment.target_names = self.target_names
+        experiment.vocabulary = self.vocabulary
 
 
 def fitted_of(experiment: Experiment) -> Fitted:
     """Return what an experiment has learned."""
-    return Fitted(experiment.encoder, experiment.target_scale, experiment.target_names)
+    return Fitted(
+        experiment.encoder,
+        experiment.target_scale,
+        experiment.target_names,
+        experiment.vocabulary,
+    )
 
 
 def fitted_from(meta: dict[str, Any], source: str) -> Fitted:
