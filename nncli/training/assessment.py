@@ -22,6 +22,7 @@ from nncli.metrics.regression import (
 )
 from nncli.training.beside import Assessment, Beside, Scores, half
 from nncli.training.evaluate import per_class, scores_of
+from nncli.training.of_tokens import OfTokens
 
 MOST_COLUMNS = 100
 """Numbers a row up to which each of them has scores of its own."""
@@ -197,7 +198,7 @@ class OfNumbers(Assessment):
 
 
 def assessment_of(experiment: Experiment, part: Part) -> Assessment:
-    """Return what suits an experiment's targets: classes, labels or numbers.
+    """Return what suits an experiment's targets: tokens, classes, labels or numbers.
 
     Several labels at once are numbers, all of them 0 or 1, whose loss is binary.
 
@@ -206,6 +207,8 @@ def assessment_of(experiment: Experiment, part: Part) -> Assessment:
         part: What is scored.
     """
     train = experiment.parts["train"]
+    if experiment.vocabulary is not None and part.rows.fields["y"].shape:
+        return OfTokens(experiment, train, [*experiment.vocabulary.names])
     if experiment.classes is not None:
         return OfClasses(experiment, train)
     if isinstance(experiment.loss, Binary) and all(map(_decided, (train, part))):
