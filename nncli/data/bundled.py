@@ -30,7 +30,7 @@ class Digits(Dataset, name="digits"):
 
 def _shipped(name: str) -> Path:
     # In a wheel the files lie inside the package, in a checkout beside it.
-    for folder in (_PACKAGE / "_datasets", _PACKAGE.parent / "datasets"):
+    for folder in (_PACKAGE / "datasets", _PACKAGE.parent / "datasets"):
         if (folder / name).is_file():
             return folder / name
     raise DataError(f"{name}: expected it in the installation of nncli. Reinstall it.")

@@ -121,3 +121,26 @@ def checked_lengths(
             f"{lengths[row]:,}. Set a larger dataset.max_length, or cut: true."
         )
     return np.minimum(lengths, longest)
+
+
+def rows_of_texts(
+    texts: Sequence[str], vocabulary: Vocabulary, steps: int, source: str, *, cut: bool
+) -> Table:
+    """Return texts as rows that a network of a vocabulary takes, to predict.
+
+    Args:
+        texts: Any.
+        vocabulary: That of the network's training.
+        steps: T, the tokens of a row.
+        source: What messages call the texts.
+        cut: Whether longer ones are cut, rather than refused.
+
+    Raises:
+        DataError: A text is empty, too long, or has unknown characters.
+    """
+    found = [vocabulary.encode(text, source) for text in texts]
+    lengths = checked_lengths([*map(len, found)], source, steps, cut=cut)
+    x = np.zeros((len(texts), steps), np.int64)
+    for row, (numbers, size) in enumerate(zip(found, lengths.tolist(), strict=True)):
+        x[row, :size] = numbers[:size]
+    return Table(x, lengths=lengths, below=len(vocabulary))

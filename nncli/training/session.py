@@ -246,6 +246,11 @@ def rebuild(
             f"{path}: the data of dataset {name} is "
             "not what the run was trained on. Bring back the old data."
         )
+    if fitted_from(checkpoint.meta, str(path)).vocabulary != experiment.vocabulary:
+        raise RunError(
+            f"{path}: expected the vocabulary that its data gives, got another one. "
+            "The checkpoint was changed: use another one of the run."
+        )
     at = restore(experiment, checkpoint)
     steps = experiment.steps_per_epoch
     if at.batch >= steps or at.step != at.epoch * steps + at.batch + at.offset:

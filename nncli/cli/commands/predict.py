@@ -168,6 +168,9 @@ def _chunks(
     if suffix in (".npy", ".npz"):
         yield None, _arrays(Path(file), experiment)
         return
+    if experiment.vocabulary is not None:
+        yield from _texts(file, delimiter, experiment, wanted)
+        return
     from nncli.data.base import Table
     from nncli.data.csv import Csv
     from nncli.tables.chunks import table_chunks
@@ -192,6 +195,39 @@ def _chunks(
     )
     for frame, x in _even(read, _rows_at_once(experiment)):
         yield frame, Table(x)
+
+
+def _texts(
+    file: str, delimiter: str | None, experiment: Experiment, wanted: list[str] | None
+) -> Iterator[tuple[Any, Rows]]:
+    """Read texts: a column of a table, or each line of a file of text."""
+    from nncli.data.texts import read_text
+    from nncli.data.token_table import rows_of_texts
+    from nncli.tables.chunks import table_chunks
+    from nncli.tables.raw import RawColumn
+    from nncli.tables.reading import Reading
+
+    dataset = experiment.config.dataset
+    vocabulary, steps = experiment.vocabulary, int(experiment.network.shapes[0][0])
+    if vocabulary is None or experiment.network.shapes[-1][0] == steps:
+        raise UsageError(
+            "predict: expected a network that classifies texts, got one that scores "
+            "the next token. Let it write: nncli generate."
+        )
+    cut = bool(getattr(dataset, "cut", False))
+    column = getattr(dataset, "text", None)
+    if column is None or Path(file).suffix == ".txt":
+        text = sys.stdin.read() if file == "-" else read_text(Path(file))
+        lines = text.splitlines()
+        yield None, rows_of_texts(lines, vocabulary, steps, file, cut=cut)
+        return
+    path, source = (None, "stdin") if file == "-" else (Path(file), file)
+    like = [RawColumn(column, "category")]
+    reading = Reading(delimiter)
+    for frame, _ in table_chunks(path, reading, like, CHUNK, {}):
+        texts = ["" if each is None else str(each) for each in frame[column].to_list()]
+        rows = rows_of_texts(texts, vocabulary, steps, source, cut=cut)
+        yield _kept(frame, wanted, source), rows
 
 
 def _even(read: Iterable[tuple[Any, Array]], size: int) -> Iterator[tuple[Any, Array]]:
