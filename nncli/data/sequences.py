@@ -116,7 +116,7 @@ class Sequences(Dataset, name="sequences"):
         y = rows.read("y", slice(0, len(rows)))
         strange = np.flatnonzero(y != y[first][of])
         if strange.size:
-            name = rows.keys[self.id][strange[0]]
+            name = rows.keys[self.id][strange[0]].item()
             raise DataError(
                 f"{self.path}: expected one {self.target!r} in all rows of a sequence, "
                 f"got several where {self.id!r} is {show(name)}."
