@@ -34,8 +34,8 @@ class Gru(Recurrent, name="gru"):
     def make_room(self) -> None:
         """Make room for u at all steps, and for a step's products."""
         n, t, _, units = self.sizes
-        self.reached = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((3, n, units), self.gates.dtype)
+        self.reached = self.empty(t, n, units)
+        self.sums = self.empty(3, n, units)
 
     def take_extras(self, *extras: Array) -> None:
         (self.offset,) = extras
@@ -114,8 +114,8 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         """Make room for r·h at all steps, and for a step's products."""
         self.passing = self.backs[self.block(1).start :]
         n, t, _, units = self.sizes
-        self.reset = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((2, n, units), self.gates.dtype)
+        self.reset = self.empty(t, n, units)
+        self.sums = self.empty(2, n, units)
 
     def views(self, k: int) -> tuple[Any, ...]:
         a, old = self.gates[:, k], self.hidden[k]

@@ -34,8 +34,8 @@ class Lstm(Recurrent, name="lstm"):
     def make_room(self) -> None:
         """Make the tanh of the memory, and room for a step's products."""
         n, t, _, units = self.sizes
-        self.bent = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((4, n, units), self.gates.dtype)
+        self.bent = self.empty(t, n, units)
+        self.sums = self.empty(4, n, units)
 
     def views(self, k: int) -> tuple[Any, ...]:
         cells, a = self.kept[1], self.gates[:, k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 
 from nncli.autograd.buffers import form, scratches
 from nncli.autograd.function import Case, Function, Sized
-from nncli.core.arrays import Array, Shape, xp
+from nncli.core.arrays import Array, Shape, aligned_zeros, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.lookup import add_rows, rooms_to_add
 
@@ -75,15 +76,15 @@ class Recurrent(Function):
         units, blocks = recurrent.shape[1], len(self.order)
         rows = len(x) if self.table else t * n
 
-        def make(*shape: int) -> Array:
-            return xp.empty(shape, x.dtype)
-
+        make = self.empty
+        self.dtype = x.dtype
         self.sizes = n, t, f, units
         self.inputs: Array = xp.ones((rows, f + 1), x.dtype)
         self.weights = make(blocks, f + 1, units)
         self.recurrents = make(len(self.recurrent_order), units, units)
-        self.backs = make(len(self.recurrent_order) * units, units)
-        self.origins = make(blocks * units, f)
+        # Columns first in memory, as the products back through time like it.
+        self.backs = make(units, len(self.recurrent_order) * units).T
+        self.origins = make(f, blocks * units).T
         self.gates = make(blocks, t, n, units)
         self.projected = self.gates.reshape(blocks, t * n, units)
         if self.table:
@@ -242,7 +243,7 @@ class Recurrent(Function):
         n, t, f, units = self.sizes
         rows, columns = len(self.inputs), self.slopes * units
         later = [
-            form((columns, max(f + 1, units)), grad.dtype),
+            form((max(f + 1, units), columns), grad.dtype),
             form((rows, f), grad.dtype),
         ]
         if self.table:
@@ -297,10 +298,10 @@ class Recurrent(Function):
         """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
         columns = rows[:, -len(self.backs) :]
-        room = self.square[: len(self.backs), :units]
-        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
+        room = self.square[:units, : len(self.backs)]
+        xp.matmul(self.fed.reshape(t * n, units).T, columns, out=room)
         for mine, theirs in enumerate(self.recurrent_order):
-            xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
+            xp.copyto(drecurrent[self.block(theirs)], room[:, self.block(mine)].T)
 
     def block(self, index: int) -> slice:
         """Return the rows of a parameter that belong to one gate."""
@@ -321,11 +322,10 @@ class Recurrent(Function):
             add_rows(self.index.reshape(-1), rows, summed, rooms)
             parts = summed[:, : len(self.origins)]
         if dweight is not None or dbias is not None:
-            room = xp.matmul(
-                parts.T, self.inputs, out=self.square[: len(self.origins), : f + 1]
-            )
+            room = self.square[: f + 1, : len(self.origins)]
+            xp.matmul(self.inputs.T, parts, out=room)
             for mine, theirs in enumerate(self.order):
-                block = room[self.block(mine)]
+                block = room[:, self.block(mine)].T
                 if dweight is not None:
                     xp.copyto(dweight[self.block(theirs)], block[:, :f])
                 if dbias is not None:
@@ -334,6 +334,10 @@ class Recurrent(Function):
             total = xp.matmul(parts, self.origins, out=self.total)
             whole = total if self.table else self._outward(total.reshape(t, n, f))
             xp.copyto(dx, whole)
+
+    def empty(self, *shape: int) -> Array:
+        """Return an array that begins at a cache line."""
+        return aligned_zeros(math.prod(shape), self.dtype).reshape(shape)
 
     def make_room(self) -> None:
         """Make what the cell keeps besides."""
