@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Gru(Recurrent, name="gru"):
@@ -92,7 +93,7 @@ class Gru(Recurrent, name="gru"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)
 
 
 class GruResetBefore(Recurrent, name="gru_reset_before"):
@@ -163,7 +164,9 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         xp.add(direct, work[0], out=direct)
         return True
 
-    def differentiate_recurrent(self, rows: Array, drecurrent: Array) -> None:
+    def differentiate_recurrent(
+        self, rows: Array, room: Array, drecurrent: Array
+    ) -> None:
         n, t, _, units = self.sizes
         for mine, theirs in enumerate(self.recurrent_order):
             fed = self.fed if mine else self.reset
@@ -176,7 +179,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)
 
 
 def mixed(z: Array, old: Array, n: Array, h: Array) -> None:

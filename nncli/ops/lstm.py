@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Lstm(Recurrent, name="lstm"):
@@ -92,4 +93,4 @@ class Lstm(Recurrent, name="lstm"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)
