@@ -29,10 +29,15 @@ from nncli.layers.dense import Dense as Dense
 from nncli.layers.dropout import AlphaDropout as AlphaDropout
 from nncli.layers.dropout import Dropout as Dropout
 from nncli.layers.dropout import GaussianNoise as GaussianNoise
+from nncli.layers.embedding import Embedding as Embedding
+from nncli.layers.embedding import Tied as Tied
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm
 from nncli.layers.positions import Positions as Positions
+from nncli.layers.recurrent import Gru as Gru
+from nncli.layers.recurrent import Lstm as Lstm
+from nncli.layers.recurrent import Rnn as Rnn
 from nncli.layers.shape import Flatten as Flatten
 from nncli.layers.shape import Permute as Permute
 from nncli.layers.shape import Reshape as Reshape
