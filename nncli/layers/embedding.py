@@ -155,4 +155,6 @@ def _matrix(path: Path, shape: Shape) -> Array:
         check_memory((size,), xp.dtype(xp.float64), str(path))
         # One row more than there may be, to see that there are too many.
         rows = file.readlines(size)
+        if not any(map(bytes.strip, rows)):
+            raise ValueError(f"{path} without a line.")
         return np.loadtxt(rows, ndmin=2, comments=None, max_rows=shape[0] + 1)

@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Gru(Recurrent, name="gru"):
@@ -34,8 +35,8 @@ class Gru(Recurrent, name="gru"):
     def make_room(self) -> None:
         """Make room for u at all steps, and for a step's products."""
         n, t, _, units = self.sizes
-        self.reached = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((3, n, units), self.gates.dtype)
+        self.reached = self.empty(t, n, units)
+        self.sums = self.empty(3, n, units)
 
     def take_extras(self, *extras: Array) -> None:
         (self.offset,) = extras
@@ -92,7 +93,7 @@ class Gru(Recurrent, name="gru"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)
 
 
 class GruResetBefore(Recurrent, name="gru_reset_before"):
@@ -114,8 +115,8 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         """Make room for r·h at all steps, and for a step's products."""
         self.passing = self.backs[self.block(1).start :]
         n, t, _, units = self.sizes
-        self.reset = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((2, n, units), self.gates.dtype)
+        self.reset = self.empty(t, n, units)
+        self.sums = self.empty(2, n, units)
 
     def views(self, k: int) -> tuple[Any, ...]:
         a, old = self.gates[:, k], self.hidden[k]
@@ -163,7 +164,9 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         xp.add(direct, work[0], out=direct)
         return True
 
-    def differentiate_recurrent(self, rows: Array, drecurrent: Array) -> None:
+    def differentiate_recurrent(
+        self, rows: Array, room: Array, drecurrent: Array
+    ) -> None:
         n, t, _, units = self.sizes
         for mine, theirs in enumerate(self.recurrent_order):
             fed = self.fed if mine else self.reset
@@ -176,7 +179,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)
 
 
 def mixed(z: Array, old: Array, n: Array, h: Array) -> None:

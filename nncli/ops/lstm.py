@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Lstm(Recurrent, name="lstm"):
@@ -34,8 +35,8 @@ class Lstm(Recurrent, name="lstm"):
     def make_room(self) -> None:
         """Make the tanh of the memory, and room for a step's products."""
         n, t, _, units = self.sizes
-        self.bent = xp.empty((t, n, units), self.gates.dtype)
-        self.sums = xp.empty((4, n, units), self.gates.dtype)
+        self.bent = self.empty(t, n, units)
+        self.sums = self.empty(4, n, units)
 
     def views(self, k: int) -> tuple[Any, ...]:
         cells, a = self.kept[1], self.gates[:, k]
@@ -92,4 +93,4 @@ class Lstm(Recurrent, name="lstm"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Those of all recurrent ops."""
-        yield from cls.cases_of(rng)
+        yield from recurrent_cases(cls, rng)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from nncli.autograd.buffers import form, scratches
-from nncli.autograd.function import Case, Function, Sized
-from nncli.core.arrays import Array, Shape, xp
+from nncli.autograd.function import Function, Sized
+from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.lookup import add_rows, rooms_to_add
+from nncli.ops.projection import Projection, aligned, block_of, outward, turned
 
 
 class Recurrent(Function):
@@ -72,34 +70,31 @@ class Recurrent(Function):
         """Make room for the gates and states of all steps."""
         self._check(x, weight, bias, recurrent, rest)
         (n, t), f = (rest[-1] if self.table else x).shape[:2], x.shape[-1]
-        units, blocks = recurrent.shape[1], len(self.order)
-        rows = len(x) if self.table else t * n
-
-        def make(*shape: int) -> Array:
-            return xp.empty(shape, x.dtype)
-
-        self.sizes = n, t, f, units
-        self.inputs: Array = xp.ones((rows, f + 1), x.dtype)
-        self.weights = make(blocks, f + 1, units)
-        self.recurrents = make(len(self.recurrent_order), units, units)
-        self.backs = make(len(self.recurrent_order) * units, units)
-        self.origins = make(blocks * units, f)
-        self.gates = make(blocks, t, n, units)
-        self.projected = self.gates.reshape(blocks, t * n, units)
-        if self.table:
-            self.projected = make(blocks, rows, units)
-            self.index = xp.empty((t, n), xp.intp)
-        self.kept = [make(t + 1, n, units) for _ in range(self.memories)]
+        units, blocks = recurrent.shape[1], len(self.recurrent_order)
+        self.sizes, self.dtype = (n, t, f, units), x.dtype
+        self.projection = Projection(
+            self.order,
+            self.sigmoids,
+            self.sizes,
+            self.dtype,
+            len(x) if self.table else None,
+            reverse=self.reverse,
+        )
+        self.gates = self.projection.gates
+        self.recurrents = self.empty(blocks, units, units)
+        # Columns first in memory, as the products back through time like it.
+        self.backs = self.empty(units, blocks * units).T
+        self.kept = [self.empty(t + 1, n, units) for _ in range(self.memories)]
         self.hidden = self.kept[0]
-        self.fed = make(t, n, units) if self.dropped else self.hidden[:-1]
-        self.mask = make(n, units) if self.dropped else None
+        self.fed = self.empty(t, n, units) if self.dropped else self.hidden[:-1]
+        self.mask = self.empty(n, units) if self.dropped else None
         self.pad = xp.empty((t, n, 1), bool)
-        self.clock = self._turned(xp.arange(t)[None, :, None])
+        self.clock = turned(xp.arange(t)[None, :, None], reverse=self.reverse)
         self.keeps_lengths = not self.last
         self.passing = self.backs
         self.make_room()
         self.steps = [self.views(k) for k in range(t)]
-        return make(n, units) if self.last else make(n, t, units)
+        return self.empty(*((n, units) if self.last else (n, t, units)))
 
     def _check(
         self,
@@ -134,15 +129,6 @@ class Recurrent(Function):
                     f"{(len(places), recurrent.shape[1])}, got {start.shape}."
                 )
 
-    def _turned(self, array: Array) -> Array:
-        """Turn (N, T, ...) to (T, N, ...) with steps as they are taken, or back."""
-        steps = array.swapaxes(0, 1)
-        return steps[::-1] if self.reverse else steps
-
-    def _outward(self, array: Array) -> Array:
-        """Turn (T, N, ...) with steps as they are taken to (N, T, ...)."""
-        return (array[::-1] if self.reverse else array).swapaxes(0, 1)
-
     def forward(
         self, x: Array, weight: Array, bias: Array, recurrent: Array, *rest: Array
     ) -> None:
@@ -153,7 +139,7 @@ class Recurrent(Function):
         mask = self.mask
         if mask is not None:
             xp.copyto(mask, starts[self.memories + 1])
-        self._project(x, weight, bias, given[-1])
+        self.projection.forward(x, weight, bias, given[-1])
         self._copy_recurrent(recurrent)
         self.take_extras(*given[: self.extras])
         for kept, start in zip(self.kept, starts, strict=False):
@@ -172,31 +158,9 @@ class Recurrent(Function):
         if self.last:
             xp.copyto(out, self.hidden[-1])
             return
-        xp.copyto(out, self._outward(self.hidden[1:]))
+        xp.copyto(out, outward(self.hidden[1:], reverse=self.reverse))
         if any(self.padded):
-            xp.copyto(out, 0, where=self._outward(self.pad))
-
-    def _project(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
-        """Write W x + b of all steps to the gates."""
-        n, t, f, _ = self.sizes
-        for mine, theirs in enumerate(self.order):
-            rows = weight[self.block(theirs)]
-            xp.copyto(self.weights[mine, :f], rows.T)
-            xp.copyto(self.weights[mine, f], bias[self.block(theirs)])
-            if self.differentiated:
-                xp.copyto(self.origins[self.block(mine)], rows)
-        sigmoids = self.weights[self.sigmoids]
-        xp.negative(sigmoids, out=sigmoids)
-        if self.table:
-            xp.copyto(self.inputs[:, :f], x)
-            xp.copyto(self.index, self._turned(index))
-        else:
-            steps = self.inputs.reshape(t, n, f + 1)[..., :f]
-            xp.copyto(steps, self._turned(x))
-        xp.matmul(self.inputs, self.weights, out=self.projected)
-        if self.table:
-            for rows, gate in zip(self.projected, self.gates, strict=True):
-                rows.take(self.index, 0, gate, "clip")
+            xp.copyto(out, 0, where=outward(self.pad, reverse=self.reverse))
 
     def _copy_recurrent(self, recurrent: Array) -> None:
         for mine, theirs in enumerate(self.recurrent_order):
@@ -218,12 +182,21 @@ class Recurrent(Function):
         """Step back through time; then the weights' gradients, of all steps at once."""
         n, t, _, units = self.sizes
         step, blocks = (n, units), (self.slopes, n, units)
-        shapes = (t, n, self.slopes * units), (t, n, units), blocks, blocks, *[step] * 6
-        slopes, steps, block, work, dh, *rooms = self._scratches(grad, shapes)
+        shapes = (
+            *((t, n, self.slopes * units), (t, n, units), blocks, blocks),
+            *[step] * (2 * self.memories + 2),
+            (units, len(self.backs)),
+        )
+        forms = [form(shape, grad.dtype) for shape in shapes]
+        more = self.projection.rooms(self.slopes * units)
+        slopes, steps, block, work, dh, direct, *rooms = scratches(*forms, *more)
         if not self.last:
-            xp.copyto(steps, self._turned(grad))
+            xp.copyto(steps, turned(grad, reverse=self.reverse))
         flows = rooms[: self.memories]
-        olds, direct = rooms[self.memories : 2 * self.memories], rooms[-1]
+        olds, later = (
+            rooms[self.memories : 2 * self.memories],
+            rooms[2 * self.memories :],
+        )
         for flow in flows:
             flow.fill(0)
         if self.last:
@@ -235,23 +208,8 @@ class Recurrent(Function):
         rows = slopes.reshape(t * n, -1)
         self.differentiate_extras(rows, rest[: self.extras])
         if drecurrent is not None:
-            self.differentiate_recurrent(rows, drecurrent)
-        self._differentiate_projection(rows, dx, dweight, dbias)
-
-    def _scratches(self, grad: Array, shapes: Sequence[Shape]) -> tuple[Array, ...]:
-        n, t, f, units = self.sizes
-        rows, columns = len(self.inputs), self.slopes * units
-        later = [
-            form((columns, max(f + 1, units)), grad.dtype),
-            form((rows, f), grad.dtype),
-        ]
-        if self.table:
-            steps = form((t * n, columns), grad.dtype)
-            summed = form((rows, columns), grad.dtype)
-            later += [summed, *rooms_to_add(steps, grad.dtype)]
-        made = scratches(*later, *(form(shape, grad.dtype) for shape in shapes))
-        self.square, self.total, *self.more = made[: len(later)]
-        return made[len(later) :]
+            self.differentiate_recurrent(rows, later[0], drecurrent)
+        self.projection.backward(rows, later[1:], dx, dweight, dbias)
 
     def _go_back(
         self,
@@ -293,47 +251,23 @@ class Recurrent(Function):
                 for old, flow in zip(olds, cells, strict=False):
                     xp.copyto(flow, old, where=pad)
 
-    def differentiate_recurrent(self, rows: Array, drecurrent: Array) -> None:
+    def differentiate_recurrent(
+        self, rows: Array, room: Array, drecurrent: Array
+    ) -> None:
         """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
         columns = rows[:, -len(self.backs) :]
-        room = self.square[: len(self.backs), :units]
-        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
+        xp.matmul(self.fed.reshape(t * n, units).T, columns, out=room)
         for mine, theirs in enumerate(self.recurrent_order):
-            xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
+            xp.copyto(drecurrent[self.block(theirs)], room[:, self.block(mine)].T)
 
     def block(self, index: int) -> slice:
         """Return the rows of a parameter that belong to one gate."""
-        units = self.sizes[-1]
-        return slice(index * units, (index + 1) * units)
+        return block_of(index, self.sizes[-1])
 
-    def _differentiate_projection(
-        self,
-        rows: Array,
-        dx: Array | None,
-        dweight: Array | None,
-        dbias: Array | None,
-    ) -> None:
-        n, t, f, _ = self.sizes
-        parts = rows[:, : len(self.origins)]
-        if self.table:
-            summed, *rooms = self.more
-            add_rows(self.index.reshape(-1), rows, summed, rooms)
-            parts = summed[:, : len(self.origins)]
-        if dweight is not None or dbias is not None:
-            room = xp.matmul(
-                parts.T, self.inputs, out=self.square[: len(self.origins), : f + 1]
-            )
-            for mine, theirs in enumerate(self.order):
-                block = room[self.block(mine)]
-                if dweight is not None:
-                    xp.copyto(dweight[self.block(theirs)], block[:, :f])
-                if dbias is not None:
-                    xp.copyto(dbias[self.block(theirs)], block[:, f])
-        if dx is not None:
-            total = xp.matmul(parts, self.origins, out=self.total)
-            whole = total if self.table else self._outward(total.reshape(t, n, f))
-            xp.copyto(dx, whole)
+    def empty(self, *shape: int) -> Array:
+        """Return an array that begins at a cache line."""
+        return aligned(shape, self.dtype)
 
     def make_room(self) -> None:
         """Make what the cell keeps besides."""
@@ -410,33 +344,6 @@ class Recurrent(Function):
         xp.exp(a, out=a)
         xp.add(a, 1, out=a)
         xp.reciprocal(a, out=a)
-
-    @classmethod
-    def cases_of(cls, rng: np.random.Generator, **fields: Any) -> Iterator[Case]:
-        """One step, several; both ways; lengths; dropped states; a table."""
-
-        def case(n: int, t: int, lengths: Sequence[int] = (), **more: Any) -> Case:
-            f, h, table = 2, 3, more.get("table", False)
-            rows = len(cls.order) * h
-            inputs = [
-                rng.normal(size=(4, f) if table else (n, t, f)),
-                *(rng.normal(size=shape) for shape in ((rows, f), (rows,), (rows, h))),
-                *(rng.normal(size=h) for _ in range(cls.extras)),
-                *(rng.normal(size=(n, h)) for _ in range(cls.memories)),
-                np.array(lengths or [t] * n),
-            ]
-            if more.get("dropped"):
-                inputs.append(rng.integers(0, 2, (n, h)) * 2.0)
-            if table:
-                inputs.append(rng.integers(0, 4, (n, t)))
-            return Case(cls(**fields, **more), tuple(inputs))
-
-        yield case(1, 1)
-        yield case(2, 3)
-        yield case(2, 3, reverse=True, last=True)
-        yield case(4, 3, [2, 0, 3, 1])
-        yield case(4, 3, [2, 0, 3, 1], reverse=True, dropped=True)
-        yield case(2, 3, [1, 3], last=True, table=True)
 
 
 def sigmoid(a: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.recurrent import Recurrent
+from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Rnn(Recurrent, name="rnn"):
@@ -69,5 +70,5 @@ class Rnn(Recurrent, name="rnn"):
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
         """Both activations."""
-        yield from cls.cases_of(rng)
-        yield from cls.cases_of(rng, activation="relu")
+        yield from recurrent_cases(cls, rng)
+        yield from recurrent_cases(cls, rng, activation="relu")

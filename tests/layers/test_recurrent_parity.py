@@ -25,7 +25,7 @@ FLOAT64 = np.dtype(np.float64)
 N, T, F, H = 4, 5, 3, 2
 LENGTHS = [3, 5, 1, 4]
 
-CELLS: dict[str, tuple[type[Layer], Any, dict[str, Any]]] = {
+CELLS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "tanh": (nn.layers.Rnn, torch.nn.RNN, {}),
     "relu": (nn.layers.Rnn, torch.nn.RNN, {"activation": "relu"}),
     "lstm": (nn.layers.Lstm, torch.nn.LSTM, {}),
