@@ -103,7 +103,7 @@ def torch_recurrent(name: str) -> Step:
     return torch_step(net, BATCH, STEPS)
 
 
-def own_gpt(name: str) -> Step:
+def own_gpt(_: str) -> Step:
     """Return nncli's side of a small GPT."""
     import nncli as nn
 
@@ -117,12 +117,12 @@ def own_gpt(name: str) -> Step:
     return nncli_step(layers, ROWS, STEPS, "AdamW")
 
 
-def torch_gpt(name: str) -> Step:
+def torch_gpt(_: str) -> Step:
     """Return PyTorch's side, with its fused attention."""
     import torch
     from torch import nn
 
-    class Block(nn.Module):
+    class Block(nn.Module):  # type: ignore[misc] # torch is not typed here
         def __init__(self) -> None:
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
@@ -142,7 +142,7 @@ def torch_gpt(name: str) -> Step:
             x = x + self.out(y.transpose(1, 2).reshape(rows, steps, width))
             return x + self.feed(self.norm2(x))
 
-    class Gpt(nn.Module):
+    class Gpt(nn.Module):  # type: ignore[misc] # as above
         def __init__(self) -> None:
             super().__init__()
             self.tokens = nn.Embedding(VOCABULARY, WIDTH)
@@ -207,7 +207,7 @@ def main() -> None:
     print(f"{asked.steps} steps, {asked.threads} thread(s)")
     for name in asked.nets:
         sides = [make(name) for make in NETS[name]]
-        ours, theirs = paired(*sides, asked.steps)
+        ours, theirs = paired(sides[0], sides[1], asked.steps)
         ratio = statistics.median(t / o for o, t in zip(ours, theirs, strict=True))
         print(
             f"{name:<8} nncli {statistics.median(ours) * 1e3:.1f} ms   PyTorch "
