@@ -38,6 +38,29 @@ CALL = 20_000
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How many elements of each tensor are compared.
+
+    Attributes:
+        most: At most so many, evenly spread; fewer where the objective is expensive.
+        least: So many in any case.
+        budget: Floating-point operations that the differences may take, about.
+    """
+
+    most: int = MOST
+    least: int = LEAST
+    budget: float = BUDGET
+
+    def count(self, operations: int, tensors: int) -> int:
+        """Return how many, where the objective takes so many operations."""
+        each = EVALUATIONS * operations * max(tensors, 1)
+        return min(self.most, max(int(self.budget / each), self.least))
+
+
+ALL = Effort()
+
+
+@dataclass(frozen=True)
 class GradientReport:
     """What comparing one tensor's gradient found.
 
@@ -71,7 +94,7 @@ def check_gradients(
     objective: Callable[[], Tensor],
     tensors: dict[str, Tensor],
     generators: Sequence[np.random.Generator] = (),
-    most: int = MOST,
+    effort: Effort = ALL,
     arrays: Sequence[Array] = (),
 ) -> list[GradientReport]:
     """Compare the gradients of a scalar with central differences.
@@ -90,8 +113,7 @@ def check_gradients(
         tensors: What to differentiate by, by name; float64.
         generators: Put back to their state before every call of ``objective``, so
             that dropout drops the same elements each time.
-        most: Compare at most so many elements of each tensor, evenly spread; fewer
-            where the objective is expensive to compute.
+        effort: How many elements of each tensor are compared.
         arrays: What ``objective`` changes and reads again, put back as well.
 
     Returns:
@@ -122,8 +144,7 @@ def check_gradients(
             replay.forward()
         return float(replay.values[0])
 
-    affordable = int(BUDGET / (EVALUATIONS * operations * max(len(tensors), 1)))
-    count = min(most, max(affordable, LEAST))
+    count = effort.count(operations, len(tensors))
     middle = value()
     size = abs(middle) + sum(
         float(np.nansum(np.abs(grads[name] * tensor.data)))

@@ -11,7 +11,8 @@ import numpy as np
 
 from nncli.autograd.function import FUNCTIONS
 from nncli.autograd.gradcheck import (
-    MOST,
+    ALL,
+    Effort,
     GradientReport,
     check_case,
     check_gradients,
@@ -168,7 +169,7 @@ def layer_reports(
     layer: Layer,
     x: Tensor,
     rng: np.random.Generator,
-    most: int = MOST,
+    effort: Effort = ALL,
     *,
     whole: bool = False,
 ) -> list[GradientReport]:
@@ -196,7 +197,7 @@ def layer_reports(
                 continue
             tensors[f"{path}.{name}".removeprefix("layer.")] = tensor
     states = list(network.state.values())
-    return check_gradients(objective, tensors, generators, most, states)
+    return check_gradients(objective, tensors, generators, effort, states)
 
 
 def check_loss(cls: type[Loss]) -> Iterator[Check]:
@@ -232,7 +233,8 @@ def _loss_inputs(
 ) -> Iterator[tuple[Array, Array, tuple[str, ...] | None]]:
     """Yield outputs, targets and classes.
 
-    3 classes, 2 with one output, numbers; and a class for each step of a sequence.
+    3 classes, 2 with one output, numbers; a class for each step of a sequence, and two
+    for all of its five steps.
     """
     rng = stream(SEED, "check")
     for row, classes in (
@@ -254,6 +256,9 @@ def _loss_inputs(
             yield outputs, targets, tuple(map(str, range(classes)))
         else:
             yield outputs, rng.uniform(0.0, 1.0, shape), None
+    if cls.takes == "logits":
+        labels = rng.integers(1, 3, (rows, 2))
+        yield rng.normal(0.0, 2.0, (rows, 5, 3)), labels, ("0", "1", "2")
 
 
 def _plain(value: Any) -> bool:

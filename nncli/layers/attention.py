@@ -55,7 +55,7 @@ class Attention(Layer, name="attention"):
     init: Initializer | None = None
 
     suits = "glorot_uniform"
-    examples = ((3, 4), (1, 8), (5, 12))
+    examples = ((3, 4),)
 
     def __post_init__(self) -> None:
         if self.kv_heads is not None and self.heads % self.kv_heads:

@@ -58,7 +58,7 @@ class TransformerBlock(Layer, name="transformer_block"):
     init: Initializer | None = None
 
     suits = None
-    examples = ((3, 4), (1, 8))
+    examples = ((2, 4),)
 
     def __post_init__(self) -> None:
         if self.kv_heads is not None and self.heads % self.kv_heads:

@@ -12,7 +12,7 @@ from nncli.core.arrays import LINE, Array, Shape
 TOGETHER = 2**20
 """Bytes of weights that are computed together, about: they stay in the cache."""
 
-BLOCK = 32
+BLOCK = 64
 """Queries that are computed together at least, where they are not all together."""
 
 BLOCKS = 8

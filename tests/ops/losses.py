@@ -79,6 +79,10 @@ def _rows(loss: Callable[..., Any]) -> Oracle:
     """Reduce losses of rows: ``loss(f, scores, labels, class weights, ignored)``."""
 
     def oracle(f: Any, scores: Any, labels: Any, weights: Any = None) -> Any:
+        if getattr(f, "by_length", False):
+            # Of the rows' steps, those that count; none of these calls has weights.
+            within = torch.arange(labels.shape[1]) < weights[:, None]
+            scores, labels, weights = scores[within], labels[within], None
         z, t = scores.reshape(-1, scores.shape[-1]), labels.reshape(-1).long()
         given = getattr(f, "class_weights", None)
         w = None if given is None else torch.tensor(given, dtype=z.dtype)
