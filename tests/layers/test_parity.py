@@ -418,7 +418,7 @@ def test_softmax_layer_agrees_with_torch_for_scores_far_apart() -> None:
 
 
 ELSEWHERE = {
-    *("input", "embedding", "tied", "rnn", "lstm", "gru"),
+    *("input", "embed_columns", "embedding", "tied", "rnn", "lstm", "gru"),
     *("attention", "positions", "transformer_block"),
 }
 """Layers that other files compare: those of sequences, with lengths."""
