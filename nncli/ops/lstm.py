@@ -59,7 +59,7 @@ class Lstm(Recurrent, name="lstm"):
     def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
         weight, bias, recurrent, h, c = arrays
         a = x @ weight.T + bias + h @ recurrent.T
-        i, f, g, o = xp.split(a, 4, axis=1)
+        i, f, g, o = a.reshape(len(a), 4, -1).swapaxes(0, 1)
         c = sigmoid(f) * c + sigmoid(i) * xp.tanh(g)
         return sigmoid(o) * xp.tanh(c), c
 
