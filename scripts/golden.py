@@ -21,7 +21,7 @@ from tests import golden
 from tests.golden import Record
 from tests.layers.activations import cases as activation_cases
 from tests.losses.test_parity import INPUTS, options_of
-from tests.ops.losses import TORCH
+from tests.ops.losses import TORCH, ctc
 from tests.optimizers.test_parity import (
     FULL_BATCH,
     OPTIONS,
@@ -151,12 +151,12 @@ def _evaluate(weight: Any, bias: Any) -> float:
 
 
 def _losses() -> Iterator[Record]:
-    for name in sorted(INPUTS):
+    for name in sorted({*INPUTS, "ctc"}):
         for options in options_of(name, 3):
             loss = Loss.members()[name](**options)
             outputs, targets = map(torch.tensor, golden.outputs_and_targets(loss))
             outputs.requires_grad_()
-            value = TORCH[name](loss, outputs, targets)
+            value = {**TORCH, "ctc": ctc}[name](loss, outputs, targets)
             value.backward()
             slope = outputs.grad.flatten().tolist()
             yield {

@@ -16,6 +16,7 @@ from nncli.core.arrays import Array
 from nncli.losses.base import Loss
 from nncli.losses.binary import Binary
 from nncli.losses.classification import Categorical
+from nncli.losses.ctc import Ctc
 from nncli.losses.distribution import Distributions
 from nncli.losses.regression import Counts
 
@@ -67,7 +68,9 @@ def valley(p: Array) -> tuple[float, Array]:
 
 
 def outputs_and_targets(loss: Loss) -> tuple[Array, Array]:
-    """Return three rows of three numbers that a loss takes."""
+    """Return three rows of three numbers that a loss takes; for CTC, three steps."""
+    if isinstance(loss, Ctc):
+        return wave(3, 3, 3), np.array([[1, 2], [2, 2], [1, 0]])
     outputs, targets = wave(3, 3), wave(3, 3, start=5.0)
     if loss.takes == "distribution":
         outputs = _shares(outputs)

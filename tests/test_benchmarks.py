@@ -15,6 +15,7 @@ SMALLEST = {
     "large_table": ["--rows", "2000"],
     "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],
+    "sequence": ["--nets", "gru", "--steps", "1"],
     "spiral": ["--steps", "20", "--rounds", "1"],
     "startup": ["--rounds", "1"],
     "vision_memory": ["--nets", "mlp"],

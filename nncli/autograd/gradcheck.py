@@ -38,6 +38,29 @@ CALL = 20_000
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How many elements of each tensor are compared.
+
+    Attributes:
+        most: At most so many, evenly spread; fewer where the objective is expensive.
+        least: So many in any case.
+        budget: Floating-point operations that the differences may take, about.
+    """
+
+    most: int = MOST
+    least: int = LEAST
+    budget: float = BUDGET
+
+    def count(self, operations: int, tensors: int) -> int:
+        """Return how many, where the objective takes so many operations."""
+        each = EVALUATIONS * operations * max(tensors, 1)
+        return min(self.most, max(int(self.budget / each), self.least))
+
+
+ALL = Effort()
+
+
+@dataclass(frozen=True)
 class GradientReport:
     """What comparing one tensor's gradient found.
 
@@ -71,7 +94,8 @@ def check_gradients(
     objective: Callable[[], Tensor],
     tensors: dict[str, Tensor],
     generators: Sequence[np.random.Generator] = (),
-    most: int = MOST,
+    effort: Effort = ALL,
+    arrays: Sequence[Array] = (),
 ) -> list[GradientReport]:
     """Compare the gradients of a scalar with central differences.
 
@@ -89,17 +113,20 @@ def check_gradients(
         tensors: What to differentiate by, by name; float64.
         generators: Put back to their state before every call of ``objective``, so
             that dropout drops the same elements each time.
-        most: Compare at most so many elements of each tensor, evenly spread; fewer
-            where the objective is expensive to compute.
+        effort: How many elements of each tensor are compared.
+        arrays: What ``objective`` changes and reads again, put back as well.
 
     Returns:
         One report a tensor.
     """
     states = [generator.bit_generator.state for generator in generators]
+    contents = [array.copy() for array in arrays]
 
     def rewind() -> None:
         for generator, state in zip(generators, states, strict=True):
             generator.bit_generator.state = state
+        for array, content in zip(arrays, contents, strict=True):
+            xp.copyto(array, content)
 
     with record() as steps:
         root = objective()
@@ -117,8 +144,7 @@ def check_gradients(
             replay.forward()
         return float(replay.values[0])
 
-    affordable = int(BUDGET / (EVALUATIONS * operations * max(len(tensors), 1)))
-    count = min(most, max(affordable, LEAST))
+    count = effort.count(operations, len(tensors))
     middle = value()
     size = abs(middle) + sum(
         float(np.nansum(np.abs(grads[name] * tensor.data)))

@@ -127,7 +127,7 @@ def apply(function: Function, *inputs: Tensor) -> Tensor:
         runner.forward(*arrays, out)
     function.is_view = runner.is_view
     output = Tensor(out)
-    if function.keeps_lengths:
+    if runner.keeps_lengths:
         output.lengths = _lengths(inputs, output)
     if function.differentiated or recorded is not None:
         output.step = _remember(function, inputs, parents, out)

@@ -28,13 +28,25 @@ class Value:
         lengths: (N,) how many steps of each row's sequence count, where rows (N, T,
             ...) are padded to one length; None where all of them do. Integers, data
             like the value itself: ops that keep the first two axes hand them on.
+        lookup: Where the value is rows of a table: the table, the integers that name
+            the rows, and a row that counts as zeros, if any. Who multiplies all rows
+            with a matrix may multiply the table instead; None for none.
         step: The step that made the value; None for a leaf.
         leaf: Where the gradient of a leaf ends up; None where it needs none.
         home: The Flat that the tensor was moved into; None for none.
         memory: What is shared with tensors that look at the same memory.
     """
 
-    __slots__ = ("__weakref__", "_data", "home", "leaf", "lengths", "memory", "step")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "home",
+        "leaf",
+        "lengths",
+        "lookup",
+        "memory",
+        "step",
+    )
 
     def __init__(
         self,
@@ -52,6 +64,7 @@ class Value:
         self.step: Step | None = None
         self.leaf: Leaf | None = None
         self.lengths: Array | None = None
+        self.lookup: tuple[Any, Any, int | None] | None = None
         if lengths is not None:
             self.lengths = _checked_lengths(np.asarray(lengths), self._data.shape)
         if requires_grad:

@@ -11,7 +11,8 @@ import numpy as np
 
 from nncli.autograd.function import FUNCTIONS
 from nncli.autograd.gradcheck import (
-    MOST,
+    ALL,
+    Effort,
     GradientReport,
     check_case,
     check_gradients,
@@ -127,32 +128,40 @@ def lone_network(
 ) -> Network:
     """Return a network of one layer, for one of the layer's examples.
 
-    A layer that names an input finds the example under any name.
+    What the layer needs before it stands there. A layer that names an input finds the
+    example under any name.
     """
     spec = example if isinstance(example, InputSpec) else InputSpec(example)
     layer = cls(**arguments)
     name = layer.arguments.get("name", "") or "x"
-    return Network([layer], {name: spec}, Streams(SEED), np.dtype(dtype))
+    layers = [*cls.behind, layer]
+    return Network(layers, {name: spec}, Streams(SEED), np.dtype(dtype), max(BATCHES))
+
+
+def drawn_input(network: Network, rows: int, rng: np.random.Generator) -> Tensor:
+    """Return rows for the default input: numbers around 0, or integers."""
+    spec = next(iter(network.inputs.values()))
+    shape = (rows, *spec.shape)
+    if spec.below is not None:
+        return Tensor(rng.integers(0, spec.below, shape))
+    drawn = rng.normal(0.0, 1.5, shape).astype(network.dtype)
+    return Tensor(drawn, requires_grad=True)
 
 
 def _check_alone(
     network: Network, arguments: dict[str, Any], rows: int, training: bool
 ) -> Check:
     rng = stream(SEED, "check")
-    spec = next(iter(network.inputs.values()))
-    shape = (rows, *spec.shape)
-    if spec.below is None:
-        x = Tensor(rng.normal(0.0, 1.5, shape), requires_grad=True)
-    else:
-        x = Tensor(rng.integers(0, spec.below, shape))
+    x = drawn_input(network, rows, rng)
     # Away from the first values, which are often zero.
     values = network.flat.values
     xp.copyto(values, rng.uniform(0.5, 1.5, values.size))
     network.set_training(training)
-    reports = layer_reports(network, network.layers[0], x, rng)
+    layer = network.layers[-1]
+    reports = layer_reports(network, layer, x, rng, whole=True)
     mode = "training" if training else "in use"
-    case = " ".join([show_shape(shape), *words_of(arguments), mode])
-    return Check("layer", network.layers[0].type_name, case, tuple(reports))
+    case = " ".join([show_shape(x.shape), *words_of(arguments), mode])
+    return Check("layer", layer.type_name, case, tuple(reports))
 
 
 def layer_reports(
@@ -160,12 +169,19 @@ def layer_reports(
     layer: Layer,
     x: Tensor,
     rng: np.random.Generator,
-    most: int = MOST,
+    effort: Effort = ALL,
+    *,
+    whole: bool = False,
 ) -> list[GradientReport]:
-    """Check Σ c·layer(x) and the penalties on its weights, by x and the parameters."""
+    """Check Σ c·layer(x) and the penalties on its weights, by x and the parameters.
+
+    With ``whole``, together with the layers before it, whose input x then is.
+    """
     inside = dict(layer.walk("layer"))
-    generators = [one for part in inside.values() for one in generators_of(part)]
     alone = layer is network.layers[0] and len(network.layers) == 1
+    if whole and not alone:
+        alone, inside = True, network.nested
+    generators = [one for part in inside.values() for one in generators_of(part)]
     weights: list[Tensor] = []
 
     def objective() -> Tensor:
@@ -180,7 +196,8 @@ def layer_reports(
             if not tensor.requires_grad:
                 continue
             tensors[f"{path}.{name}".removeprefix("layer.")] = tensor
-    return check_gradients(objective, tensors, generators, most)
+    states = list(network.state.values())
+    return check_gradients(objective, tensors, generators, effort, states)
 
 
 def check_loss(cls: type[Loss]) -> Iterator[Check]:
@@ -216,7 +233,8 @@ def _loss_inputs(
 ) -> Iterator[tuple[Array, Array, tuple[str, ...] | None]]:
     """Yield outputs, targets and classes.
 
-    3 classes, 2 with one output, numbers; and a class for each step of a sequence.
+    3 classes, 2 with one output, numbers; a class for each step of a sequence, and two
+    for all of its five steps.
     """
     rng = stream(SEED, "check")
     for row, classes in (
@@ -238,6 +256,9 @@ def _loss_inputs(
             yield outputs, targets, tuple(map(str, range(classes)))
         else:
             yield outputs, rng.uniform(0.0, 1.0, shape), None
+    if cls.takes == "logits":
+        labels = rng.integers(1, 3, (rows, 2))
+        yield rng.normal(0.0, 2.0, (rows, 5, 3)), labels, ("0", "1", "2")
 
 
 def _plain(value: Any) -> bool:

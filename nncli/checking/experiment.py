@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nncli.autograd.gradcheck import check_gradients
-from nncli.autograd.tape import no_grad
+from nncli.autograd.gradcheck import BUDGET, Effort, check_gradients
+from nncli.autograd.tape import no_grad, record
 from nncli.autograd.tensor import Tensor
 from nncli.checking.everything import SEED, Check, layer_reports
 from nncli.checking.variations import show_shape
@@ -17,10 +17,17 @@ from nncli.core.errors import DataError
 from nncli.core.randomness import stream
 from nncli.experiment.experiment import Experiment
 from nncli.layers.chain import watch
+from nncli.network.network import Network
 from nncli.network.trial import trial
 
 TOGETHER = 50
 """Elements of a parameter that are compared where layers inside were checked before."""
+
+OPERATIONS = 1e8
+"""Floating-point operations that computing all layers may take; else rows are fewer."""
+
+TOTAL = 4e10
+"""Operations that the differences of all checks together may take, about."""
 
 
 def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
@@ -31,16 +38,26 @@ def check_experiment(experiment: Experiment, rows: int = 16) -> Iterator[Check]:
 
     Args:
         experiment: Built in float64.
-        rows: How many rows of the training part are used.
+        rows: How many rows of the training part are used; fewer of large networks.
     """
     network = experiment.network
     part = experiment.parts["train"]
+    rows = min(rows, max(2, network.min_rows, int(OPERATIONS / _operations(network))))
+    if network.max_rows is not None:
+        rows = min(rows, network.max_rows)
     # Spread over the part, so that all classes of a sorted set are there.
     index = np.unique(np.linspace(0, len(part) - 1, rows).astype(int))
     batch = part.batch(index)
     x, targets = batch.x, batch.targets
     with trial(network, training=True):
         yield from _check_network(experiment, x, targets)
+
+
+def _operations(network: Network) -> float:
+    """Count the operations that one row takes."""
+    with trial(network, training=False), no_grad(), record() as steps:
+        network(network.zeros(2))
+    return max(1, sum(step.flops() for step in steps) / 2)
 
 
 def _refuse_overflow(experiment: Experiment, x: Tensor, targets: Tensor) -> None:
@@ -72,6 +89,7 @@ def _check_network(
     with no_grad(), watch() as calls:
         network(x)
     penalties, network.penalties = network.penalties, []
+    together = Effort(TOGETHER, 1, min(BUDGET, TOTAL / (len(calls) + 1)))
     spoiled: set[int] = set()
     for call in calls:
         inside = {id(layer) for _, layer in call.layer.walk("")}
@@ -81,8 +99,8 @@ def _check_network(
         numbers = call.x.dtype.kind == "f"
         lone = Tensor(call.x.data.copy(), requires_grad=numbers)
         # What is inside a layer was checked before: here it is how it is put together.
-        most = TOGETHER if call.layer.children else 4 * TOGETHER
-        reports = layer_reports(network, call.layer, lone, rng, most)
+        effort = together if call.layer.children else Effort(budget=together.budget)
+        reports = layer_reports(network, call.layer, lone, rng, effort)
         check = Check("layer", call.layer.label, show_shape(lone.shape), tuple(reports))
         if not check.passed:
             spoiled.add(id(call.layer))
@@ -93,5 +111,11 @@ def _check_network(
         return network.with_penalties(experiment.loss(network(x), targets))
 
     generators = [network.streams.noise]
-    reports = check_gradients(objective, network.flat.tensors, generators, TOGETHER)
+    reports = check_gradients(
+        objective,
+        network.flat.tensors,
+        generators,
+        together,
+        list(network.state.values()),
+    )
     yield Check("network", "all layers and loss", show_shape(x.shape), tuple(reports))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,6 +73,8 @@ def chunks(
     path = others[0]
     if path.suffix in (".npy", ".npz"):
         return iter([Chunk(experiment.prepare(_arrays(path, experiment)))])
+    if experiment.vocabulary is not None:
+        return _texts(files[0], delimiter, experiment, wanted)
     given = None if files[0] == "-" else path
     return _table(given, delimiter, experiment, wanted, typed=typed)
 
@@ -95,6 +98,38 @@ def _images(
         index = np.arange(start, min(start + step, len(rows)))
         names = rows.names[start : start + step] if wanted != [] else None
         yield Chunk(experiment.prepare(rows, index), names=names)
+
+
+def _texts(
+    file: str, delimiter: str | None, experiment: Experiment, wanted: list[str] | None
+) -> Iterator[Chunk]:
+    """Read texts: a column of a table, or each line of a file of text."""
+    from nncli.data.texts import read_text
+    from nncli.data.token_table import rows_of_texts
+    from nncli.tables.chunks import table_chunks
+    from nncli.tables.raw import RawColumn
+    from nncli.tables.reading import Reading
+
+    dataset = experiment.config.dataset
+    vocabulary, steps = experiment.vocabulary, int(experiment.network.shapes[0][0])
+    if vocabulary is None or experiment.network.shapes[-1][0] == steps:
+        raise UsageError(
+            "predict: expected a network that classifies texts, got one that scores "
+            "the next token. Let it write: nncli generate."
+        )
+    cut = bool(getattr(dataset, "cut", False))
+    column = getattr(dataset, "text", None)
+    if column is None or Path(file).suffix == ".txt":
+        text = sys.stdin.read() if file == "-" else read_text(Path(file))
+        rows = rows_of_texts(text.splitlines(), vocabulary, steps, file, cut=cut)
+        yield Chunk(experiment.prepare(rows))
+        return
+    path, source = (None, "stdin") if file == "-" else (Path(file), file)
+    like, reading = [RawColumn(column, "category")], Reading(delimiter)
+    for frame, _ in table_chunks(path, reading, like, CHUNK, {}):
+        texts = ["" if each is None else str(each) for each in frame[column].to_list()]
+        rows = rows_of_texts(texts, vocabulary, steps, source, cut=cut)
+        yield Chunk(experiment.prepare(rows), _kept(frame, wanted, source))
 
 
 def _table(
@@ -220,10 +255,10 @@ def _inputs(frame: Any, table: Any, experiment: Experiment, source: str) -> Arra
 
 def _arrays(path: Path, experiment: Experiment) -> Rows:
     from nncli.core.errors import DataError
+    from nncli.core.npy import read_npy, read_npz
     from nncli.core.text import nearest
     from nncli.data.base import Table
     from nncli.data.columns import rows_of
-    from nncli.data.files import read_npy, read_npz
     from nncli.data.frames import as_rows
     from nncli.data.rows import finite
     from nncli.tables.frames import raw_of

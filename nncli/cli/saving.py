@@ -35,7 +35,7 @@ class Saver:
     Columns: ``row``, its place in the data from 0 (and ``step``, where a row has
     several classes), ``target``, ``prediction`` and ``probability_<class>``; of several
     numbers a row ``target_0``, ``prediction_0``, ...; of several labels with
-    ``probability_0``, ... too.
+    ``probability_0``, ... too; of tokens with the probability of the right one only.
 
     Args:
         file: Where to.
@@ -66,9 +66,12 @@ class Saver:
         self._rows = 0
         self._blocks: list[dict[str, Array]] = []
 
-    def update(self, predictions: Array, targets: Array) -> None:
-        """Write the rows of a batch."""
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
+        """Write the rows of a batch, of sequences the steps that count."""
         columns = self._columns(predictions, targets)
+        if lengths is not None:
+            counts = (np.arange(targets.shape[1]) < lengths[:, None]).ravel()
+            columns = {name: values[counts] for name, values in columns.items()}
         if self._path.suffix == ".npz":
             # Copies: the buffers of a batch are written over by the next one.
             self._blocks.append({k: np.array(v) for k, v in columns.items()})
@@ -111,6 +114,16 @@ class Saver:
         if targets.ndim > 1:
             place["step"] = np.tile(np.arange(steps), len(rows))
         flat = predictions.reshape(-1, predictions.shape[-1])
+        if self._experiment.vocabulary is not None and targets.ndim > 1:
+            # Of thousands of tokens, the probability of the right one must do.
+            own = np.take_along_axis(flat, targets.reshape(-1, 1), axis=1)[:, 0]
+            tokens = np.array(self._experiment.vocabulary.names)
+            return {
+                **place,
+                "target": tokens[targets.ravel()],
+                "prediction": tokens[flat.argmax(axis=1)],
+                "probability": own,
+            }
         decoded = labels.decode(targets.ravel())
         return {**place, "target": decoded, **prediction_columns(flat, labels)}
 

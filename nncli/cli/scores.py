@@ -22,7 +22,8 @@ def show_scores(result: dict[str, Any], saved: Path | None) -> None:
         saved: Where predictions were written to.
     """
     say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
-    say(f"{result['split']}: {count(result['rows'], 'row')}")
+    tokens = f", {count(result['tokens'], 'token')}" if "tokens" in result else ""
+    say(f"{result['split']}: {count(result['rows'], 'row')}{tokens}")
     say_wrapped(f"baseline: {_baseline(result['baseline'])} of the training part")
     for table in _tables(result):
         say("")
@@ -37,7 +38,8 @@ def show_scores(result: dict[str, Any], saved: Path | None) -> None:
 
 
 def _baseline(baseline: dict[str, Any]) -> str:
-    named = f" ({baseline['class']})" if "class" in baseline else ""
+    name = baseline.get("class", baseline.get("token"))
+    named = "" if name is None else f" ({name})"
     return f"{baseline['predicts']}{named}"
 
 
@@ -50,6 +52,8 @@ def _tables(result: dict[str, Any]) -> Iterator[Table]:
             yield confusion
     if result.get("mistakes"):
         yield _mistakes(result["mistakes"])
+    if "most_frequent" in result:
+        yield _tokens(result["most_frequent"])
     if len(result.get("labels", ())) in range(1, MOST + 1):
         yield _labels(result["labels"])
     if len(result.get("columns", ())) in range(1, MOST + 1):
@@ -100,6 +104,15 @@ def _ending(path: str) -> str:
     """Return as much of the end of a path as half the terminal has room for."""
     room = max(columns() // 2, len("worst mistakes"))
     return path if len(path) <= room else "…" + path[1 - room :]
+
+
+def _tokens(lines: list[dict[str, Any]]) -> Table:
+    """Return a table of the most frequent tokens."""
+    table = Table("token", ">count", ">recall", ">log_loss")
+    for line in lines:
+        scores = number(line["recall"]), number(line["log_loss"])
+        table.add_row(line["token"], f"{line['count']:,}", *scores)
+    return table
 
 
 def _labels(lines: list[dict[str, Any]]) -> Table:

@@ -33,6 +33,7 @@ __all__ = [
     "axes_of",
     "batch_innermost",
     "check_memory",
+    "counted",
     "quiet_context",
     "xp",
 ]
@@ -61,6 +62,19 @@ def aligned_zeros(size: int, dtype: Any) -> Array:
     room = xp.zeros(size + LINE // width, dtype)
     first = -room.ctypes.data % LINE // width
     return room[first : first + size]
+
+
+def counted(rows: Array, lengths: Array | None) -> Array:
+    """Return the steps of sequences (N, T, ...) that count, (steps, ...); or rows.
+
+    Args:
+        rows: (N, T, ...), or any rows without lengths.
+        lengths: (N,) how many steps of each row count; None for no sequences.
+    """
+    if lengths is None:
+        return rows
+    chosen: Array = rows[xp.arange(rows.shape[1]) < lengths[:, None]]
+    return chosen
 
 
 def axes_of(axis: int | Sequence[int] | None, ndim: int, name: str) -> Shape:

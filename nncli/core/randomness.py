@@ -15,6 +15,7 @@ Purpose = Literal[
     "augmentation",
     "check",
     "evaluation",
+    "generation",
 ]
 
 # The position is part of the stream: append, never reorder.

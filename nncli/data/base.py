@@ -48,7 +48,8 @@ class Rows(ABC):
     Attributes:
         fields: What a row holds, by name: ``x`` the inputs, ``y`` the targets (class
             indices where there are classes, else numbers), ``weights`` how much it
-            counts in the loss (1 where there is no such field).
+            counts in the loss (1 where there is no such field), ``lengths`` how many
+            steps of a sequence there are (all where there is no such field).
         classes: The classes in the order of their indices, in their own type; None
             where targets are numbers.
         columns: Names of the elements of ``x``, where these are columns of a table.
@@ -58,6 +59,8 @@ class Rows(ABC):
         per_epoch: How many rows an epoch of training takes; None for all of them.
         below: The inputs are integers from 0 to below − 1 (tokens, categories); None
             where they are numbers.
+        stream: Each row goes on where the one before it stops: a batch's rows go on
+            where the same rows of the batch before stopped.
         finite: The inputs are known to hold neither NaN nor infinity.
         scale_targets: Targets that are numbers are standardized for the loss, where it
             is one that this suits.
@@ -74,6 +77,7 @@ class Rows(ABC):
     parts: Mapping[str, Array] = {}
     per_epoch: int | None = None
     below: int | None = None
+    stream: bool = False
     finite: bool = False
     scale_targets: bool = False
     target_names: tuple[str, ...] | None = None
@@ -99,6 +103,17 @@ class Rows(ABC):
         out = xp.empty((count_of(index), *field.shape), field.dtype)
         self.take(index, {name: out})
         return out
+
+    def once(self, index: Array | None) -> Array | None:
+        """Return the places of rows that hold each target of some rows once.
+
+        Args:
+            index: Which rows; None for all.
+
+        Returns:
+            Here the same; fewer where rows overlap.
+        """
+        return index
 
     def blocks(self, *names: str, index: Array | None = None) -> Iterator[list[Array]]:
         """Go through rows from the first to the last, some at a time.
@@ -133,7 +148,9 @@ class Rows(ABC):
     def digest(self) -> str:
         """Return the SHA-256 of inputs and targets, with their types and shapes."""
         total = hashlib.sha256()
-        for name in ("x", "y"):
+        for name in ("x", "y", "lengths"):
+            if name == "lengths" and name not in self.fields:
+                continue
             field = self.fields[name]
             total.update(f"{field.dtype.str}{(len(self), *field.shape)}".encode())
             for (block,) in self.blocks(name):
@@ -151,6 +168,7 @@ class Table(Rows):
             only predictions are wanted.
         classes: The classes in their own type; None where targets are numbers.
         weights: (N,) how much each row counts in the loss; None for 1.
+        lengths: (N,) how many steps of each row's sequence there are; None for all.
         targets: What ``y`` holds where ``classes`` is None: numbers, ``classes`` that
             are still to be numbered, or ``auto``, the loss decides.
     """
@@ -159,10 +177,12 @@ class Table(Rows):
     y: Array | None = None
     classes: tuple[Any, ...] | None = None
     weights: Array | None = None
+    lengths: Array | None = None
     columns: tuple[str, ...] | None = None
     keys: Mapping[str, Array] = field(default_factory=dict)
     parts: Mapping[str, Array] = field(default_factory=dict)
     per_epoch: int | None = None
+    below: int | None = None
     targets: Literal["auto", "classes", "numbers"] = "numbers"
     scale_targets: bool = False
     target_names: tuple[str, ...] | None = None
@@ -171,6 +191,7 @@ class Table(Rows):
     def arrays(self) -> dict[str, Array]:
         """The fields' arrays by name."""
         given = {"x": self.x, "y": self.y, "weights": self.weights}
+        given["lengths"] = self.lengths
         return {name: array for name, array in given.items() if array is not None}
 
     @property

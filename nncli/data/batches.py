@@ -37,16 +37,42 @@ class Batch:
     rows: int
     weights: Tensor | None = None
 
+    @property
+    def lengths(self) -> Array | None:
+        """How many steps of each row's targets (N, T, ...) count; None for all."""
+        if self.targets.lengths is not None:
+            return self.targets.lengths
+        same = self.x.shape[:2] == self.targets.shape[:2]
+        return self.x.lengths if same else None
+
     @staticmethod
-    def empty(x: Field, targets: Field, rows: int, *, weighted: bool) -> Batch:
-        """Return empty buffers for so many rows."""
+    def empty(
+        x: Field, targets: Field, rows: int, *, weighted: bool, lengths: bool = False
+    ) -> Batch:
+        """Return empty buffers for so many rows.
+
+        Args:
+            x: What a row of the inputs holds.
+            targets: Likewise.
+            rows: How many.
+            weighted: Rows have weights.
+            lengths: Rows are sequences with lengths; so are targets with a class at
+                each step.
+        """
         weights = Tensor(xp.empty(rows, x.dtype)) if weighted else None
-        return Batch(_room(x, rows), _room(targets, rows), rows, weights)
+        batch = Batch(_room(x, rows), _room(targets, rows), rows, weights)
+        if lengths:
+            batch.x.lengths = xp.zeros(rows, xp.int64)
+            if targets.dtype.kind == "i" and targets.shape[:1] == x.shape[:1]:
+                batch.targets.lengths = batch.x.lengths
+        return batch
 
     def copy_from(self, other: Batch) -> None:
         """Take over the rows of another batch of the same size."""
         xp.copyto(self.x.data, other.x.data)
         xp.copyto(self.targets.data, other.targets.data)
+        if self.x.lengths is not None and other.x.lengths is not None:
+            xp.copyto(self.x.lengths, other.x.lengths)
         if self.weights is not None and other.weights is not None:
             xp.copyto(self.weights.data, other.weights.data)
 
@@ -80,6 +106,9 @@ class Batches:
         seed: Seed of the order; None for the given order.
         augmentations: Random changes of each batch, in order.
         per_epoch: How many rows an epoch has; None for each row once.
+        stream: Row i of a batch goes on where row i of the batch before stopped: the
+            rows are cut into as many stretches as a batch has rows. What is left at the
+            end is left out.
     """
 
     def __init__(
@@ -89,10 +118,14 @@ class Batches:
         seed: int | None = None,
         augmentations: Sequence[Augmentation] = (),
         per_epoch: int | None = None,
+        stream: bool = False,
     ) -> None:
         self.part = part
         self.rows = len(part) if seed is None or per_epoch is None else per_epoch
         self.size = min(size, self.rows)
+        self.stream = stream
+        if stream:
+            self.rows -= self.rows % self.size
         self.seed = seed
         self.augmentations = augmentations
         self._same = len(self) == 1 and self.rows == len(part)
@@ -141,6 +174,8 @@ class Batches:
             yield order[begin : begin + self.size]
 
     def _order(self, epoch: int) -> Order:
+        if self.stream:
+            return np.arange(self.rows).reshape(self.size, -1).T.ravel()
         rng = stream(self.seed or 0, "shuffling", epoch)
         total = len(self.part)
         if self.rows == total:
@@ -182,7 +217,7 @@ class Batches:
             # product is then a third faster.
             if batch.x.ndim == 2:
                 batch = Batch(
-                    Tensor(xp.asfortranarray(batch.x.data)),
+                    Tensor(xp.asfortranarray(batch.x.data), lengths=batch.x.lengths),
                     batch.targets,
                     batch.rows,
                     batch.weights,
@@ -207,7 +242,7 @@ def _constant(batch: Batch) -> Batch:
 def _fixed(tensor: Tensor) -> Tensor:
     view = tensor.data.view()
     view.flags.writeable = False
-    return Tensor(view)
+    return Tensor(view, lengths=tensor.lengths)
 
 
 def _room(field: Field, rows: int) -> Tensor:

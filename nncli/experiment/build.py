@@ -16,7 +16,7 @@ from nncli.data.base import Rows, Table
 from nncli.data.labels import Labels
 from nncli.experiment.crosschecks import check_full_batch, check_rows
 from nncli.experiment.experiment import Experiment
-from nncli.experiment.fit import encoded_parts, split_parts, take
+from nncli.experiment.fit import encoded_parts, split_parts, take, token_parts
 from nncli.layers.base import InputSpec, Layer, LayerError
 from nncli.layers.embed_columns import EmbedColumns
 from nncli.losses.base import Loss
@@ -40,11 +40,12 @@ def build(loaded: Loaded) -> Experiment:
         rows = config.dataset.load(stream(config.seed, "data"))
         rows = numbered(rows, config.loss)
         parts, encoder = encoded_parts(split_parts(rows, config))
+        parts, vocabulary = token_parts(parts)
         rows, _ = parts["train"]
         check_rows(rows, config)
         config = with_embeddings(config, encoder)
         experiment = assemble(config, input_of(rows), labels_of(rows))
-        experiment.encoder = encoder
+        experiment.encoder, experiment.vocabulary = encoder, vocabulary
         take(experiment, parts)
     except ConfigError as error:
         more = len(config.layers) - len(loaded.config.layers)
@@ -120,8 +121,9 @@ def assemble(
     """
     layers, loss, fused = _fuse(config)
     streams, dtype = Streams(config.seed), DTYPES[config.precision]
+    size = config.training.batch_size
     try:
-        network = Network(layers, inputs, streams, dtype)
+        network = Network(layers, inputs, streams, dtype, 0 if size == "full" else size)
     except LayerError as error:
         problem = Problem(("layers", *error.path), f"{error.name}: {error}")
         raise ConfigError([problem]) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nncli.autograd.tape import no_grad
 from nncli.config.schema import Config
 from nncli.core.errors import (
@@ -12,6 +14,7 @@ from nncli.core.errors import (
     Problem,
     ShapeError,
 )
+from nncli.core.registry import Component
 from nncli.core.text import show
 from nncli.data.base import Field, Rows
 from nncli.data.rows import not_finite
@@ -86,7 +89,7 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
         problems.append(Problem(("loss",), refusal))
     else:
         try:
-            for (block,) in rows.blocks("y"):
+            for (block,) in rows.blocks("y", index=rows.once(None)):
                 experiment.encode(rows, block)
         except ShapeError as error:
             problems.append(
@@ -113,6 +116,42 @@ def _one_class(rows: Rows) -> Problem | None:
         return None
     text = f"expected targets of at least two classes, got {show(rows.classes[0])} in "
     return Problem(("dataset",), f"{text}all {len(rows):,} rows.")
+
+
+def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
+    """Find what changes numbers, where inputs are tokens; and states without a stream.
+
+    Layers that are stateful go on from batch to batch, which windows that are drawn do
+    not.
+    """
+    if rows.below is None:
+        return []
+    config = experiment.config
+    named: dict[str, Sequence[Component]] = {
+        "transforms": config.transforms,
+        "augmentations": config.augmentations,
+    }
+    problems = [
+        Problem(
+            (key, i),
+            f"{each.type_name} changes numbers; the inputs of dataset "
+            f"{config.dataset.type_name if config.dataset else ''} are tokens. Remove "
+            "it.",
+        )
+        for key, members in named.items()
+        for i, each in enumerate(members)
+    ]
+    if rows.per_epoch is not None and not rows.stream:
+        problems += [
+            Problem(
+                ("layers", *layer.source, "stateful"),
+                "expected rows that go on from batch to batch, got windows that are "
+                "drawn. Set dataset.stream: true.",
+            )
+            for layer in experiment.network.nested.values()
+            if getattr(layer, "stateful", False)
+        ]
+    return problems
 
 
 def unsuited(experiment: Experiment) -> list[Problem]:

@@ -11,11 +11,12 @@ import numpy as np
 from nncli.config.schema import Config
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError
+from nncli.core.npy import read_npy
 from nncli.core.randomness import stream
 from nncli.data.base import Dataset, Rows, Table
 from nncli.data.columns import RawRows
 from nncli.data.csv import Csv
-from nncli.data.files import Npz, read_npy
+from nncli.data.files import Npz
 from nncli.data.leaks import shared_rows, telling
 from nncli.data.profile import Profile, cells_of, profile_of, profiles_of
 from nncli.experiment.build import numbered

@@ -17,6 +17,7 @@ from nncli.core.randomness import stream
 from nncli.data.base import Rows, Transform
 from nncli.data.batches import Batches
 from nncli.data.labels import Labels
+from nncli.data.vocabulary import Vocabulary
 from nncli.experiment.part import Part
 from nncli.experiment.target_scale import TargetScale
 from nncli.losses.base import Loss, Targets
@@ -38,6 +39,7 @@ class Experiment:
         labels: The classes in their own type; None where targets are numbers.
         threads: How many threads products use, where that was decided once.
         encoder: How columns of a table become inputs, where the data is one.
+        vocabulary: The tokens that inputs are the numbers of; None where they are none.
         target_scale: How targets are scaled for the loss; None where they are not.
         target_names: Names of the targets, where they have names.
         yes_or_no: Targets are labels, each 0 or 1, of which a row may have several.
@@ -62,6 +64,7 @@ class Experiment:
     average: WeightAverage | None = None
     labels: Labels | None = None
     encoder: Encoder | None = None
+    vocabulary: Vocabulary | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
     yes_or_no: bool = False
@@ -77,8 +80,11 @@ class Experiment:
         """Rows of an epoch of training; 1 where a loaded model has none to train on."""
         if "train" not in self.parts:
             return 1
-        part = self.parts["train"]
-        return part.rows.per_epoch or len(part)
+        part, size = self.parts["train"], self.config.training.batch_size
+        rows = part.rows.per_epoch or len(part)
+        if part.rows.stream and size != "full" and size < rows:
+            rows -= rows % size
+        return rows
 
     @property
     def batch_size(self) -> int:
@@ -145,6 +151,7 @@ class Experiment:
             config.seed,
             config.augmentations,
             train.rows.per_epoch,
+            train.rows.stream,
         )
 
     def draw(self, seed: int) -> Rows:

@@ -7,12 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from nncli.config.schema import Config
-from nncli.core.arrays import Array
+from nncli.core.arrays import Array, counted
 from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.data.base import Rows, Transform
 from nncli.data.columns import RawRows, encoded
-from nncli.data.split import split_rows
-from nncli.experiment.crosschecks import lonely_row, misfits, unsuited
+from nncli.data.split import Split, split_rows
+from nncli.data.token_table import TokenTable
+from nncli.data.vocabulary import Vocabulary
+from nncli.data.windows import Windows
+from nncli.experiment.crosschecks import (
+    lonely_row,
+    misfits,
+    unfit_for_tokens,
+    unsuited,
+)
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
 from nncli.losses.binary import Binary
@@ -36,7 +44,7 @@ def take(
         ConfigError: The rows do not fit the network, the loss or the metrics.
     """
     rows, index = parts["train"]
-    problems = misfits(experiment, rows)
+    problems = misfits(experiment, rows) + unfit_for_tokens(experiment, rows)
     if problems:
         raise ConfigError(problems)
     if fit:
@@ -73,12 +81,15 @@ def encoded_parts(
 
 
 def split_parts(rows: Rows, config: Config) -> dict[str, Places]:
-    """Return the parts that a config asks for.
+    """Return the parts that a config asks for: places of rows, or stretches of a text.
 
     Raises:
         ConfigError: A part would be empty.
     """
     try:
+        if isinstance(rows, Windows):
+            cut = rows.split(*_shares(config.split))
+            return {name: (stretch, None) for name, stretch in cut.items()}
         parts = split_rows(rows, config.split, config.seed)
     except DataError as error:
         text = str(error).removeprefix("split: ")
@@ -86,9 +97,49 @@ def split_parts(rows: Rows, config: Config) -> dict[str, Places]:
     return {name: (rows, index) for name, index in parts.items()}
 
 
+def _shares(split: Split) -> tuple[float, float]:
+    """Return the shares of a text that are kept from training, in its order.
+
+    Raises:
+        DataError: Its tokens cannot be split so.
+    """
+    named = {"column": split.column, "time": split.time, "group": split.group}
+    named["fold"] = None if split.fold is None else "a fold"
+    for name, value in named.items():
+        if value is not None:
+            raise DataError(
+                f"split: expected shares of a text, whose first tokens train, got "
+                f"{name}. Leave split.{name} out."
+            )
+    return split.validation, split.test
+
+
+def token_parts(
+    parts: Mapping[str, Places],
+) -> tuple[dict[str, Places], Vocabulary | None]:
+    """Return parts whose tokens, where they hold some, are those of a vocabulary.
+
+    Args:
+        parts: The parts by name; the vocabulary is that of ``train``.
+
+    Raises:
+        DataError: Another part holds characters that ``train`` does not have.
+    """
+    train, index = parts["train"]
+    if not isinstance(train, Windows | TokenTable):
+        return dict(parts), None
+    vocabulary = train.fit(index)
+    made: dict[int, Rows] = {}
+    for rows, _ in parts.values():
+        if isinstance(rows, Windows | TokenTable) and id(rows) not in made:
+            made[id(rows)] = rows.encoded(vocabulary)
+    return {n: (made[id(rows)], i) for n, (rows, i) in parts.items()}, vocabulary
+
+
 def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     """Let the loss take what it wants from the training part, into the config too."""
     config = experiment.config
+    index = rows.once(index)
     places = slice(0, len(rows)) if index is None else index
     values = rows.read("y", places)
     experiment.target_names = rows.target_names
@@ -117,8 +168,10 @@ def _changed(
     rows: Rows, index: Array | None, transforms: Sequence[Transform]
 ) -> Iterator[Array]:
     """Yield inputs in float64, as the transforms before the one to be fitted do."""
-    for (block,) in rows.blocks("x", index=index):
-        x = block.astype(np.float64)
+    sized = "lengths" in rows.fields
+    for x, *lengths in rows.blocks("x", *["lengths"] * sized, index=index):
+        # Of sequences, each step that is there is a row of its own.
+        x = counted(x.astype(np.float64), lengths[0] if sized else None)
         for transform in transforms:
             transform.apply(x)
         yield x

@@ -47,6 +47,7 @@ class Part:
         self.encode = encode
         self.dtype = xp.dtype(dtype)
         self.weighted = "weights" in rows.fields
+        self.sized = "lengths" in rows.fields
         self._rooms = _Rooms()
         self.target = self._encoded_field()
         self.x: Array | None = None
@@ -62,6 +63,13 @@ class Part:
         """Shape of the inputs in one row."""
         return self.rows.fields["x"].shape
 
+    def once(self) -> Part:
+        """Return a part that has each target once: of windows, those side by side."""
+        index = self.rows.once(self.index)
+        if index is self.index:
+            return self
+        return Part(self.rows, index, self.transforms, self.encode, self.dtype)
+
     def some(self, index: Array) -> Part:
         """Return a part of some of these rows."""
         chosen = index if self.index is None else self.index[index]
@@ -70,7 +78,11 @@ class Part:
     def room(self, rows: int) -> Batch:
         """Return empty buffers for so many rows."""
         return Batch.empty(
-            Field(self.dtype, self.shape), self.target, rows, weighted=self.weighted
+            Field(self.dtype, self.shape),
+            self.target,
+            rows,
+            weighted=self.weighted,
+            lengths=self.sized,
         )
 
     def batch(self, index: Index) -> Batch:
@@ -93,6 +105,8 @@ class Part:
         else:
             encoded = self.encode(self.rows.read("y", places))
             xp.copyto(batch.targets.data, encoded)
+        if batch.x.lengths is not None:
+            self.rows.take(places, {"lengths": batch.x.lengths})
         if batch.weights is not None:
             self.rows.take(places, {"weights": batch.weights.data})
 

@@ -20,6 +20,7 @@ from nncli.layers.activations_smooth import Selu as Selu
 from nncli.layers.activations_smooth import Silu as Silu
 from nncli.layers.activations_smooth import Softplus as Softplus
 from nncli.layers.activations_smooth import Softsign as Softsign
+from nncli.layers.attention import Attention as Attention
 from nncli.layers.channel_norm import GroupNorm as GroupNorm
 from nncli.layers.channel_norm import InstanceNorm as InstanceNorm
 from nncli.layers.channel_norm import LocalResponseNorm as LocalResponseNorm
@@ -40,6 +41,8 @@ from nncli.layers.dropout import Dropout as Dropout
 from nncli.layers.dropout import GaussianNoise as GaussianNoise
 from nncli.layers.dropout import SpatialDropout as SpatialDropout
 from nncli.layers.embed_columns import EmbedColumns as EmbedColumns
+from nncli.layers.embedding import Embedding as Embedding
+from nncli.layers.embedding import Tied as Tied
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm
@@ -60,6 +63,10 @@ from nncli.layers.pooling_whole import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from nncli.layers.pooling_whole import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from nncli.layers.pooling_whole import GlobalAveragePool as GlobalAveragePool
 from nncli.layers.pooling_whole import GlobalMaxPool as GlobalMaxPool
+from nncli.layers.positions import Positions as Positions
+from nncli.layers.recurrent import Gru as Gru
+from nncli.layers.recurrent import Lstm as Lstm
+from nncli.layers.recurrent import Rnn as Rnn
 from nncli.layers.resize import Pad as Pad
 from nncli.layers.resize import PixelShuffle as PixelShuffle
 from nncli.layers.resize import Upsample as Upsample
@@ -67,3 +74,4 @@ from nncli.layers.shape import Flatten as Flatten
 from nncli.layers.shape import Identity as Identity
 from nncli.layers.shape import Permute as Permute
 from nncli.layers.shape import Reshape as Reshape
+from nncli.layers.transformer import TransformerBlock as TransformerBlock

@@ -76,6 +76,8 @@ class BuildContext:
         rng: Where first values and noise come from.
         dtype: Element type of parameters and state.
         inputs: What the network's inputs hold, by name; the first is the default.
+        rows: How many rows a training batch has at most; 0 where nobody knows.
+        weights: Weights that further layers may use, by name.
         parameters: How many elements all parameters have so far, so that too many
             are refused before they are all there.
     """
@@ -83,6 +85,8 @@ class BuildContext:
     rng: Streams
     dtype: np.dtype[Any]
     inputs: dict[str, InputSpec] = field(default_factory=dict)
+    rows: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
     parameters: int = 0
 
 
@@ -125,6 +129,7 @@ class Layer(Component, family="layer", kw_only=True):
         min_rows: How many rows a training batch must have at least; ``build`` may
             change it.
         examples: Inputs that gradcheck and the contract test try it with.
+        behind: Layers that it needs before it, which are put there in those tests.
 
     Args:
         trainable: Whether its parameters are trained, and those of layers inside it.
@@ -139,10 +144,12 @@ class Layer(Component, family="layer", kw_only=True):
         children: Layers inside this one by name, filled by ``add_children``.
         source: Where the config names it, from the list of all layers: ``(2,)`` or
             ``(2, "layers", 0)``. The copies of a repeated layer share one place.
+        max_rows: How many rows a training batch may have; None for any number.
         label: Where the layer stands, for messages: ``layers[2] dense``.
         training: Whether the layer acts as in training (dropout drops) or as in use.
         dtype: The element type of the run.
         below: Where its input holds integers, what they are below; else None.
+        input_shape: Shape of a row of its input.
         output_shape: What ``build`` returned.
         output_below: As ``below``, of its output.
     """
@@ -158,12 +165,14 @@ class Layer(Component, family="layer", kw_only=True):
     picks_maximum: ClassVar[bool] = False
     min_rows = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
+    behind: ClassVar[tuple[Layer, ...]] = ()
 
     parameters = cast(dict[str, Tensor], _Unbuilt())
     source = _NOWHERE
     label = ""
     training = False
     frozen = False
+    max_rows = cast("int | None", None)
     _connected = False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -209,6 +218,7 @@ class Layer(Component, family="layer", kw_only=True):
         self.dtype = context.dtype
         self.default_init = default_init
         self.below = spec.below
+        self.input_shape = spec.shape
         self.output_below = spec.below if self.takes is None else None
         self.frozen = self.frozen or not self.trainable
         self.output_shape = self.build(spec.shape, context.rng)
@@ -235,6 +245,34 @@ class Layer(Component, family="layer", kw_only=True):
         if self.op is None:
             raise NncliError(f"{self.type_name}: expected a __call__ or an op.")
         return apply(self.op(**self.op_arguments), x, *self.parameters.values())
+
+    def begin_epoch(self) -> None:
+        """Forget what goes on from batch to batch; called before an epoch's first."""
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the output at the next step of each row's sequence, and a new state.
+
+        Steps that come one by one give what a call gives for all of them. By default a
+        layer acts on each step alone, and there is nothing to remember. Of what is
+        behind the end of sequences, rows are (N, ...) as in a call.
+
+        Args:
+            x: (N, 1, ...) the next step.
+            state: What the call for the step before returned; None at the first step.
+                It is never changed, so that a state can be gone on from twice.
+
+        Raises:
+            ShapeError: The layer mixes steps, and cannot take them one by one.
+        """
+        y = self(x)
+        alone = x.shape[1:] == self.input_shape
+        if y.shape[1:] != (self.output_shape if alone else (1, *self.output_shape[1:])):
+            raise ShapeError(
+                f"expected a layer that takes the steps of a sequence one by one, got "
+                f"{self.title}, which wants rows of shape {self.input_shape} as a "
+                "whole."
+            )
+        return y, None
 
     @property
     def op_arguments(self) -> dict[str, Any]:

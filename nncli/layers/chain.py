@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from nncli.autograd.tape import labelled
 from nncli.autograd.tensor import Tensor
@@ -155,6 +156,24 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
         if first.monotone and then.picks_maximum:
             order[i : i + 2] = then, first
     return order
+
+
+def advance(
+    layers: Sequence[Layer], x: Tensor, state: Sequence[Any] | None
+) -> tuple[Tensor, list[Any]]:
+    """Take one step of sequences through layers; see ``Layer.advance``.
+
+    Args:
+        layers: One behind the other.
+        x: (N, 1, ...) the next step.
+        state: A state for each layer; None at the first step.
+    """
+    after = []
+    for layer, before in zip(layers, state or [None] * len(layers), strict=True):
+        with labelled(layer.label), blaming(layer):
+            x, reached = layer.advance(x, before)
+        after.append(reached)
+    return x, after
 
 
 @contextmanager

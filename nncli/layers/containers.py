@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add, mul
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MinLen
 
@@ -13,7 +13,15 @@ from nncli.core.arrays import Shape
 from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.randomness import Streams
 from nncli.layers.base import InputSpec, Layer, LayerError, OutputKind
-from nncli.layers.chain import add_children, copies, given, kind_of, opinion_of, run
+from nncli.layers.chain import (
+    add_children,
+    advance,
+    copies,
+    given,
+    kind_of,
+    opinion_of,
+    run,
+)
 from nncli.layers.space import features_axis
 from nncli.ops.shape import Concat
 
@@ -100,6 +108,9 @@ class Sequential(Layer, name="sequential"):
     def __call__(self, x: Tensor) -> Tensor:
         return run(list(self.children.values()), x)
 
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return advance(list(self.children.values()), x, state)
+
 
 class Residual(Layer, name="residual"):
     """y = x + f(x), where f is layers one behind the other that keep the shape.
@@ -130,6 +141,10 @@ class Residual(Layer, name="residual"):
 
     def __call__(self, x: Tensor) -> Tensor:
         return x + run(list(self.children.values()), x)
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        y, after = advance(list(self.children.values()), x, state)
+        return x + y, after
 
 
 class Scale(Layer, name="scale"):
@@ -246,7 +261,19 @@ class Parallel(Layer, name="parallel"):
         return f"expected an output of shape {first} to {self.mode}"
 
     def __call__(self, x: Tensor) -> Tensor:
-        outputs = [run([branch], x) for branch in self.children.values()]
+        return self._joined([run([branch], x) for branch in self.children.values()])
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        branches = list(self.children.values())
+        pairs = [
+            advance([branch], x, before)
+            for branch, before in zip(
+                branches, state or [None] * len(branches), strict=True
+            )
+        ]
+        return self._joined([y for y, _ in pairs]), [after for _, after in pairs]
+
+    def _joined(self, outputs: list[Tensor]) -> Tensor:
         if self.mode == "concat":
             return apply(Concat(features_axis(outputs[0].ndim)), *outputs)
         return reduce(add if self.mode == "sum" else mul, outputs)

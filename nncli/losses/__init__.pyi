@@ -8,6 +8,7 @@ from nncli.losses.classification import CategoricalCrossEntropy as CategoricalCr
 from nncli.losses.classification import MultiClassHinge as MultiClassHinge
 from nncli.losses.classification import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from nncli.losses.classification import SoftmaxFocal as SoftmaxFocal
+from nncli.losses.ctc import Ctc as Ctc
 from nncli.losses.distribution import KLDivergence as KLDivergence
 from nncli.losses.distribution import SoftmaxKLDivergence as SoftmaxKLDivergence
 from nncli.losses.regression import Cosine as Cosine

@@ -91,7 +91,16 @@ class Loss(Component, family="loss", kw_only=True):
             targets: (N, ...) what ``encode`` made of the targets.
             weights: (N,) factor of each row's loss; None for 1. The mean is still
                 over N, as in Keras.
+
+        Raises:
+            NncliError: Outputs or targets have lengths, which the loss cannot heed.
         """
+        if lengths_of(outputs, targets) is not None:
+            raise NncliError(
+                f"{self.type_name}: expected rows of one length, got lengths of "
+                "sequences, of which this loss would count the padding. Use a loss of "
+                "classes, such as softmax_cross_entropy."
+            )
         given = () if weights is None else (weights,)
         return apply(self.function(), outputs, targets, *given)
 
@@ -121,13 +130,14 @@ class Loss(Component, family="loss", kw_only=True):
         """Say whether targets that a program hands over are classes, not numbers."""
         return self.takes != "anything" and targets.ndim == 1
 
-    def amount(self, targets: Array) -> float:
+    def amount(self, targets: Array, lengths: Array | None = None) -> float:
         """Return what the mean over a batch divides by, up to a constant: the rows.
 
         Means of batches are put together in this proportion.
 
         Args:
             targets: (N, ...) what ``encode`` made of the targets.
+            lengths: (N,) how many steps of each row count; None for all.
         """
         return len(targets)
 
@@ -146,6 +156,11 @@ class Loss(Component, family="loss", kw_only=True):
         }[self.takes]
         found = _GIVES[output]
         return f"{self.type_name} expects {wanted}; the last layer gives {found}."
+
+
+def lengths_of(outputs: Tensor, targets: Tensor) -> Array | None:
+    """Return the targets' lengths, or else the outputs'."""
+    return outputs.lengths if targets.lengths is None else targets.lengths
 
 
 def one_hot_or_values(targets: Targets, name: str) -> Array:

@@ -106,14 +106,22 @@ class ByClass(Loss, kw_only=True):
         function: Function = self.op(**arguments)
         return function
 
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
+    def check_fitted(self) -> None:
+        """Refuse weights that are still to be computed.
+
+        Raises:
+            NncliError: They are ``balanced``.
+        """
         if self.class_weights == "balanced":
             raise NncliError(
                 f"{self.type_name}.class_weights: expected numbers, got 'balanced', "
                 "which only fit can compute, from all training rows."
             )
+
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        self.check_fitted()
         if self.class_weights is not None and not self.weighs_inside:
             factors = _factors(targets, np.asarray(self.class_weights, outputs.dtype))
             weights = factors if weights is None else factors * weights

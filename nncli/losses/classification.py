@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.core.arrays import Array
+from nncli.core.arrays import Array, counted
 from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.signature import Count, NonNegative, PositiveFloat, UnitInterval
-from nncli.losses.base import Targets
+from nncli.losses.base import Targets, lengths_of
 from nncli.losses.by_class import ByClass
 from nncli.ops import losses_categorical as ops
 from nncli.ops.softmax import Softmax
@@ -22,7 +22,22 @@ _ONE_HOT = (
 
 
 class Categorical(ByClass, kw_only=True):
-    """Base of losses from outputs (N, ..., K) and class indices (N, ...)."""
+    """Base of losses from outputs (N, ..., K) and class indices (N, ...).
+
+    Where targets (or else outputs) have lengths, steps beyond them count nothing.
+    """
+
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        lengths = lengths_of(outputs, targets)
+        if lengths is None:
+            return super().__call__(outputs, targets, weights)
+        self.check_fitted()
+        function: Any = self.function()
+        function.by_length = True
+        given = () if weights is None else (weights,)
+        return apply(function, outputs, targets, *given, Tensor(lengths))
 
     def encode(self, targets: Targets) -> Array:
         """Return class indices."""
@@ -57,8 +72,8 @@ class Categorical(ByClass, kw_only=True):
         """Any number of axes; but numbers with several are one-hot rows by mistake."""
         return targets.ndim == 1 or targets.dtype.kind not in "f"
 
-    def amount(self, targets: Array) -> float:
-        return targets.size
+    def amount(self, targets: Array, lengths: Array | None = None) -> float:
+        return counted(targets, lengths).size
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """Return probabilities."""
@@ -97,8 +112,9 @@ class Weighted(Categorical, kw_only=True):
                 f"{count - 1}, got {self.ignore_label}."
             )
 
-    def amount(self, targets: Array) -> float:
+    def amount(self, targets: Array, lengths: Array | None = None) -> float:
         """Return the sum of the class weights of the labels that count."""
+        targets = counted(targets, lengths)
         if self.class_weights is None and self.ignore_label is None:
             return targets.size
         counts = np.bincount(targets.reshape(-1)).astype(np.float64)

@@ -3,7 +3,6 @@
 from nncli.metrics.calibration import CalibrationError as CalibrationError
 from nncli.metrics.classification import Accuracy as Accuracy
 from nncli.metrics.classification import LogLoss as LogLoss
-from nncli.metrics.classification import Perplexity as Perplexity
 from nncli.metrics.classification import TopK as TopK
 from nncli.metrics.counts import BalancedAccuracy as BalancedAccuracy
 from nncli.metrics.counts import F1 as F1
@@ -18,3 +17,7 @@ from nncli.metrics.regression import MeanAbsolutePercentageError as MeanAbsolute
 from nncli.metrics.regression import MeanSquaredError as MeanSquaredError
 from nncli.metrics.regression import RSquared as RSquared
 from nncli.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
+from nncli.metrics.sequences import BitsPerCharacter as BitsPerCharacter
+from nncli.metrics.sequences import Perplexity as Perplexity
+from nncli.metrics.sequences import SequenceAccuracy as SequenceAccuracy
+from nncli.metrics.sequences import TokenAccuracy as TokenAccuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal, Self
 
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, counted, xp
 from nncli.core.registry import Component
 from nncli.core.signature import signature_of
 
@@ -52,6 +52,16 @@ class Metric(Component, family="metric"):
             predictions: Probabilities (N, K) or (N, 1) of classes, or values.
             targets: Class indices (N,), or values in the predictions' shape.
         """
+
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
+        """Add a batch of sequences: here, each of their steps that counts is a row.
+
+        Args:
+            predictions: As ``update`` takes them; with lengths, (N, T, ...).
+            targets: Likewise.
+            lengths: (N,) how many steps of each row count; None for all.
+        """
+        self.update(counted(predictions, lengths), counted(targets, lengths))
 
     @abstractmethod
     def result(self) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from nncli.core.arrays import Array, xp
 from nncli.core.signature import Positive
 from nncli.metrics.base import Metric, decide
@@ -115,14 +113,3 @@ class LogLoss(Likelihood, name="log_loss"):
     def result(self) -> float:
         """Return the mean of −ln p."""
         return self.mean()
-
-
-class Perplexity(Likelihood, name="perplexity"):
-    """e^(−Σ ln p(right class) / n): among so many equally likely classes one guesses.
-
-    p lies between ε and 1 − ε, the resolution of the dtype, as in ``log_loss``.
-    """
-
-    def result(self) -> float:
-        """Return e to the power of the log loss."""
-        return math.exp(self.mean())

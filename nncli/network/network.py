@@ -17,7 +17,7 @@ from nncli.core.errors import NncliError, Path
 from nncli.core.randomness import Streams
 from nncli.initializers.random import GlorotUniform
 from nncli.layers.base import BuildContext, InputSpec, Layer, LayerError, OutputKind
-from nncli.layers.chain import chain, copies, giving, kind_of, run, watch
+from nncli.layers.chain import advance, chain, copies, giving, kind_of, run, watch
 from nncli.ops.losses import Penalty
 
 DEFAULT_INPUT = "x"
@@ -40,6 +40,8 @@ class Network:
             which is the default one, that the first layer is given.
         streams: Where first values and noise come from.
         dtype: The element type of parameters and activations.
+        rows: How many rows a training batch has at most, for layers that remember
+            something of each; 0 where nobody knows.
 
     Attributes:
         layers: The live layers.
@@ -62,6 +64,7 @@ class Network:
         inputs: Shape | InputSpec | Mapping[str, InputSpec],
         streams: Streams,
         dtype: np.dtype[Any],
+        rows: int = 0,
     ) -> None:
         _refuse_too_many(layers)
         self.layers = copies(layers)
@@ -70,7 +73,7 @@ class Network:
         self.inputs = _named(inputs)
         for i, layer in enumerate(self.layers):
             layer.source = (i,)
-        context = BuildContext(streams, dtype, self.inputs)
+        context = BuildContext(streams, dtype, self.inputs, rows)
         first = next(iter(self.inputs.values()))
         specs = chain(self.layers, first, context, GlorotUniform())
         self.shapes = [spec.shape for spec in specs]
@@ -116,6 +119,17 @@ class Network:
         return max(layer.min_rows for layer in self.nested.values())
 
     @property
+    def max_rows(self) -> int | None:
+        """How many rows a training batch may have; None for any number."""
+        limits = [layer.max_rows for layer in self.nested.values()]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def begin_epoch(self) -> None:
+        """Let all layers forget what goes on from batch to batch."""
+        for layer in self.nested.values():
+            layer.begin_epoch()
+
+    @property
     def training(self) -> bool:
         """Whether the layers act as in training."""
         return self.layers[0].training
@@ -158,6 +172,22 @@ class Network:
                 if known.get(name) == value
             }
         return [_settled(layer, (i,), found) for i, layer in enumerate(layers)]
+
+    def advance(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the outputs at the next step of sequences, and a new state.
+
+        For making sequences: steps one by one give what a call, in use, gives for all
+        of them. No history is kept.
+
+        Args:
+            x: (N, 1, ...) the next step of the default input.
+            state: What the call for the step before returned; None at the first step.
+
+        Raises:
+            LayerError: A layer cannot take steps one by one.
+        """
+        with no_grad(), giving({next(iter(self.inputs)): x}):
+            return advance(self.layers, x, state)
 
     def zeros(self, rows: int) -> dict[str, Tensor]:
         """Return a batch of zeros: numbers, or integers where an input holds those."""

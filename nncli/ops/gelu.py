@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from nncli.autograd.buffers import scratch, scratches
+from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, xp
 from nncli.ops.elementwise import Unary
 from nncli.ops.erf import erf, erf_forms, polynomial
@@ -38,6 +39,10 @@ class Gelu(Unary, name="gelu"):
         self.single = x.dtype == xp.float32
         self.phi = self.form.empty() if self.differentiated else xp.empty(0)
         return out
+
+    def flops(self, *arrays: Sized) -> int:
+        """Count what the polynomials take."""
+        return 40 * arrays[-1].size
 
     def forward(self, x: Array, out: Array) -> None:
         self.x = x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
@@ -23,8 +24,8 @@ class Categorical(Function, kw_only=True):
     ``mean``, is the sum of the class weights of the rows' labels as in PyTorch's
     CrossEntropyLoss: without options, the number of rows. Rows' own weights do not
     enter n, as in Keras. A batch of ignored rows only has the loss 0 (PyTorch: NaN).
-    Called with (scores, labels) or (scores, labels, weights), weights (N,) being one
-    factor a row.
+    Called with (scores, labels), and perhaps weights (N,), one factor a row, and
+    lengths (N,), beyond which a row's labels (N, T, ...) count nothing.
 
     Scores are computed with as a matrix: with classes first where they lie so or are
     few, since reductions then run over many rows at a time, else with rows first.
@@ -33,6 +34,7 @@ class Categorical(Function, kw_only=True):
         reduction: ``mean`` divides by n, ``sum`` does not.
         class_weights: K factors of the rows of each class; None for 1.
         ignore_label: The class whose rows count nothing.
+        by_length: The last input holds lengths.
 
     Class attributes:
         weighs_inside: l_i knows the class weights itself: they are no part of f_i.
@@ -49,14 +51,16 @@ class Categorical(Function, kw_only=True):
     reduction: Reduction = "mean"
     class_weights: Sequence[float] | None = None
     ignore_label: int | None = None
+    by_length: bool = False
 
     differentiable = (True, False)
     saves_inputs = False
     saves_output = False
     weighs_inside: ClassVar[bool] = False
 
-    def allocate(self, scores: Array, labels: Array, *weights: Array) -> Array:
-        self._check(scores, labels)
+    def allocate(self, scores: Array, labels: Array, *given: Array) -> Array:
+        weights, lengths = self._extras(given)
+        self._check(scores, labels, lengths)
         check_weights(self.type_name, labels.shape[:1], weights)
         classes, rows, dtype = scores.shape[-1], labels.size, scores.dtype
         self.count = counted(rows) if self.reduction == "mean" else 1
@@ -66,10 +70,18 @@ class Categorical(Function, kw_only=True):
         self.index = xp.empty(rows, int)
         self.row, self.total, self.picked, self.spare = xp.empty((4, rows), dtype)
         self.wide_row = self.along(self.row)
-        self._weigh_classes(classes, bool(weights), dtype)
+        self._weigh_classes(classes, bool(given), dtype)
+        steps = (0, 0) if lengths is None else labels.shape[:2]
+        self.steps, self.beyond = xp.arange(steps[1]), xp.empty(steps, bool)
         self.constant = not labels.flags.writeable
         self._locate(labels)
         return xp.empty((), dtype)
+
+    def _extras(
+        self, given: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], Array | None]:
+        """Tell weights from lengths."""
+        return (given[:-1], given[-1]) if self.by_length else (given, None)
 
     def _choose_order(self, scores: Array, rows: int) -> None:
         classes = scores.shape[-1]
@@ -111,9 +123,16 @@ class Categorical(Function, kw_only=True):
         size = self.rows if self.weighed else 0
         self.label_weight, self.factor, self.scale = xp.empty((3, size), dtype)
 
-    def _check(self, scores: Array, labels: Array) -> None:
+    def _check(self, scores: Array, labels: Array, lengths: Array | None) -> None:
         """Refuse labels that do not fit the scores."""
         classes = scores.shape[-1] if scores.ndim else 0
+        if lengths is not None and (
+            labels.ndim < 2 or lengths.shape != labels.shape[:1]
+        ):
+            raise ShapeError(
+                f"{self.type_name}: expected one length for each row of labels (N, T), "
+                f"got lengths {lengths.shape} for labels {labels.shape}."
+            )
         if scores.shape[:-1] != labels.shape or labels.dtype.kind not in "iu":
             raise ShapeError(
                 f"{self.type_name}: expected one integer label for each row of "
@@ -158,7 +177,7 @@ class Categorical(Function, kw_only=True):
 
     def forward(self, scores: Array, labels: Array, *rest: Array) -> None:
         if self.weighed:
-            self._weigh(labels, rest[:-1])
+            self._weigh(labels, *self._extras(rest[:-1]))
         work, self.flat = self.kept or self._room(scratch(self.form))
         values = self.values(self._turned(scores), labels, work)
         if self.weighed:
@@ -191,11 +210,18 @@ class Categorical(Function, kw_only=True):
         matrix = whole[:, : self.rows] if self.axis == 0 else whole
         return matrix, whole.reshape(-1)
 
-    def _weigh(self, labels: Array, weights: Sequence[Array]) -> None:
+    def _weigh(
+        self, labels: Array, weights: Sequence[Array], lengths: Array | None
+    ) -> None:
         """Write every row's factor, and count n."""
         flat = labels.reshape(-1)
         self.label_table.take(flat, None, self.label_weight, "clip")
         self.row_table.take(flat, None, self.factor, "clip")
+        if lengths is not None:
+            xp.greater_equal(self.steps, lengths[:, None], out=self.beyond)
+            for numbers in (self.label_weight, self.factor):
+                steps = numbers.reshape(*self.beyond.shape, -1)
+                xp.copyto(steps, 0, where=self.beyond[..., None])
         if self.reduction == "mean":
             self.count = xp.add.reduce(self.label_weight).item() or 1.0
         for weight in weights:
@@ -272,9 +298,17 @@ class Categorical(Function, kw_only=True):
 def vary_classes(
     functions: Sequence[Categorical], rng: np.random.Generator, scores: Array
 ) -> Iterator[Case]:
-    """Yield calls with drawn labels, and weights of the rows for the last function."""
+    """Yield calls with drawn labels, and weights of the rows for the last function.
+
+    Of sequences, rows of the others have lengths.
+    """
     labels = rng.integers(0, scores.shape[-1], scores.shape[:-1])
     for function in functions[:-1]:
         yield Case(function, (scores, labels))
+        if labels.ndim > 1:
+            shorter = copy.copy(function)
+            shorter.by_length = True
+            lengths = xp.arange(len(labels)) % (labels.shape[1] + 1)
+            yield Case(shorter, (scores, labels, lengths))
     weights = rng.uniform(0.0, 2.0, len(scores))
     yield Case(functions[-1], (scores, labels, weights))

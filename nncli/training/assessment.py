@@ -22,6 +22,7 @@ from nncli.metrics.regression import (
 )
 from nncli.training.beside import Assessment, Beside, Scores, half
 from nncli.training.evaluate import per_class, scores_of
+from nncli.training.of_tokens import OfTokens
 
 MOST_COLUMNS = 100
 """Numbers a row up to which each of them has scores of its own."""
@@ -87,12 +88,12 @@ class OfLabels(Assessment):
         self.confusion = xp.zeros((self.count, 2, 2), int)
         self.whole = self.guessed_whole = 0
 
-    def update(self, predictions: Array, targets: Array) -> None:
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
         """Look at a batch, and at each label in it."""
-        super().update(predictions, targets)
+        super().score(predictions, targets, lengths)
         p, t = predictions.reshape(-1, self.count), _yes(targets, self.count)
         guess = xp.broadcast_to(self.guess, predictions.shape).reshape(p.shape)
-        self.decisions.update(p.reshape(-1, 1), guess.reshape(-1, 1), t.ravel())
+        self.decisions.score(p.reshape(-1, 1), guess.reshape(-1, 1), t.ravel())
         decided = xp.asarray(p > 0.5, int)
         self.whole += int((decided == t).all(axis=1).sum())
         self.guessed_whole += int(((guess > 0.5) == t).all(axis=1).sum())
@@ -165,13 +166,13 @@ class OfNumbers(Assessment):
         for column in self.columns:
             column.reset()
 
-    def update(self, predictions: Array, targets: Array) -> None:
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
         """Look at a batch, and at each column of it."""
-        super().update(predictions, targets)
+        super().score(predictions, targets, lengths)
         guess = xp.broadcast_to(self.guess, predictions.shape)
         rows = [a.reshape(len(a), -1) for a in (predictions, guess, targets)]
         for k, column in enumerate(self.columns):
-            column.update(*(a[:, k : k + 1] for a in rows))
+            column.score(*(a[:, k : k + 1] for a in rows))
 
     def beats(self, predictions: Array, guess: Array, targets: Array) -> Array:
         """Compare the distances of each number."""
@@ -197,7 +198,7 @@ class OfNumbers(Assessment):
 
 
 def assessment_of(experiment: Experiment, part: Part) -> Assessment:
-    """Return what suits an experiment's targets: classes, labels or numbers.
+    """Return what suits an experiment's targets: tokens, classes, labels or numbers.
 
     Several labels at once are numbers, all of them 0 or 1, whose loss is binary.
 
@@ -206,6 +207,8 @@ def assessment_of(experiment: Experiment, part: Part) -> Assessment:
         part: What is scored.
     """
     train = experiment.parts["train"]
+    if experiment.vocabulary is not None and part.rows.fields["y"].shape:
+        return OfTokens(experiment, train, [*experiment.vocabulary.names])
     if experiment.classes is not None:
         return OfClasses(experiment, train)
     if isinstance(experiment.loss, Binary) and all(map(_decided, (train, part))):

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, counted, xp
 from nncli.experiment.experiment import Experiment
 from nncli.metrics.base import Metric
 from nncli.metrics.ranking import RocAuc
@@ -37,12 +37,18 @@ class Beside:
         for metric in (*self.metrics, *self.guessed):
             metric.reset()
 
-    def update(self, predictions: Array, guess: Array, targets: Array) -> None:
-        """Add a batch; see ``Metric.update``. The guess has the predictions' shape."""
+    def score(
+        self,
+        predictions: Array,
+        guess: Array,
+        targets: Array,
+        lengths: Array | None = None,
+    ) -> None:
+        """Add a batch; see ``Metric.score``. The guess has the predictions' shape."""
         for metric in self.metrics:
-            metric.update(predictions, targets)
+            metric.score(predictions, targets, lengths)
         for metric in self.guessed:
-            metric.update(guess, targets)
+            metric.score(guess, targets, lengths)
 
     def scores(self) -> Scores:
         """Return the scores of the predictions."""
@@ -95,11 +101,12 @@ class Assessment(ABC):
         self.better: Array = xp.zeros(())
         self.rows = 0
 
-    def update(self, predictions: Array, targets: Array) -> None:
-        """Look at a batch."""
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
+        """Look at a batch; see ``Metric.score``."""
         guess = xp.broadcast_to(self.guess, predictions.shape)
-        self.beside.update(predictions, guess, targets)
-        better = self.beats(predictions, guess, targets)
+        self.beside.score(predictions, guess, targets, lengths)
+        rows = (counted(array, lengths) for array in (predictions, guess, targets))
+        better = self.beats(*rows)
         self.better = self.better + better.sum(axis=0)
         self.rows += len(better)
 

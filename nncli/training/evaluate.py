@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import labelled, no_grad, record
-from nncli.core.arrays import Array, xp
+from nncli.core.arrays import Array, counted, xp
 from nncli.core.errors import DivergedError
 from nncli.core.randomness import stream
 from nncli.data.batches import Batch, Batches
@@ -26,8 +26,8 @@ class Watcher(Protocol):
     def reset(self) -> None:
         """Forget all batches."""
 
-    def update(self, predictions: Array, targets: Array) -> None:
-        """Look at a batch; see ``Metric.update``."""
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
+        """Look at a batch; see ``Metric.score``."""
 
 
 class Evaluator:
@@ -83,7 +83,7 @@ class Evaluator:
                 replay, predictions, loss = self._forward(batch)
                 if not xp.isfinite(loss):
                     raise DivergedError(_origin(replay))
-                amount = self.loss.amount(batch.targets.data) if mean else 1.0
+                amount = self._amount(batch) if mean else 1.0
                 total += loss.item() * amount
                 amounts += amount
                 self._score(predictions, batch)
@@ -115,9 +115,14 @@ class Evaluator:
             predictions = self.experiment.in_units(predictions)
             targets = self.experiment.in_units(targets)
         for each in (*self.metrics, *self.watchers):
-            each.update(predictions, targets)
+            each.score(predictions, targets, batch.lengths)
         if self.confusion is not None:
-            xp.add.at(self.confusion, (targets, decide(predictions)), 1)
+            true = counted(targets, batch.lengths)
+            taken = counted(decide(predictions), batch.lengths)
+            xp.add.at(self.confusion, (true, taken), 1)
+
+    def _amount(self, batch: Batch) -> float:
+        return self.loss.amount(batch.targets.data, batch.lengths)
 
 
 def scored_parts(experiment: Experiment) -> dict[str, Part]:
@@ -126,7 +131,8 @@ def scored_parts(experiment: Experiment) -> dict[str, Part]:
     Of the training part as many rows as the config says, drawn once for all.
     """
     parts = {name: part for name, part in experiment.parts.items() if name != "test"}
-    train, wanted = parts["train"], experiment.config.training.evaluate_rows
+    train, wanted = parts["train"].once(), experiment.config.training.evaluate_rows
+    parts["train"] = train
     if wanted is None:
         wanted = len(parts["validation"]) if "validation" in parts else "all"
     if wanted != "all" and wanted < len(train):

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from nncli.core.errors import RunError
+from nncli.data.vocabulary import Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
 from nncli.tables.encoder import Encoder
@@ -21,12 +22,14 @@ class Fitted:
         target_scale: How targets are scaled; None where they are not.
         target_names: Names of the targets, where they have names.
         yes_or_no: Whether targets are labels, each 0 or 1.
+        vocabulary: The tokens of the training part; None where inputs are none.
     """
 
     encoder: Encoder | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
     yes_or_no: bool = False
+    vocabulary: Vocabulary | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -38,6 +41,7 @@ class Fitted:
         experiment.target_scale = self.target_scale
         experiment.target_names = self.target_names
         experiment.yes_or_no = self.yes_or_no
+        experiment.vocabulary = self.vocabulary
 
 
 def fitted_of(experiment: Experiment) -> Fitted:
@@ -47,6 +51,7 @@ def fitted_of(experiment: Experiment) -> Fitted:
         experiment.target_scale,
         experiment.target_names,
         experiment.yes_or_no,
+        experiment.vocabulary,
     )
 
 

@@ -43,7 +43,7 @@ class Mistakes:
             *(np.empty(0) for _ in range(2)),
         )
 
-    def update(self, predictions: Array, targets: Array) -> None:
+    def score(self, predictions: Array, targets: Array, lengths: Array | None) -> None:
         """Look at the rows of a batch."""
         values = predictions
         if values.shape[1] == 1:

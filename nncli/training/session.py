@@ -18,6 +18,7 @@ from nncli.core.files import open_file
 from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
+from nncli.layers.base import InputSpec
 from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
@@ -187,8 +188,10 @@ def restore_without_data(
         raise RunError(
             f"{source}: expected the checkpoint of a model, got: {error!r}."
         ) from None
-    experiment = assemble(loaded.config, sizes, labels)
-    fitted_from(meta, source).put(experiment)
+    fitted = fitted_from(meta, source)
+    below = None if fitted.vocabulary is None else len(fitted.vocabulary)
+    experiment = assemble(loaded.config, InputSpec(sizes, below), labels)
+    fitted.put(experiment)
     encoder = experiment.encoder
     if encoder is not None and (len(encoder.features),) != sizes:
         raise RunError(
@@ -242,6 +245,11 @@ def rebuild(
         raise RunError(
             f"{path}: the data of dataset {name} is "
             "not what the run was trained on. Bring back the old data."
+        )
+    if fitted_from(checkpoint.meta, str(path)).vocabulary != experiment.vocabulary:
+        raise RunError(
+            f"{path}: expected the vocabulary that its data gives, got another one. "
+            "The checkpoint was changed: use another one of the run."
         )
     at = restore(experiment, checkpoint)
     steps = experiment.steps_per_epoch

@@ -141,7 +141,7 @@ class TrainingStep:
     def _amount(self, batch: Batch) -> float:
         """Return what a batch counts for in the mean over several."""
         if self.loss.reduction == "mean":
-            return float(self.loss.amount(batch.targets.data))
+            return float(self.loss.amount(batch.targets.data, batch.lengths))
         return 0.0
 
     def record(self, batch: Batch) -> tuple[Replay, Array]:

@@ -112,6 +112,8 @@ class Trainer:
         """Run the rest of the epoch that is under way."""
         at = self.progress
         gathers = self._accumulate > 1
+        if not at.batch:
+            self.experiment.network.begin_epoch()
         epoch = self.batches.epoch(at.epoch, at.batch * self._accumulate)
         for batch in self._gathered(epoch) if gathers else epoch:
             at.loss += self.step.run(batch, self.lr, at.step + 1)

@@ -8,7 +8,8 @@ from typing import Any
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import UsageError
 from nncli.experiment.experiment import Experiment
-from nncli.runs.checkpoint import load_checkpoint
+from nncli.runs.checkpoint import Checkpoint, load_checkpoint
+from nncli.training.fitted import fitted_from
 
 
 def take_weights(experiment: Experiment, path: Path) -> dict[str, Any]:
@@ -27,9 +28,11 @@ def take_weights(experiment: Experiment, path: Path) -> dict[str, Any]:
 
     Raises:
         RunError: The checkpoint is not whole.
-        UsageError: No tensor fits.
+        UsageError: No tensor fits, or the vocabularies are different.
     """
-    network, given = experiment.network, load_checkpoint(path).arrays
+    checkpoint = load_checkpoint(path)
+    _check_vocabulary(experiment, checkpoint, path)
+    network, given = experiment.network, checkpoint.arrays
     wanted = {name: tensor.data for name, tensor in network.flat.tensors.items()}
     wanted |= network.state
     taken: list[str] = []
@@ -51,6 +54,23 @@ def take_weights(experiment: Experiment, path: Path) -> dict[str, Any]:
     if experiment.average is not None:
         xp.copyto(experiment.average.values, network.flat.values)
     return {"checkpoint": str(path), "taken": taken, "left": left}
+
+
+def _check_vocabulary(
+    experiment: Experiment, checkpoint: Checkpoint, path: Path
+) -> None:
+    """Refuse weights that stand for other tokens, however well they fit."""
+    known = fitted_from(checkpoint.meta, str(path)).vocabulary
+    ours = experiment.vocabulary
+    if known is None or ours is None or known == ours:
+        return
+    strange = sorted({*ours.tokens} ^ {*known.tokens})
+    differ = ", ".join(map(repr, strange[:5])) or "their order"
+    raise UsageError(
+        f"{path}: expected a network of the same vocabulary, {len(ours):,} tokens "
+        f"({ours.tokenizer}), got one of {len(known):,} ({known.tokenizer}); among "
+        f"what differs: {differ}. Train on text with the same tokens."
+    )
 
 
 def _misfit(target: Array, source: Array | None) -> str:

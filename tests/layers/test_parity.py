@@ -417,8 +417,11 @@ def test_softmax_layer_agrees_with_torch_for_scores_far_apart() -> None:
     assert_agrees(y.data, torch.softmax(torch.tensor(scores), -1), "value")
 
 
-# test_embed_columns.py compares that layer with PyTorch's embeddings.
-ELSEWHERE = {"input", "embed_columns"}
+ELSEWHERE = {
+    *("input", "embed_columns", "embedding", "tied", "rnn", "lstm", "gru"),
+    *("attention", "positions", "transformer_block"),
+}
+"""Layers that other files compare: those of sequences, with lengths."""
 
 
 def test_every_layer_has_a_parity_case() -> None:

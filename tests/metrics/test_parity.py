@@ -48,6 +48,7 @@ REGRESSION: dict[str, Oracle] = {
 # Called as (targets, predicted classes, ...).
 DECIDED: dict[str, Callable[..., Any]] = {
     "accuracy": scores.accuracy_score,
+    "token_accuracy": scores.accuracy_score,
     "balanced_accuracy": scores.balanced_accuracy_score,
     "matthews": scores.matthews_corrcoef,
     "precision": scores.precision_score,
@@ -59,6 +60,7 @@ AVERAGED = ["precision", "recall", "f1"]
 PROBABILITY: dict[str, Oracle] = {
     "log_loss": _log_loss,
     "perplexity": _perplexity,
+    "bits_per_character": lambda targets, p: _log_loss(targets, p) / math.log(2),
 }
 # Called as (targets, probabilities, average=...).
 RANKED = {"roc_auc": "roc_auc_score", "average_precision": "average_precision_score"}
@@ -303,6 +305,6 @@ def test_calibration_error_agrees_with_a_slow_loop_and_sklearn(bins: int) -> Non
 
 def test_every_metric_has_a_parity_case() -> None:
     covered = {*REGRESSION, *DECIDED, *PROBABILITY, *RANKED}
-    covered |= {"top_k", "calibration_error"}
+    covered |= {"top_k", "calibration_error", "sequence_accuracy"}
     missing = without_case(Metric.members(), covered)
     assert not missing, f"metrics without a comparison with scikit-learn: {missing}"

@@ -79,6 +79,10 @@ def _rows(loss: Callable[..., Any]) -> Oracle:
     """Reduce losses of rows: ``loss(f, scores, labels, class weights, ignored)``."""
 
     def oracle(f: Any, scores: Any, labels: Any, weights: Any = None) -> Any:
+        if getattr(f, "by_length", False):
+            # Of the rows' steps, those that count; none of these calls has weights.
+            within = torch.arange(labels.shape[1]) < weights[:, None]
+            scores, labels, weights = scores[within], labels[within], None
         z, t = scores.reshape(-1, scores.shape[-1]), labels.reshape(-1).long()
         given = getattr(f, "class_weights", None)
         w = None if given is None else torch.tensor(given, dtype=z.dtype)
@@ -175,6 +179,20 @@ TORCH: dict[str, Oracle] = {
     "softmax_focal": _rows(_softmax_focal),
     "multi_class_hinge": _rows(_multi_margin),
 }
+"""The losses, called with ours, for its arguments, and tensors."""
+
+
+def ctc(f: Any, z: Any, labels: Any, steps: Any = None, sizes: Any = None) -> Any:
+    """Return PyTorch's CTC loss of logits (N, T, K) and padded labels."""
+    if steps is None:
+        steps = torch.full(z.shape[:1], z.shape[1])
+    if sizes is None:
+        sizes = (labels != f.blank).sum(1)
+    logs = z.log_softmax(-1).transpose(0, 1)
+    return functional.ctc_loss(
+        logs, labels, steps, sizes, f.blank, f.reduction, f.zero_infinity
+    )
+
 
 SHAPES: tuple[Shape, ...] = ((1, 1), (1, 3), (7, 1), (33, 11), (2, 3, 5))
 

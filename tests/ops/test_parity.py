@@ -110,6 +110,10 @@ WITHOUT_TORCH = {
     "tests/layers/test_dropout.py holds the mask and its scale",
     "gaussian_noise": "PyTorch has no such function; tests/layers/test_noise.py holds "
     "the moments and the gradient",
+    "attention": "tests/layers/test_attention_parity.py compares it with PyTorch's, "
+    "which takes masks instead of lengths",
+    "ctc": "tests/losses/test_sequences.py compares it with PyTorch's, "
+    "which takes time first, and log-softmax",
     "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
     "holds the mask, its scale and its statistics",
 }

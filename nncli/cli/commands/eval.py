@@ -143,19 +143,26 @@ def _assess(
     from nncli.training.assessment import OfLabels, assessment_of
     from nncli.training.evaluate import Evaluator, per_class
     from nncli.training.mistakes import Mistakes
+    from nncli.training.of_tokens import OfTokens
 
     assessment = assessment_of(experiment, part)
     with ExitStack() as stack:
         watchers: list[Watcher] = [assessment]
-        mistakes = Mistakes(experiment, part, worst) if worst else None
+        of_rows = worst and not isinstance(assessment, OfTokens)
+        mistakes = Mistakes(experiment, part, worst) if of_rows else None
         if mistakes is not None:
             watchers.append(mistakes)
         if save is not None:
             labels = isinstance(assessment, OfLabels)
             saver = saving(save, experiment, part, labels=labels)
             watchers.append(stack.enter_context(saver))
+        # Of tokens, a table of each beside each would have millions of cells.
         evaluator = Evaluator(
-            experiment, part, confusion=True, metrics=(), watchers=watchers
+            experiment,
+            part,
+            confusion=not isinstance(assessment, OfTokens),
+            metrics=(),
+            watchers=watchers,
         )
         found: dict[str, Any] = {**evaluator.run(), **assessment.result()}
     if evaluator.confusion is not None and experiment.classes is not None:
@@ -197,4 +204,4 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
             f"eval: the run has no {name} part. Expected one of: {names}, or fresh for "
             "a dataset that is drawn."
         )
-    return experiment.parts[name]
+    return experiment.parts[name].once()

@@ -130,8 +130,10 @@ def _registered(name: str | None) -> Iterator[Check]:
 
 def _network(experiment: Experiment) -> Iterator[Check]:
     from nncli.checking.experiment import check_experiment
+    from nncli.training.threads import using
 
-    with progress("gradcheck", len(experiment.network.nested) + 1) as step:
+    # Values are computed thousands of times of two rows: threads would wait.
+    with using(1), progress("gradcheck", len(experiment.network.nested) + 1) as step:
         for check in check_experiment(experiment):
             yield check
             step(check.name)

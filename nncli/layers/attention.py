@@ -1,0 +1,135 @@
+"""Attention: every step of a sequence looks at the others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from nncli.autograd.tensor import Tensor, apply
+from nncli.core.arrays import Array, Shape, xp
+from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.randomness import Streams
+from nncli.core.signature import Fraction, Positive
+from nncli.initializers.base import Initializer
+from nncli.initializers.constant import Zeros
+from nncli.layers.base import Layer
+from nncli.ops import attention
+from nncli.ops.matmul import Linear
+from nncli.ops.rotary import Rotation
+
+
+class Seen(NamedTuple):
+    """What steps before the next one left: (N, kv_heads, T, F // heads) each."""
+
+    keys: Array
+    values: Array
+
+
+class Attention(Layer, name="attention"):
+    """y = concat_h(softmax(q_h k_hᵀ / √d) v_h) W_oᵀ + b_o: (N, T, F) → (N, T, F).
+
+    Self-attention: (q, k, v) = x Wᵀ + b, each head having d = F / heads features of
+    each. W ((heads + 2·kv_heads)·d, F) holds the queries' rows, then the keys' and the
+    values', as PyTorch's MultiheadAttention. Biases are zero at first. Of a row with a
+    length, steps from there on are not looked at; what stands there looks as well.
+    Source: Vaswani et al. 2017.
+
+    Args:
+        heads: How many heads; they divide F.
+        kv_heads: How many heads keys and values have, of which each serves heads /
+            kv_heads of the queries' (Ainslie et al. 2023); null is ``heads``.
+        causal: A step looks at itself and those before it only.
+        dropout: In training, the probability of leaving out a weight after softmax.
+        rotary: Turn queries and keys by angles that grow with the step, so that their
+            product depends on the distance (Su et al. 2021); d is even then.
+        bias: Whether there are b and b_o.
+        init: First values of both weights; by default glorot_uniform.
+    """
+
+    heads: Positive
+    kv_heads: Positive | None = None
+    causal: bool = False
+    dropout: Fraction = 0.0
+    rotary: bool = False
+    bias: bool = True
+    init: Initializer | None = None
+
+    suits = "glorot_uniform"
+    examples = ((3, 4),)
+
+    def __post_init__(self) -> None:
+        if self.kv_heads is not None and self.heads % self.kv_heads:
+            raise ArgumentError(
+                f"expected kv_heads that divide the {self.heads} heads, got "
+                f"{self.kv_heads}."
+            )
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        """Make the weights of both products."""
+        if len(input_shape) != 2:
+            raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
+        features = input_shape[-1]
+        self.size = features // self.heads
+        if features % self.heads or (self.rotary and self.size % 2):
+            even = ", with an even number of features each" if self.rotary else ""
+            raise ShapeError(
+                f"expected features that {self.heads} heads divide{even}, got "
+                f"{features}."
+            )
+        self.generator = rng.noise
+        init = self.init or self.default_init
+        wide = (self.heads + 2 * self._kv_heads) * self.size
+        self.add_parameter("weight", (wide, features), init, rng)
+        self.add_parameter("out_weight", (features, features), init, rng)
+        if self.bias:
+            self.add_parameter("bias", (wide,), Zeros(), rng)
+            self.add_parameter("out_bias", (features,), Zeros(), rng)
+        return input_shape
+
+    @property
+    def _kv_heads(self) -> int:
+        return self.kv_heads or self.heads
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Project, attend, project."""
+        rate = self.dropout if self.training else 0.0
+        attend = attention.Attention(
+            self.heads, self._kv_heads, self.causal, rate, self.rotary, self.generator
+        )
+        lengths = () if x.lengths is None else (Tensor(x.lengths),)
+        return self._project("out_", apply(attend, self._project("", x), *lengths))
+
+    def _project(self, prefix: str, x: Tensor) -> Tensor:
+        names = [f"{prefix}weight", f"{prefix}bias"][: 1 + self.bias]
+        return apply(Linear(), x, *(self.parameters[name] for name in names))
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Look at the steps before, whose keys and values were kept.
+
+        Raises:
+            ShapeError: The layer is not causal: later steps change what earlier give.
+        """
+        if not self.causal:
+            raise ShapeError(
+                "expected attention with causal: true to take steps one by one; "
+                "without it, each step looks at those after it."
+            )
+        size, kv = self.size, self._kv_heads
+        rows = self._project("", x).data.reshape(len(x), 1, -1, size)
+        seen = 0 if state is None else state.keys.shape[2]
+        turned = rows[:, :, : self.heads + kv]
+        if self.rotary:
+            rotation = Rotation(1, size, rows.dtype, seen)
+            given, turned = turned, xp.empty_like(turned)
+            rotation.turn(given, xp.empty_like(given[..., : size // 2]), turned)
+        keys = turned[:, :, self.heads :].swapaxes(1, 2)
+        values = rows[:, :, self.heads + kv :].swapaxes(1, 2)
+        if state is not None:
+            keys = xp.concatenate([state.keys, keys], axis=2)
+            values = xp.concatenate([state.values, values], axis=2)
+        queries = turned[:, 0, : self.heads].reshape(len(x), kv, -1, size)
+        scores = queries @ keys.swapaxes(-1, -2) * (1 / math.sqrt(size))
+        weights = xp.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        y = Tensor((weights @ values).reshape(len(x), 1, -1))
+        return self._project("out_", y), Seen(keys, values)

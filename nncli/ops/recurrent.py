@@ -1,0 +1,351 @@
+"""Recurrent: what ops of recurrent layers do before, between and after their steps."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from nncli.autograd.buffers import form, scratches
+from nncli.autograd.function import Function, Sized
+from nncli.core.arrays import Array, xp
+from nncli.core.errors import ShapeError
+from nncli.ops.projection import Projection, aligned, block_of, outward, turned
+
+
+class Recurrent(Function):
+    """Base of ops that go through the steps of sequences with a state, forward in time.
+
+    x (N, T, F), W (G·H, F), b (G·H,), U (G·H, H), what the cell has besides, the first
+    state or states (N, H), lengths (N,) → h (N, T, H). W, b and U hold G blocks of H
+    rows, in PyTorch's order.
+
+    A row whose length is n acts as in PyTorch's packed sequences: behind its first n
+    steps the state stays as it is, and h is 0 there. In reverse, the last one of the n
+    steps comes first.
+
+    W x + b of all steps is one product, written where the gates will stand: a block a
+    gate, (G, T, N, H), steps in the order in which they are taken. No step then turns
+    anything round. All gates that are sigmoids are made by a few calls; the minus of
+    σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
+
+    Args:
+        reverse: Go from the last step to the first.
+        last: The output is the state behind the last step, (N, H).
+        dropped: An input behind ``lengths``, (N, H): what a state is multiplied by
+            where it goes into a product, the same at all steps.
+        table: x is a table (V, F), and the last input names its rows, (N, T): W x + b
+            is made once for each of them.
+        state: Arrays (N, H) that the last state is written to, by every ``forward``.
+
+    Class attributes:
+        order: Which of PyTorch's blocks each block of gates is.
+        recurrent_order: Which of PyTorch's blocks each block of U is, here.
+        sigmoids: Which blocks of gates are sigmoids: they lie side by side.
+        slopes: How many blocks of derivatives there are; the first are those of the
+            gates, the last those of U h.
+        memories: How many states there are.
+        extras: How many parameters there are besides.
+    """
+
+    reverse: bool = False
+    last: bool = False
+    dropped: bool = False
+    table: bool = False
+    state: tuple[Array, ...] = ()
+
+    order: ClassVar[tuple[int, ...]]
+    recurrent_order: ClassVar[tuple[int, ...]]
+    sigmoids: ClassVar[slice] = slice(0, 0)
+    slopes: ClassVar[int]
+    memories: ClassVar[int] = 1
+    extras: ClassVar[int] = 0
+
+    saves_inputs = False
+    saves_output = False
+
+    def allocate(
+        self, x: Array, weight: Array, bias: Array, recurrent: Array, *rest: Array
+    ) -> Array:
+        """Make room for the gates and states of all steps."""
+        self._check(x, weight, bias, recurrent, rest)
+        (n, t), f = (rest[-1] if self.table else x).shape[:2], x.shape[-1]
+        units, blocks = recurrent.shape[1], len(self.recurrent_order)
+        self.sizes, self.dtype = (n, t, f, units), x.dtype
+        self.projection = Projection(
+            self.order,
+            self.sigmoids,
+            self.sizes,
+            self.dtype,
+            len(x) if self.table else None,
+            reverse=self.reverse,
+        )
+        self.gates = self.projection.gates
+        self.recurrents = self.empty(blocks, units, units)
+        # Columns first in memory, as the products back through time like it.
+        self.backs = self.empty(units, blocks * units).T
+        self.kept = [self.empty(t + 1, n, units) for _ in range(self.memories)]
+        self.hidden = self.kept[0]
+        self.fed = self.empty(t, n, units) if self.dropped else self.hidden[:-1]
+        self.mask = self.empty(n, units) if self.dropped else None
+        self.pad = xp.empty((t, n, 1), bool)
+        self.clock = turned(xp.arange(t)[None, :, None], reverse=self.reverse)
+        self.keeps_lengths = not self.last
+        self.passing = self.backs
+        self.make_room()
+        self.steps = [self.views(k) for k in range(t)]
+        return self.empty(*((n, units) if self.last else (n, t, units)))
+
+    def _check(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array,
+        recurrent: Array,
+        rest: Sequence[Array],
+    ) -> None:
+        rows = len(self.order) * recurrent.shape[-1]
+        wanted = (
+            (weight, (rows, x.shape[-1])),
+            (bias, (rows,)),
+            (recurrent, (rows, recurrent.shape[-1])),
+        )
+        places = rest[-1] if self.table else x
+        if x.ndim != 3 - self.table or places.ndim != 3 - self.table:
+            raise ShapeError(
+                f"{self.type_name}: expected sequences (N, T, F), got {x.shape}."
+            )
+        for array, shape in wanted:
+            if array.shape != shape:
+                raise ShapeError(
+                    f"{self.type_name}: expected a parameter of shape {shape}, got "
+                    f"{array.shape}."
+                )
+        starts = rest[self.extras : self.extras + self.memories]
+        for start in starts:
+            if start.shape != (len(places), recurrent.shape[1]):
+                raise ShapeError(
+                    f"{self.type_name}: expected a state of shape "
+                    f"{(len(places), recurrent.shape[1])}, got {start.shape}."
+                )
+
+    def forward(
+        self, x: Array, weight: Array, bias: Array, recurrent: Array, *rest: Array
+    ) -> None:
+        """Step through time: called with all inputs and ``out``."""
+        *given, out = rest
+        starts = given[self.extras :]
+        lengths = starts[self.memories]
+        mask = self.mask
+        if mask is not None:
+            xp.copyto(mask, starts[self.memories + 1])
+        self.projection.forward(x, weight, bias, given[-1])
+        self._copy_recurrent(recurrent)
+        self.take_extras(*given[: self.extras])
+        for kept, start in zip(self.kept, starts, strict=False):
+            xp.copyto(kept[0], start)
+        xp.greater_equal(self.clock, lengths[:, None], out=self.pad)
+        self.padded = xp.logical_or.reduce(self.pad, axis=(1, 2)).tolist()
+        for k, (views, padded) in enumerate(zip(self.steps, self.padded, strict=True)):
+            if mask is not None:
+                xp.multiply(self.hidden[k], mask, out=self.fed[k])
+            self.step(*views)
+            if padded:
+                for kept in self.kept:
+                    xp.copyto(kept[k + 1], kept[k], where=self.pad[k])
+        for target, kept in zip(self.state, self.kept, strict=False):
+            xp.copyto(target, kept[-1])
+        if self.last:
+            xp.copyto(out, self.hidden[-1])
+            return
+        xp.copyto(out, outward(self.hidden[1:], reverse=self.reverse))
+        if any(self.padded):
+            xp.copyto(out, 0, where=outward(self.pad, reverse=self.reverse))
+
+    def _copy_recurrent(self, recurrent: Array) -> None:
+        for mine, theirs in enumerate(self.recurrent_order):
+            rows = recurrent[self.block(theirs)]
+            copy = xp.negative if theirs in self.order[self.sigmoids] else xp.positive
+            copy(rows.T, out=self.recurrents[mine])
+            if self.differentiated:
+                xp.copyto(self.backs[self.block(mine)], rows)
+
+    def backward(
+        self,
+        grad: Array,
+        dx: Array | None,
+        dweight: Array | None,
+        dbias: Array | None,
+        drecurrent: Array | None,
+        *rest: Array | None,
+    ) -> None:
+        """Step back through time; then the weights' gradients, of all steps at once."""
+        n, t, _, units = self.sizes
+        step, blocks = (n, units), (self.slopes, n, units)
+        shapes = (
+            *((t, n, self.slopes * units), (t, n, units), blocks, blocks),
+            *[step] * (2 * self.memories + 2),
+            (units, len(self.backs)),
+        )
+        forms = [form(shape, grad.dtype) for shape in shapes]
+        more = self.projection.rooms(self.slopes * units)
+        slopes, steps, block, work, dh, direct, *rooms = scratches(*forms, *more)
+        if not self.last:
+            xp.copyto(steps, turned(grad, reverse=self.reverse))
+        flows = rooms[: self.memories]
+        olds, later = (
+            rooms[self.memories : 2 * self.memories],
+            rooms[2 * self.memories :],
+        )
+        for flow in flows:
+            flow.fill(0)
+        if self.last:
+            xp.copyto(flows[0], grad)
+        self._go_back(steps, slopes, block, work, dh, direct, flows, olds)
+        for target, flow in zip(rest[self.extras :], flows, strict=False):
+            if target is not None:
+                xp.copyto(target, flow)
+        rows = slopes.reshape(t * n, -1)
+        self.differentiate_extras(rows, rest[: self.extras])
+        if drecurrent is not None:
+            self.differentiate_recurrent(rows, later[0], drecurrent)
+        self.projection.backward(rows, later[1:], dx, dweight, dbias)
+
+    def _go_back(
+        self,
+        steps: Array,
+        slopes: Array,
+        block: Array,
+        work: Array,
+        dh: Array,
+        direct: Array,
+        flows: list[Array],
+        olds: list[Array],
+    ) -> None:
+        """Write the derivatives of all gates, and to ``flows`` of the first state."""
+        n, t, _, units = self.sizes
+        rec, *cells = flows
+        for k in reversed(range(t)):
+            pad = self.pad[k] if self.padded[k] else None
+            if self.last:
+                xp.copyto(dh, rec)
+            else:
+                xp.add(steps[k], rec, out=dh)
+            if pad is not None:
+                xp.copyto(dh, rec, where=pad)
+                for old, flow in zip(olds, cells, strict=False):
+                    xp.copyto(old, flow)
+            passed = self.step_back(k, block, dh, work, direct, *cells)
+            row = slopes[k]
+            xp.copyto(row.reshape(n, -1, units).swapaxes(0, 1), block)
+            if pad is not None:
+                xp.copyto(row, 0, where=pad)
+            xp.matmul(row[:, -len(self.passing) :], self.passing, out=rec)
+            if self.mask is not None:
+                xp.multiply(rec, self.mask, out=rec)
+            if passed:
+                xp.add(rec, direct, out=rec)
+            if pad is not None:
+                # Rows do not mix: those that stay as they are are put right at last.
+                xp.copyto(rec, dh, where=pad)
+                for old, flow in zip(olds, cells, strict=False):
+                    xp.copyto(flow, old, where=pad)
+
+    def differentiate_recurrent(
+        self, rows: Array, room: Array, drecurrent: Array
+    ) -> None:
+        """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
+        n, t, _, units = self.sizes
+        columns = rows[:, -len(self.backs) :]
+        xp.matmul(self.fed.reshape(t * n, units).T, columns, out=room)
+        for mine, theirs in enumerate(self.recurrent_order):
+            xp.copyto(drecurrent[self.block(theirs)], room[:, self.block(mine)].T)
+
+    def block(self, index: int) -> slice:
+        """Return the rows of a parameter that belong to one gate."""
+        return block_of(index, self.sizes[-1])
+
+    def empty(self, *shape: int) -> Array:
+        """Return an array that begins at a cache line."""
+        return aligned(shape, self.dtype)
+
+    def make_room(self) -> None:
+        """Make what the cell keeps besides."""
+
+    def take_extras(self, *extras: Array) -> None:
+        """Keep the parameters that the cell has besides."""
+
+    def differentiate_extras(
+        self, rows: Array, targets: Sequence[Array | None]
+    ) -> None:
+        """Write the gradients of the parameters that the cell has besides."""
+
+    @abstractmethod
+    def views(self, k: int) -> tuple[Any, ...]:
+        """Return the arguments of ``step`` for the k-th step."""
+
+    @abstractmethod
+    def step(self, *views: Any) -> None:
+        """Compute a step's states from its gates, of which W x + b is there.
+
+        Of a gate that is a sigmoid, −W x − b is there.
+        """
+
+    @abstractmethod
+    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        """Return the states after one step, as new arrays.
+
+        For sequences that are made step by step, where laying weights out for many
+        steps does not pay.
+
+        Args:
+            x: (N, F) the step.
+            arrays: The parameters, then the states before it.
+        """
+
+    @abstractmethod
+    def step_back(
+        self,
+        k: int,
+        block: Array,
+        dh: Array,
+        work: Array,
+        direct: Array,
+        *cells: Array,
+    ) -> bool:
+        """Write the derivatives of a step's gates.
+
+        Args:
+            k: Which step.
+            block: (slopes, N, H) where they are written.
+            dh: (N, H) that of the step's h.
+            work: (slopes, N, H) to compute with.
+            direct: (N, H) for what reaches h before the step past U, if any does.
+            cells: (N, H) that of each further state behind the step, to be replaced
+                by that before it.
+
+        Returns:
+            Whether something was written to ``direct``.
+        """
+
+    def flops(self, *arrays: Sized) -> int:
+        """Count the products, and ten operations for an element of each gate."""
+        units = arrays[3].shape[1]
+        places = arrays[-2] if self.table else arrays[0]
+        steps = places.shape[0] * places.shape[1]
+        rows = arrays[0].shape[0] if self.table else steps
+        gates = len(self.order) * units
+        terms = rows * (arrays[0].shape[-1] + 1) + steps * (units + 5)
+        return int(2 * gates * terms)
+
+    @staticmethod
+    def squash(a: Array) -> None:
+        """Write σ(a) over −a."""
+        xp.exp(a, out=a)
+        xp.add(a, 1, out=a)
+        xp.reciprocal(a, out=a)
+
+
+def sigmoid(a: Array) -> Array:
+    """Return σ(a) = ½ + ½·tanh(a/2), which overflows nowhere."""
+    return xp.tanh(a / 2) / 2 + 0.5
