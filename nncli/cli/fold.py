@@ -31,8 +31,8 @@ def train_fold(path: Path, number: int, repeat: int, *, allow_plugins: bool) -> 
         InterruptedRun: It was asked to end; everything is saved.
     """
     from nncli.cli.training import View, run_training
+    from nncli.core.atomic import write_json
     from nncli.core.errors import DivergedError
-    from nncli.runs.atomic import write_json
     from nncli.runs.folds import CrossValidation
     from nncli.training.resume import resume_run
     from nncli.training.session import restore_checkpoint
@@ -98,8 +98,8 @@ def _trained(fold: FoldRun) -> bool:
 
 def _score(experiment: Experiment, fold: FoldRun) -> dict[str, Any]:
     """Score the checkpoint that ``nncli eval`` takes, and write its predictions."""
+    from nncli.core.atomic import write_bytes
     from nncli.experiment.predict import part_predictions
-    from nncli.runs.atomic import write_bytes
     from nncli.runs.checkpoint import load_checkpoint
     from nncli.runs.folds import read_json
     from nncli.runs.sources import find_checkpoint

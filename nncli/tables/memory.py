@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.tables.cache import cache_dir, write_json
+from nncli.core.atomic import write_json
+from nncli.tables.cache import cache_dir
 from nncli.tables.encoder import Encoder
 from nncli.tables.raw import RawTable
 

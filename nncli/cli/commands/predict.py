@@ -141,8 +141,8 @@ def predict(
 
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
+    from nncli.core.atomic import replacing
     from nncli.core.errors import RunError
-    from nncli.runs.atomic import replacing
 
     if path is None:
         yield sys.stdout.buffer
