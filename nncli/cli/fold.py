@@ -8,8 +8,6 @@ where the process that started it was killed.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import signal
 import sys
@@ -112,7 +110,7 @@ def _score(experiment: Experiment, fold: FoldRun) -> dict[str, Any]:
     with using(threads_of(experiment)):
         scores = Evaluator(experiment, experiment.parts["test"]).run()
         values = part_predictions(experiment, experiment.parts["test"])
-    write_bytes(fold.run.predictions, _lines(experiment, fold, values).encode())
+    write_bytes(fold.run.predictions, _lines(experiment, fold, values))
     summary = read_json(fold.run.summary)
     return _told(fold, "finished") | {
         "checkpoint": str(checkpoint),
@@ -133,11 +131,11 @@ def _told(fold: FoldRun, status: str) -> dict[str, Any]:
     }
 
 
-def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
+def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> bytes:
     """Write the predictions of the rows that were held out, as CSV."""
     import numpy as np
 
-    from nncli.core.text import spreadsheet_text
+    from nncli.cli.saving import csv_bytes
     from nncli.experiment.predict import number_columns, prediction_columns
 
     names = experiment.target_names
@@ -153,13 +151,7 @@ def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
         **number_columns("target", targets, names),
         **prediction_columns(values, labels, names, yes_or_no=experiment.yes_or_no),
     }
-    room = io.StringIO()
-    writer = csv.writer(room, lineterminator="\n")
-    writer.writerow(map(spreadsheet_text, columns))
-    # As texts floating-point numbers have the digits that give them back.
-    cells = (map(spreadsheet_text, each.astype(str)) for each in columns.values())
-    writer.writerows(zip(*cells, strict=True))
-    return room.getvalue()
+    return csv_bytes(columns, heads=True)
 
 
 def _end_with_parent() -> None:

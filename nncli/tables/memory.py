@@ -45,7 +45,8 @@ def remembered(
     with contextlib.suppress(OSError, ValueError):
         return encoder_from(path.read_text(encoding="utf-8"))
     encoder = learn()
-    with contextlib.suppress(OSError):
+    # What is not finite is no JSON: it is learned again.
+    with contextlib.suppress(OSError, ValueError):
         write_json(path, dataclasses.asdict(encoder))
     return encoder
 
