@@ -175,14 +175,16 @@ def draw(results: dict[Sweep, dict[Point, dict[str, float]]], file: Path) -> Non
     figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 3.6 * rows))
     flat = axes.ravel()
     for axis, (sweep, found) in zip(flat, results.items(), strict=False):
-        for name in ALGORITHMS:
+        for number, name in enumerate(ALGORITHMS):
             pairs = [
                 (getattr(point, sweep.moved), times[name])
                 for point, times in found.items()
                 if name in times
             ]
             if pairs:
-                axis.loglog(*zip(*pairs, strict=True), ".-", label=name)
+                axis.loglog(
+                    *zip(*pairs, strict=True), ".-", label=name, color=f"C{number}"
+                )
         chosen = [
             (
                 getattr(point, sweep.moved),

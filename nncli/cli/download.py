@@ -14,10 +14,10 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from nncli.core.atomic import sync_directory
 from nncli.core.errors import RunError
 from nncli.core.files import naming
 from nncli.data.sources import Download, Source
-from nncli.runs.atomic import sync_directory
 
 # With urllib: to resume and to go to another mirror is ours to do with any library, and
 # it brings proxies, redirects and checked certificates without a dependency.

@@ -8,8 +8,6 @@ where the process that started it was killed.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import signal
 import sys
@@ -31,8 +29,8 @@ def train_fold(path: Path, number: int, repeat: int, *, allow_plugins: bool) -> 
         InterruptedRun: It was asked to end; everything is saved.
     """
     from nncli.cli.training import View, run_training
+    from nncli.core.atomic import write_json
     from nncli.core.errors import DivergedError
-    from nncli.runs.atomic import write_json
     from nncli.runs.folds import CrossValidation
     from nncli.training.resume import resume_run
     from nncli.training.session import restore_checkpoint
@@ -98,8 +96,8 @@ def _trained(fold: FoldRun) -> bool:
 
 def _score(experiment: Experiment, fold: FoldRun) -> dict[str, Any]:
     """Score the checkpoint that ``nncli eval`` takes, and write its predictions."""
+    from nncli.core.atomic import write_bytes
     from nncli.experiment.predict import part_predictions
-    from nncli.runs.atomic import write_bytes
     from nncli.runs.checkpoint import load_checkpoint
     from nncli.runs.folds import read_json
     from nncli.runs.sources import find_checkpoint
@@ -112,7 +110,7 @@ def _score(experiment: Experiment, fold: FoldRun) -> dict[str, Any]:
     with using(threads_of(experiment)):
         scores = Evaluator(experiment, experiment.parts["test"]).run()
         values = part_predictions(experiment, experiment.parts["test"])
-    write_bytes(fold.run.predictions, _lines(experiment, fold, values).encode())
+    write_bytes(fold.run.predictions, _lines(experiment, fold, values))
     summary = read_json(fold.run.summary)
     return _told(fold, "finished") | {
         "checkpoint": str(checkpoint),
@@ -133,11 +131,11 @@ def _told(fold: FoldRun, status: str) -> dict[str, Any]:
     }
 
 
-def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
+def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> bytes:
     """Write the predictions of the rows that were held out, as CSV."""
     import numpy as np
 
-    from nncli.core.text import spreadsheet_text
+    from nncli.cli.saving import csv_bytes
     from nncli.experiment.predict import number_columns, prediction_columns
 
     names = experiment.target_names
@@ -153,13 +151,7 @@ def _lines(experiment: Experiment, fold: FoldRun, values: Any) -> str:
         **number_columns("target", targets, names),
         **prediction_columns(values, labels, names, yes_or_no=experiment.yes_or_no),
     }
-    room = io.StringIO()
-    writer = csv.writer(room, lineterminator="\n")
-    writer.writerow(map(spreadsheet_text, columns))
-    # As texts floating-point numbers have the digits that give them back.
-    cells = (map(spreadsheet_text, each.astype(str)) for each in columns.values())
-    writer.writerows(zip(*cells, strict=True))
-    return room.getvalue()
+    return csv_bytes(columns, heads=True)
 
 
 def _end_with_parent() -> None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nncli.cli.saving import csv_bytes, write_npz
 from nncli.core.errors import DataError, UsageError
+from nncli.core.text import spreadsheet_text
 
 if TYPE_CHECKING:
     from nncli.core.arrays import Array
-
-SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".npz")
 
 Results = dict[str, "Array"]
 
@@ -118,35 +117,29 @@ class NpzSink(Sink):
         write_npz(self.file, whole)
 
 
-def sink_of(path: Path | None, file: BinaryIO) -> Sink:
+SINKS: dict[str, type[Sink]] = {
+    ".csv": CsvSink,
+    ".tsv": TsvSink,
+    ".parquet": ParquetSink,
+    ".jsonl": JsonLinesSink,
+    ".ndjson": JsonLinesSink,
+    ".npz": NpzSink,
+}
+"""What writes a file, by its suffix."""
+
+
+def sink_of(path: Path | None) -> type[Sink]:
     """Return what writes a file of the path's kind; CSV to standard output.
 
     Raises:
         UsageError: Its suffix is none of those that are known.
     """
-    kinds: dict[str, type[Sink]] = {
-        ".csv": CsvSink,
-        ".tsv": TsvSink,
-        ".parquet": ParquetSink,
-        ".jsonl": JsonLinesSink,
-        ".ndjson": JsonLinesSink,
-        ".npz": NpzSink,
-    }
     suffix = ".csv" if path is None else path.suffix
-    check_output(path)
-    return kinds[suffix](file)
-
-
-def check_output(path: Path | None) -> None:
-    """Refuse a file whose kind is not known.
-
-    Raises:
-        UsageError: Its suffix says so.
-    """
-    if path is not None and path.suffix not in SUFFIXES:
+    if suffix not in SINKS:
         raise UsageError(
-            f"predict: expected -o with a file of {', '.join(SUFFIXES)}, got {path}."
+            f"predict: expected -o with a file of {', '.join(SINKS)}, got {path}."
         )
+    return SINKS[suffix]
 
 
 def _joined(frame: Any, found: Results) -> Any:
@@ -171,9 +164,10 @@ def _spreadsheet_safe(frame: Any) -> Any:
     library = polars("predict")
     texts = library.col(library.String)
     risky = (
-        texts.str.contains(r"^[=+\-@\t\r]")
+        texts.str.contains(r"^[=+\-@\t\r\n]")
         & texts.cast(library.Float64, strict=False).is_null()
     )
-    return frame.with_columns(
+    safe = frame.with_columns(
         library.when(risky).then("'" + texts).otherwise(texts).name.keep()
     )
+    return safe.rename(spreadsheet_text)

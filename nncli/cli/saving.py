@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from nncli.core.atomic import replacing
 from nncli.core.errors import RunError, UsageError
 from nncli.core.files import naming
 from nncli.core.text import spreadsheet_text
 from nncli.experiment.predict import number_columns, prediction_columns
-from nncli.runs.atomic import replacing
 
 if TYPE_CHECKING:
     from nncli.core.arrays import Array

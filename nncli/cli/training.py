@@ -101,8 +101,8 @@ def _keep_failure(
     """Write to the run how it failed, if anything can be written at all."""
     from nncli.cli.views import dated
     from nncli.config.plugins import plugin_failure
+    from nncli.core.atomic import write_json
     from nncli.core.files import append_text
-    from nncli.runs.atomic import write_json
 
     text = str(plugin_failure(error) or error) or type(error).__name__
     with contextlib.suppress(OSError):
@@ -119,7 +119,7 @@ def _finish(
     trainer: Trainer, run: RunDirectory, failure: DivergedError | None, seconds: float
 ) -> dict[str, Any]:
     """Write the summary."""
-    from nncli.runs.atomic import write_json
+    from nncli.core.atomic import write_json
 
     status = "finished" if trainer.done else "interrupted"
     result = _facts(trainer, run, "diverged" if failure else status, seconds)

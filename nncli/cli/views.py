@@ -9,9 +9,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import err, note, watched
+from nncli.core.atomic import write_bytes
 from nncli.core.files import append_text, open_file
 from nncli.core.text import duration, number
-from nncli.runs.atomic import write_bytes
 from nncli.training.callbacks import Callback, Row
 from nncli.training.progress import PlainView, row_line
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -14,6 +13,7 @@ from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.core.registry import spec_of
 from nncli.data.base import Field, Index, Rows, Table, count_of
+from nncli.data.rooms import Rooms
 from nncli.tables.encoder import Encoder
 from nncli.tables.fit import SAMPLE, fit
 from nncli.tables.memory import remembered
@@ -124,7 +124,7 @@ class EncodedRows(Rows):
         self.columns = encoder.features
         self.notes = notes_of(table)
         self._encoding = encoder.of(table)
-        self._rooms = _Cells()
+        self._rooms = Rooms()
 
     @cached_property
     def fields(self) -> dict[str, Field]:  # type: ignore[override]
@@ -142,7 +142,7 @@ class EncodedRows(Rows):
             self.source.take(index, rest)
         if "x" in out:
             shape = (count_of(index), *self.source.fields["x"].shape)
-            cells = self._rooms.take(shape)
+            cells = self._rooms.take(shape, np.float64)
             self.source.take(index, {"x": cells})
             self._encoding.apply(cells, out["x"])
 
@@ -154,20 +154,6 @@ class EncodedRows(Rows):
         for name in self.target_names or ():
             total.update(f"\1{name}".encode())
         return total.hexdigest()
-
-
-class _Cells(threading.local):
-    """Room for cells, one a thread: the next batch may be made in another."""
-
-    def __init__(self) -> None:
-        self.array = np.empty((0, 0))
-
-    def take(self, shape: tuple[int, ...]) -> Array:
-        """Return (n, R) cells of undefined content, good until the next call."""
-        rows, width = shape
-        if self.array.shape[1] != width or len(self.array) < rows:
-            self.array = np.empty(shape)
-        return self.array[:rows]
 
 
 def notes_of(table: RawTable) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.core.errors import ArgumentError, DataError
+from nncli.core.errors import DataError
 from nncli.core.progress import tell
 from nncli.core.signature import File, Positive
 from nncli.core.text import nearest
@@ -80,10 +80,7 @@ class Csv(Dataset, name="csv"):
     rows_per_epoch: Positive | None = None
 
     def __post_init__(self) -> None:
-        if self.delimiter is not None and len(self.delimiter) != 1:
-            raise ArgumentError(
-                f"delimiter: expected one character, got {self.delimiter!r}."
-            )
+        # A reading checks what it is made of.
         _ = self.reading
 
     def load(self, rng: np.random.Generator) -> RawRows:

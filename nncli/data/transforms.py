@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ArgumentError
+from nncli.core.moments import Moments
 from nncli.data.base import Transform
 
 
@@ -16,28 +17,11 @@ class Standardize(Transform, name="standardize"):
     """
 
     def fit(self, blocks: Iterator[Array]) -> None:
-        """Learn mean and (biased) standard deviation.
-
-        Means and sums of squares of blocks are joined as in Chan, Golub and LeVeque
-        1979, "Updating formulae and a pairwise algorithm for computing sample
-        variances".
-        """
-        count, mean, squares = 0, xp.zeros(()), xp.zeros(())
+        """Learn mean and (biased) standard deviation."""
+        moments = Moments()
         for x in blocks:
-            if not count:
-                # Sums of what lies near 0 keep their digits, wherever the data lies,
-                # and are exactly 0 where it never varies.
-                origin = x[0].copy()
-            near = x - origin
-            here = near.mean(axis=0)
-            total = count + len(x)
-            shift = here - mean
-            squares = squares + ((near - here) ** 2).sum(axis=0)
-            squares += shift**2 * (count * len(x) / total)
-            mean = mean + shift * (len(x) / total)
-            count = total
-        std = xp.sqrt(squares / count)
-        self.state = {"mean": origin + mean, "std": xp.where(std > 0, std, 1.0)}
+            moments.add(x)
+        self.state = {"mean": moments.mean, "std": moments.deviation}
 
     def apply(self, x: Array) -> None:
         """Write (x − mean) / std."""

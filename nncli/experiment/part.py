@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nncli.core.arrays import Array, Shape, xp
 from nncli.data.base import Field, Index, Rows, Table, Transform, count_of, gather
 from nncli.data.batches import Batch
+from nncli.data.rooms import Rooms
 
 KEEP = 2**26
 """Bytes up to which prepared inputs, and encoded targets, are kept in memory."""
@@ -48,7 +48,7 @@ class Part:
         self.dtype = xp.dtype(dtype)
         self.weighted = "weights" in rows.fields
         self.sized = "lengths" in rows.fields
-        self._rooms = _Rooms()
+        self._rooms = Rooms()
         self.target = self._encoded_field()
         self.x: Array | None = None
         self.targets: Array | None = None
@@ -163,18 +163,3 @@ class Part:
             slice(start, min(start + size, len(self)))
             for start in range(0, len(self), size)
         ]
-
-
-class _Rooms(threading.local):
-    """Arrays to compute in, one a thread: the next batch may be made in another."""
-
-    def __init__(self) -> None:
-        self.array = xp.empty(0, xp.uint8)
-
-    def take(self, shape: Shape, dtype: Any) -> Array:
-        """Return an array of undefined content, good until the next call."""
-        size = math.prod(shape) * xp.dtype(dtype).itemsize
-        if self.array.size < size:
-            self.array = xp.empty(size, xp.uint8)
-        room: Array = self.array[:size].view(dtype).reshape(shape)
-        return room

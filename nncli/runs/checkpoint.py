@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nncli.core.arrays import Array, check_memory
+from nncli.core.atomic import write_bytes
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
-from nncli.runs.atomic import write_bytes
 
 FORMAT = "nncli-checkpoint-2"
 MAX_META_BYTES = 16 * 2**20

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from nncli.core.atomic import drop_temporary, sync_directory, write_bytes
 from nncli.core.errors import RunError
 from nncli.core.files import append_text, naming, open_file
-from nncli.runs.atomic import drop_temporary, sync_directory, write_bytes
 
 MAX_ROW_BYTES = 2**20
 

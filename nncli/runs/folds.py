@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.core.atomic import drop_temporary, write_bytes, write_json
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
-from nncli.runs.atomic import drop_temporary, write_bytes, write_json
 from nncli.runs.directory import RunDirectory, held
 
 MAX_BYTES = 64 * 2**20

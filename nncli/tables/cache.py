@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nncli.core.atomic import write_json
 from nncli.core.errors import DataError, NncliError
 from nncli.tables.raw import RawColumn, RawTable
 from nncli.tables.stream import opened
@@ -255,16 +255,6 @@ def _load(folder: Path, source: str) -> RawTable | None:
         )
     except (OSError, EOFError, ValueError, TypeError, KeyError):
         return None
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Replace a file so that a reader finds all of it or none."""
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(handle)
-    Path(temporary).replace(path)
 
 
 def _shifted(progress: Progress, begin: int, total: int, part: int) -> Progress:

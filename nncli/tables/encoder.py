@@ -57,7 +57,7 @@ class Number:
             return np.interp(
                 values, self.quantiles, np.linspace(0, 1, len(self.quantiles))
             )
-        return np.sign(values) * np.log1p(np.abs(values)) if self.log else values
+        return signed_log(values) if self.log else values
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,11 @@ class Encoder:
     def of(self, table: RawTable) -> Encoding:
         """Return how rows of a table, which has all the columns, become inputs."""
         return Encoding(self, table)
+
+
+def signed_log(values: Array) -> Array:
+    """Return sign(v)·ln(1 + |v|)."""
+    return np.sign(values) * np.log1p(np.abs(values))
 
 
 def is_embedded(column: Fitted) -> bool:

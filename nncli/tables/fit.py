@@ -10,6 +10,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError
+from nncli.core.moments import Moments
 from nncli.tables.encoder import (
     PERIODS,
     Category,
@@ -18,6 +19,7 @@ from nncli.tables.encoder import (
     Encoder,
     Fitted,
     Number,
+    signed_log,
 )
 from nncli.tables.raw import RawColumn
 from nncli.tables.settings import Column, Scaling
@@ -77,10 +79,7 @@ def fit(
 
 
 class _Seen:
-    """Counts, means and extremes of the columns, and of words how often each is.
-
-    Means and sums of squares of blocks are joined as in Chan, Golub and LeVeque 1979,
-    "Updating formulae and a pairwise algorithm for computing sample variances".
+    """Counts, moments and extremes of the columns, and of words how often each is.
 
     Args:
         columns: What the blocks hold.
@@ -89,11 +88,9 @@ class _Seen:
 
     def __init__(self, columns: Sequence[RawColumn], logs: Sequence[bool]) -> None:
         size = len(columns)
-        self.logs = np.array(logs, bool)
-        self.rows = 0
-        self.missing, self.count = np.zeros(size, int), np.zeros(size, int)
-        self.origin = np.full(size, np.nan)
-        self.near, self.squares = np.zeros(size), np.zeros(size)
+        self.logs = np.flatnonzero(logs)
+        self.missing = np.zeros(size, int)
+        self.moments = Moments()
         self.least, self.largest = np.full(size, np.inf), np.full(size, -np.inf)
         self.whole_days = np.ones(size, bool)
         # One place more for cells that are missing.
@@ -106,7 +103,6 @@ class _Seen:
 
     def add(self, cells: Array) -> None:
         """Count another block of (n, R) cells."""
-        self.rows += len(cells)
         absent = np.isnan(cells)
         self.missing += absent.sum(axis=0)
         for i, words in self.words.items():
@@ -115,39 +111,15 @@ class _Seen:
         for i in self.dates:
             days = cells[:, i][~absent[:, i]] % PERIODS["day"]
             self.whole_days[i] &= not days.any()
-        values = np.where(self.logs, np.sign(cells) * np.log1p(np.abs(cells)), cells)
-        self._moments(values, absent)
-
-    def _moments(self, values: Array, absent: Array) -> None:
-        there = ~absent
-        here = there.sum(axis=0)
-        # Sums of what lies near 0 keep their digits, wherever the values lie, and are
-        # exactly 0 where these never vary.
-        first = values[there.argmax(axis=0), np.arange(values.shape[1])]
-        self.origin = np.where(np.isnan(self.origin), first, self.origin)
-        near = np.where(absent, 0, values - self.origin)
-        mean = near.sum(axis=0) / np.maximum(here, 1)
-        total = np.maximum(self.count + here, 1)
-        shift = mean - self.near
-        self.squares += (np.where(absent, 0, near - mean) ** 2).sum(axis=0)
-        self.squares += shift**2 * (self.count * here / total)
-        self.near += shift * (here / total)
-        self.count += here
+        values = cells
+        if self.logs.size:
+            values = cells.copy()
+            values[:, self.logs] = signed_log(cells[:, self.logs])
+        self.moments.add(values, absent)
         least = np.where(absent, np.inf, values).min(axis=0)
         largest = np.where(absent, -np.inf, values).max(axis=0)
         self.least = np.minimum(self.least, least)
         self.largest = np.maximum(self.largest, largest)
-
-    @property
-    def mean(self) -> Array:
-        """The mean of each column; 0 where all cells are missing."""
-        return np.where(self.count > 0, self.origin + self.near, 0.0)
-
-    @property
-    def deviation(self) -> Array:
-        """The (biased) standard deviation of each column; 1 where nothing varies."""
-        deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
-        return np.where(deviation > 0, deviation, 1.0)
 
 
 def _number(
@@ -163,7 +135,7 @@ def _number(
     if not values.size or scaling == "none":
         pass
     elif scaling in ("standard", "log"):
-        center, scale = float(seen.mean[i]), float(seen.deviation[i])
+        center, scale = float(seen.moments.mean[i]), float(seen.moments.deviation[i])
     elif scaling == "min_max":
         center = float(seen.least[i])
         scale = float(seen.largest[i]) - center
@@ -223,8 +195,8 @@ def _date(
         column.name,
         "date",
         _middle(values),
-        float(seen.mean[i]),
-        float(seen.deviation[i]),
+        float(seen.moments.mean[i]),
+        float(seen.moments.deviation[i]),
         tuple(cycles),
         indicator,
     )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.tables.cache import cache_dir, write_json
+from nncli.core.atomic import write_json
+from nncli.tables.cache import cache_dir
 from nncli.tables.encoder import Encoder
 from nncli.tables.raw import RawTable
 
@@ -44,7 +45,8 @@ def remembered(
     with contextlib.suppress(OSError, ValueError):
         return encoder_from(path.read_text(encoding="utf-8"))
     encoder = learn()
-    with contextlib.suppress(OSError):
+    # What is not finite is no JSON: it is learned again.
+    with contextlib.suppress(OSError, ValueError):
         write_json(path, dataclasses.asdict(encoder))
     return encoder
 

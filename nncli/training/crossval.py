@@ -9,12 +9,12 @@ from typing import Any
 
 from nncli.config.load import Loaded
 from nncli.config.write import to_yaml
+from nncli.core.atomic import write_bytes, write_json
 from nncli.core.errors import UsageError
 from nncli.core.intervals import spread_of
 from nncli.data.split import Fold
 from nncli.experiment.build import build
 from nncli.experiment.experiment import Experiment
-from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.directory import create_directory
 from nncli.runs.folds import CrossValidation, FoldRun
 from nncli.training.session import as_given, copy_plugins, overrides_of

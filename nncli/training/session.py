@@ -13,13 +13,13 @@ import numpy as np
 from nncli.config.load import Loaded, load_values, plugin_copies
 from nncli.config.read import Document
 from nncli.config.write import to_yaml, with_comments
+from nncli.core.atomic import write_bytes, write_json
 from nncli.core.errors import ConfigError, RunError
 from nncli.core.files import open_file
 from nncli.data.labels import Labels
 from nncli.experiment.build import assemble, build
 from nncli.experiment.experiment import Experiment
 from nncli.layers.base import InputSpec
-from nncli.runs.atomic import write_bytes, write_json
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.manifest import manifest

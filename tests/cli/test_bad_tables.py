@@ -206,6 +206,15 @@ def test_cells_that_a_spreadsheet_would_run_are_marked(
     assert cells[2] == ["1", "2", "u", "'+x"]
 
 
+def test_names_and_cells_with_line_ends_are_marked_too(
+    command: Command, tmp_path: Path, checkpoint: Path
+) -> None:
+    file = write(tmp_path / "x.csv", 'a,b,c,=x\n1,2,u,"\n=1"\n')
+    out = command("predict", checkpoint, file).out
+    assert out.startswith("a,b,c,'=x,prediction\n")
+    assert '"\'\n=1"' in out
+
+
 def test_semicolons_and_decimal_commas_are_read_by_every_verb(
     command: Command, tmp_path: Path
 ) -> None:

@@ -198,7 +198,7 @@ def test_eval_of_a_run_that_cannot_be_written_to_notes_it(
     def refuse(path: Path, value: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("nncli.runs.atomic.write_json", refuse)
+    monkeypatch.setattr("nncli.core.atomic.write_json", refuse)
     outcome = command("eval", run.path)
     assert outcome.code == 0
     assert "accuracy" in outcome.out

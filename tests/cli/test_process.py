@@ -19,7 +19,6 @@ import sys
 import time
 from pathlib import Path
 
-from nncli.runs import atomic
 
 HERE = Path(__file__).parent
 

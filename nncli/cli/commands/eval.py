@@ -175,7 +175,7 @@ def _assess(
 
 def _keep(checkpoint: Path, result: dict[str, Any]) -> None:
     """Leave the result in the run, if the checkpoint is a run's."""
-    from nncli.runs.atomic import write_json
+    from nncli.core.atomic import write_json
     from nncli.runs.sources import run_of
 
     run = run_of(checkpoint)

@@ -87,14 +87,14 @@ def predict(
     import numpy as np
 
     from nncli.cli.inputs import chunks
-    from nncli.cli.predictions import Sink, check_output, sink_of
+    from nncli.cli.predictions import Sink, sink_of
     from nncli.experiment.predict import part_predictions, prediction_columns
     from nncli.runs.checkpoint import load_checkpoint
     from nncli.runs.sources import find_checkpoint, plugins_of
     from nncli.training.session import restore_without_data
     from nncli.training.threads import threads_of, using
 
-    check_output(output)
+    kind = sink_of(output)
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"predict: expected one character, got {delimiter!r}.")
     source = find_checkpoint(path, runs_dir)
@@ -125,7 +125,7 @@ def predict(
                 for name, values in found.items():
                     gathered.setdefault(name, []).extend(values.tolist())
                 continue
-            sink = sink or sink_of(output, opened)
+            sink = sink or kind(opened)
             sink.write(frame, found)
         if sink is not None:
             sink.finish()
@@ -141,8 +141,8 @@ def predict(
 
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
+    from nncli.core.atomic import replacing
     from nncli.core.errors import RunError
-    from nncli.runs.atomic import replacing
 
     if path is None:
         yield sys.stdout.buffer

@@ -47,10 +47,10 @@ def show(
     They are what the network gets in the first step: transformed, and with the very
     changes that training makes.
     """
+    from nncli.core.atomic import write_bytes
     from nncli.core.text import count as counted
     from nncli.experiment.build import build
     from nncli.report.image_grid import drawable, image_grid
-    from nncli.runs.atomic import write_bytes
     from nncli.runs.sources import load_source
 
     if output.suffix != ".png":

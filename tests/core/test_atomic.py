@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from nncli.runs.atomic import replacing, write_bytes, write_json
+from nncli.core.atomic import replacing, write_bytes, write_json
 from tests.command import environment, kill, wait_until
 
 SIZE = 3_000_000
@@ -20,7 +20,7 @@ SIZE = 3_000_000
 WRITER = f"""
 import sys
 from pathlib import Path
-from nncli.runs.atomic import write_bytes
+from nncli.core.atomic import write_bytes
 for i in range(100_000):
     write_bytes(Path(sys.argv[1]), bytes([i % 251]) * {SIZE})
 """
