@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -20,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-SLOW = ("mnist_cnn", "mnist_resnet")
+SLOW = ("mnist_cnn", "mnist_resnet", "shakespeare_gpt", "shakespeare_lstm")
 """Configs whose networks are large: tried with ``pytest -m slow``, as .ci/run does."""
 
 each_config = pytest.mark.parametrize(
@@ -30,6 +31,15 @@ each_config = pytest.mark.parametrize(
         for path in sorted(CONFIGS.glob("*.yaml"))
     ],
 )
+
+
+def evaluations(config: Path, number: int) -> list[str]:
+    """Return the overrides with which a config that ships is evaluated so often."""
+    training = yaml.safe_load(config.read_text(encoding="utf-8"))["training"]
+    if "steps" in training:
+        return [f"training.steps={number}", "training.evaluate_steps=1"]
+    return [f"training.epochs={number}", "training.evaluate_every=1"]
+
 
 SMALL = """\
 name: small
