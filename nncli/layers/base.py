@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from nncli.autograd.function import Function
+from nncli.autograd.repeated import Repeated
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import NncliError, Path, ShapeError
@@ -250,29 +251,42 @@ class Layer(Component, family="layer", kw_only=True):
         """Forget what goes on from batch to batch; called before an epoch's first."""
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the output at the next step of each row's sequence, and a new state.
+        """Return the outputs at the next steps of sequences, and a new state.
 
-        Steps that come one by one give what a call gives for all of them. By default a
-        layer acts on each step alone, and there is nothing to remember. Of what is
-        behind the end of sequences, rows are (N, ...) as in a call.
+        Steps that come a few at a time, one or more, give what a call in use gives for
+        all of them. By default a layer acts on each step alone, and there is nothing to
+        remember but how it is done fast. Of what is behind the end of sequences, rows
+        are (N, ...) as in a call. Called without gradients, NumPy's warnings off.
 
         Args:
-            x: (N, 1, ...) the next step.
-            state: What the call for the step before returned; None at the first step.
-                It is never changed, so that a state can be gone on from twice.
+            x: (N, T, ...) the next T steps.
+            state: What the call for the steps before returned; None at first. What it
+                stands for is never changed: it can be gone on from twice. It belongs
+                to the parameters as they are, and to one thread.
 
         Raises:
             ShapeError: The layer mixes steps, and cannot take them one by one.
         """
-        y = self(x)
-        alone = x.shape[1:] == self.input_shape
-        if y.shape[1:] != (self.output_shape if alone else (1, *self.output_shape[1:])):
+        if state is not None and x.shape[1] == 1:
+            return state(x), state
+        if x.shape[1:] == self.input_shape and x.ndim == 2:
+            return self(x), state
+        if self.children:
+            return self._each_alone(self(x), x), state
+        again = Repeated(self) if state is None else state
+        first = x if x.shape[1] == 1 else x[:, :1]
+        y = self._each_alone(again(first), first)
+        return y if first is x else self._each_alone(self(x), x), again
+
+    def _each_alone(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return outputs, if they have as many steps as the inputs."""
+        if y.shape[1:] != (x.shape[1], *self.output_shape[1:]):
             raise ShapeError(
                 f"expected a layer that takes the steps of a sequence one by one, got "
                 f"{self.title}, which wants rows of shape {self.input_shape} as a "
                 "whole."
             )
-        return y, None
+        return y
 
     @property
     def op_arguments(self) -> dict[str, Any]:

@@ -348,4 +348,8 @@ class Recurrent(Function):
 
 def sigmoid(a: Array) -> Array:
     """Return σ(a) = ½ + ½·tanh(a/2), which overflows nowhere."""
-    return xp.tanh(a / 2) / 2 + 0.5
+    out: Array = a * 0.5
+    xp.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+    return out
