@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from nncli.autograd.function import Function
-from nncli.autograd.repeated import Repeated
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import NncliError, Path, ShapeError
@@ -18,6 +17,7 @@ from nncli.core.randomness import Streams
 from nncli.core.registry import Component
 from nncli.core.text import nearest
 from nncli.initializers.base import Initializer
+from nncli.layers.stepwise import advance_alone
 
 OutputKind = Literal["real", "probability", "distribution"]
 
@@ -267,26 +267,7 @@ class Layer(Component, family="layer", kw_only=True):
         Raises:
             ShapeError: The layer mixes steps, and cannot take them one by one.
         """
-        if state is not None and x.shape[1] == 1:
-            return state(x), state
-        if x.shape[1:] == self.input_shape and x.ndim == 2:
-            return self(x), state
-        if self.children:
-            return self._each_alone(self(x), x), state
-        again = Repeated(self) if state is None else state
-        first = x if x.shape[1] == 1 else x[:, :1]
-        y = self._each_alone(again(first), first)
-        return y if first is x else self._each_alone(self(x), x), again
-
-    def _each_alone(self, y: Tensor, x: Tensor) -> Tensor:
-        """Return outputs, if they have as many steps as the inputs."""
-        if y.shape[1:] != (x.shape[1], *self.output_shape[1:]):
-            raise ShapeError(
-                f"expected a layer that takes the steps of a sequence one by one, got "
-                f"{self.title}, which wants rows of shape {self.input_shape} as a "
-                "whole."
-            )
-        return y
+        return advance_alone(self, x, state)
 
     @property
     def op_arguments(self) -> dict[str, Any]:
