@@ -41,7 +41,7 @@ def made(name: str) -> Any:
     from nncli.config.load import load_config
     from nncli.experiment.build import build
 
-    return build(load_config(CONFIGS / f"shakespeare_{name}.yaml"))
+    return build(load_config(CONFIGS / f"shakespeare_{name}.yaml", []))
 
 
 def seconds(call: Callable[[], object]) -> float:
