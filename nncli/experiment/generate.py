@@ -130,11 +130,12 @@ class Generator:
             new = [self._edge, *new]
         if self._block is not None:
             new = self._within(new, self._block)
-            self._seen += new
         for first in range(0, len(new), AT_ONCE):
             x = Tensor(np.array([new[first : first + AT_ONCE]]))
             scores, self._state = self._network.advance(x, self._state)
         self._scores = scores
+        if self._block is not None:
+            self._seen += new
         return scores
 
     def _within(self, new: list[int], block: int) -> list[int]:

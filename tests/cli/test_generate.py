@@ -15,7 +15,7 @@ from nncli.cli.commands.generate import Pieces
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
 from nncli.core.randomness import stream
-from nncli.data.vocabulary import Vocabulary
+from nncli.data.vocabulary import UNKNOWN, Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.generate import Generator, Sampling
 from tests.command import Command
@@ -210,6 +210,18 @@ def test_sequences_of_training_are_seen_alone(text: str) -> None:
         found.append(generator.probabilities())
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_what_stands_for_unknown_words_is_never_made(text: str) -> None:
+    words = text.replace("block: 8", "block: 8, tokenizer: word")
+    made = experiment(text=words)
+    assert made.vocabulary is not None
+    generator = Generator(made, Sampling(), stream(1, "generation"))
+    for _ in range(3):
+        found = generator.probabilities()
+        assert found[made.vocabulary.numbers[UNKNOWN]] == 0
+        assert np.count_nonzero(found) == len(found) - 1
+        generator.feed([1])
 
 
 def test_scores_that_are_no_numbers_are_refused(text: str) -> None:

@@ -98,13 +98,14 @@ def test_a_state_is_gone_on_from_twice_a_few_steps_at_a_time(layer: Layer) -> No
     network = build([layer], (6, 4))
     rng = np.random.default_rng(0)
     x, other = rng.normal(size=(2, 2, 6, 4))
-    whole = network(Tensor(x)).data
+    other[:, :3] = x[:, :3]
     first, state = network.advance(Tensor(x[:, :3]))
-    _, beyond = network.advance(Tensor(other[:, 3:5]), state)
-    network.advance(Tensor(other[:, 5:]), beyond)
-    second, _ = network.advance(Tensor(x[:, 3:]), state)
-    found = np.concatenate([first.data, second.data], axis=1)
-    np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-14)
+    states = [network.advance(Tensor(each[:, 3:5]), state) for each in (x, other)]
+    for each, (second, after) in zip((x, other), states, strict=True):
+        third, _ = network.advance(Tensor(each[:, 5:]), after)
+        found = np.concatenate([first.data, second.data, third.data], axis=1)
+        whole = network(Tensor(each)).data
+        np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-14)
 
 
 def test_attention_without_positions_goes_on_beyond_the_rows_it_was_built_for() -> None:
