@@ -17,6 +17,7 @@ from nncli.core.randomness import Streams
 from nncli.core.registry import Component
 from nncli.core.text import nearest
 from nncli.initializers.base import Initializer
+from nncli.layers.stepwise import advance_alone
 
 OutputKind = Literal["real", "probability", "distribution"]
 
@@ -250,29 +251,23 @@ class Layer(Component, family="layer", kw_only=True):
         """Forget what goes on from batch to batch; called before an epoch's first."""
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the output at the next step of each row's sequence, and a new state.
+        """Return the outputs at the next steps of sequences, and a new state.
 
-        Steps that come one by one give what a call gives for all of them. By default a
-        layer acts on each step alone, and there is nothing to remember. Of what is
-        behind the end of sequences, rows are (N, ...) as in a call.
+        Steps that come a few at a time, one or more, give what a call in use gives for
+        all of them. By default a layer acts on each step alone, and there is nothing to
+        remember but how it is done fast. Of what is behind the end of sequences, rows
+        are (N, ...) as in a call. Called without gradients, NumPy's warnings off.
 
         Args:
-            x: (N, 1, ...) the next step.
-            state: What the call for the step before returned; None at the first step.
-                It is never changed, so that a state can be gone on from twice.
+            x: (N, T, ...) the next T steps.
+            state: What the call for the steps before returned; None at first. What it
+                stands for is never changed: it can be gone on from twice. It belongs
+                to the parameters as they are, and to one thread.
 
         Raises:
             ShapeError: The layer mixes steps, and cannot take them one by one.
         """
-        y = self(x)
-        alone = x.shape[1:] == self.input_shape
-        if y.shape[1:] != (self.output_shape if alone else (1, *self.output_shape[1:])):
-            raise ShapeError(
-                f"expected a layer that takes the steps of a sequence one by one, got "
-                f"{self.title}, which wants rows of shape {self.input_shape} as a "
-                "whole."
-            )
-        return y, None
+        return advance_alone(self, x, state)
 
     @property
     def op_arguments(self) -> dict[str, Any]:

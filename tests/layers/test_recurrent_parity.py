@@ -151,7 +151,7 @@ def test_learned_states_and_last_ones_agree_with_pytorch(cell: str) -> None:
     for t in range(T):
         _, after = network.advance(Tensor(x[:, t : t + 1]), after)
     last = states if isinstance(states, tuple) else (states,)
-    for i, arrays in enumerate(after[0]):
+    for i, arrays in enumerate(after[0].states):
         for array, expected in zip(arrays, last, strict=True):
             assert_agrees(array, expected[i].detach(), f"last state {i}")
 
