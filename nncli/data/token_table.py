@@ -25,6 +25,8 @@ from nncli.data.vocabulary import (
 class TokenTable(Table):
     """Rows whose ``x`` (N, T) holds tokens, and ``lengths`` how many in each row.
 
+    Where a step is several tokens, ``x`` is (N, T, W) and ``lengths`` count steps.
+
     Attributes:
         raw: What the numbers in ``x`` stand for.
         next_tokens: The targets are tokens too: at each step the next one.
@@ -42,7 +44,7 @@ class TokenTable(Table):
         counts = np.zeros(len(self.raw.tokens), np.int64)
         for x, lengths in self.blocks("x", "lengths", index=index):
             there = x[np.arange(x.shape[1]) < lengths[:, None]]
-            counts += np.bincount(there, minlength=len(counts))
+            counts += np.bincount(there.ravel(), minlength=len(counts))
         return self.raw.fit(counts)
 
     def encoded(self, vocabulary: Vocabulary) -> TokenTable:
