@@ -97,30 +97,42 @@ def token_rows(
 
 
 def checked_lengths(
-    found: Sequence[int], source: str, longest: int | None, *, cut: bool
+    found: Sequence[int],
+    source: str,
+    longest: int | None,
+    *,
+    cut: bool,
+    what: tuple[str, str] = ("token", "row"),
 ) -> Array:
     """Return the lengths of sequences, at most ``longest``.
+
+    Args:
+        found: How long they are.
+        source: What messages call the data.
+        longest: The longest that is taken; None for any.
+        cut: Whether what is longer is cut, rather than refused.
+        what: What messages call a step, and a sequence.
 
     Raises:
         DataError: One is empty, or too long and not to be cut.
     """
-    lengths = np.array(found, np.int64)
+    lengths, (step, row) = np.array(found, np.int64), what
     empty = np.flatnonzero(lengths == 0)
     if empty.size:
         raise DataError(
-            f"{source}: expected a token in each row at least, got none in "
-            f"{count(empty.size, 'row')}, the first in row {empty[0] + 1:,}. Remove "
-            "such rows."
+            f"{source}: expected a {step} in each {row} at least, got none in "
+            f"{count(empty.size, row)}, the first in {row} {empty[0] + 1:,}. Remove "
+            f"such {row}s."
         )
     if longest is None:
         return lengths
     long = np.flatnonzero(lengths > longest)
     if long.size and not cut:
-        row = int(long[0])
+        first = int(long[0])
         raise DataError(
-            f"{source}: expected at most {longest:,} tokens a row, got more in "
-            f"{count(long.size, 'row')}, the first in row {row + 1:,} with "
-            f"{lengths[row]:,}. Set a larger dataset.max_length, or cut: true."
+            f"{source}: expected at most {longest:,} {step}s a {row}, got more in "
+            f"{count(long.size, row)}, the first in {row} {first + 1:,} with "
+            f"{lengths[first]:,}. Set a larger dataset.max_length, or cut: true."
         )
     return np.minimum(lengths, longest)
 
