@@ -137,7 +137,7 @@ def test_predict_gives_one_prediction_a_sequence(
     draw = np.random.default_rng(0)
     rows = [
         [name, t, draw.normal(), draw.normal(), kind]
-        for name, steps, kind in (("x", 3, "up"), ("b", 1, "down"), ("a", 2, "up"))
+        for name, steps, kind in (("x", 3, "up"), ("a", 1, "down"), ("b", 2, "up"))
         for t in range(steps)
     ]
     lines = [",".join(map(str, row)) for row in rows]
@@ -146,16 +146,17 @@ def test_predict_gives_one_prediction_a_sequence(
     command.train(tmp_path / "steps.yaml")
     run = command.runs / "steps-1"
     command("eval", run, "--split", "train", "--save", tmp_path / "e.csv")
-    # eval has the rows in the order of their names.
-    known = predicted((tmp_path / "e.csv").read_text())
+    # eval has sequences in the order of their names.
+    saved = predicted((tmp_path / "e.csv").read_text())
+    known = dict(zip("abx", saved, strict=True))
     turned = [f"{v},{u},{t},?,{name}" for name, t, u, v, _ in reversed(rows)]
     new = tmp_path / "new.csv"
     new.write_text("\n".join(["v,u,t,more,run", *turned]))
     found = predicted(command("predict", run, new, "--proba").out)
-    assert [row["run"] for row in found] == ["a", "b", "x"]
-    for row, expected in zip(found, known, strict=True):
+    assert [row["run"] for row in found] == ["b", "a", "x"]
+    for row in found:
         for name in ("prediction", "probability_up", "probability_down"):
-            assert row[name] == expected[name]
+            assert row[name] == known[row["run"]][name]
     bare = predicted(command("predict", run, new, "--columns", "").out)
     assert list(bare[0]) == ["prediction"]
     outcome = command("predict", run, new, "--columns", "u")
