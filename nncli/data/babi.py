@@ -91,19 +91,28 @@ def _questions(path: Path, most: int | None) -> list[tuple[str, str]]:
     """
     story: list[str] = []
     found: list[tuple[str, str]] = []
+    count = 0
     for place, line in enumerate(read_text(path).splitlines(), start=1):
-        number, _, text = line.strip().partition(" ")
-        if not number.isdecimal() or not text:
-            raise DataError(
-                f"{path}: line {place:,}: expected a number and a sentence, as bAbI "
-                f"has them, got {line[:40]!r}."
-            )
+        number, _, text = line.strip(" ").partition(" ")
         if number == "1":
-            story = []
-        question, *rest = text.split("\t")
+            story, count = [], 0
+        count += 1
+        question, *rest = map(str.strip, text.split("\t"))
+        fault = ""
+        if not number.isdecimal() or not text.strip():
+            fault = "a number and a sentence, as bAbI has them"
+        elif number != str(count):
+            numbers = "1" if count == 1 else f"{count} (or 1, of another story)"
+            fault = f"the number {numbers}"
+        elif rest and not (question and rest[0]):
+            fault = "a question, a tab and an answer"
+        if fault:
+            raise DataError(
+                f"{path}: line {place:,}: expected {fault}, got {line[:40]!r}."
+            )
         if rest:
             known = story if most is None else story[-most:]
-            found.append((" ".join([*known, question.strip()]), rest[0].strip()))
+            found.append((" ".join([*known, question]), rest[0]))
         else:
             story.append(text)
     if not found:

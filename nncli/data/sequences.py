@@ -9,7 +9,7 @@ from nncli.core.errors import DataError
 from nncli.core.signature import File, Positive
 from nncli.core.text import show
 from nncli.data.base import Dataset, Table
-from nncli.data.columns import RawRows
+from nncli.data.columns import RawRows, whole_cells
 from nncli.data.csv import Csv
 from nncli.data.files import Kind
 from nncli.data.token_table import checked_lengths
@@ -25,7 +25,8 @@ class Sequences(Dataset, name="sequences"):
         path: CSV or TSV (perhaps ``.gz``), Parquet or Arrow; relative to the config.
         id: Name of the column that is the same in all rows of a sequence.
         target: Name of the target's column, which is so too.
-        time: Name of the column whose order the steps have; null for that of the file.
+        time: Name of the column whose order the steps have, of numbers or dates; null
+            for that of the file.
         features: Names of the columns of inputs, all of them numbers; null for all
             others.
         max_length: Steps of the longest sequence; null for that of the file.
@@ -56,14 +57,12 @@ class Sequences(Dataset, name="sequences"):
             scale_target=self.scale_target,
         ).load(rng)
         values = self._values(rows)
+        whole_cells(rows.table, self.id, self.path)
         _, first, of = np.unique(
             rows.keys[self.id], return_index=True, return_inverse=True
         )
         of = of.reshape(-1)
-        keys: list[Array] = [of]
-        if self.time is not None:
-            keys.insert(0, rows.keys[self.time])
-        order = np.lexsort(keys)
+        order = self._order(rows, of)
         found = np.bincount(of).tolist()
         lengths = checked_lengths(found, self.path, self.max_length, cut=self.cut)
         steps = self.max_length or int(lengths.max())
@@ -106,6 +105,38 @@ class Sequences(Dataset, name="sequences"):
                 f"{row + 1:,}, column {rows.inputs[column]!r}. Remove such sequences."
             )
         return values
+
+    def _order(self, rows: RawRows, of: Array) -> Array:
+        """Return the places of all rows, those of one sequence in order of time.
+
+        Args:
+            rows: The table.
+            of: (N,) which sequence each row belongs to.
+
+        Raises:
+            DataError: The column of times says no order.
+        """
+        if self.time is None:
+            return np.argsort(of, kind="stable")
+        column = rows.table.columns[rows.table.names.index(self.time)]
+        if column.words:
+            raise DataError(
+                f"{self.path}: expected numbers or dates as time, got texts in column "
+                f"{self.time!r}, such as {show(column.words[0])}."
+            )
+        times = whole_cells(rows.table, self.time, self.path)
+        order = np.lexsort([times, of])
+        twice = (np.diff(times[order]) == 0) & (np.diff(of[order]) == 0)
+        if twice.any():
+            row = int(order[1:][twice].min())
+            name, time = (rows.keys[key][row].item() for key in (self.id, self.time))
+            raise DataError(
+                f"{self.path}: expected one row for each step of a sequence, got "
+                f"another one in row {row + 1:,}: {self.id!r} is {show(name)} and "
+                f"{self.time!r} {show(time)}. Leave dataset.time out to take the order "
+                "of the file."
+            )
+        return order
 
     def _target(self, rows: RawRows, of: Array, first: Array) -> Array:
         """Return the target of each sequence.
