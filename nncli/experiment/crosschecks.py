@@ -107,6 +107,12 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
                 f"{kind}."
             )
             problems.append(Problem(("metrics", i), text))
+        elif not loss.aligned:
+            text = (
+                f"{metric.type_name} compares each prediction with its target; which "
+                f"these are, loss {loss.type_name} leaves open. Remove it."
+            )
+            problems.append(Problem(("metrics", i), text))
     return problems
 
 

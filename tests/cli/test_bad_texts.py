@@ -260,6 +260,21 @@ def test_bad_vectors_end_in_one_message(
     assert_refused(command, tmp_path, message, *given)
 
 
+def test_checkpoint_holds_vectors_whose_file_is_gone(
+    command: Command, tmp_path: Path
+) -> None:
+    path, file = write(tmp_path, "text"), tmp_path / "v.npy"
+    count = len(set(STORY))
+    file.write_bytes(npy(np.ones((count, 4))))
+    command.train(path, f"layers[0].weights={file}", "training.epochs=2")
+    run_path = command.runs / "text-1"
+    before = command("eval", run_path, "--json").json()["loss"]
+    file.unlink()
+    assert command("eval", run_path, "--json").json()["loss"] == before
+    assert command("generate", run_path, "--prompt", "so", "--tokens", 3).code == 0
+    command.train("--resume", run_path, "training.epochs=3")
+
+
 @pytest.mark.parametrize("kind", DATASETS)
 def test_good_files_are_trained_on(command: Command, tmp_path: Path, kind: str) -> None:
     if kind in ("text_table", "sequences"):
