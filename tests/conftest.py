@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-SLOW = ("mnist_cnn", "mnist_resnet")
+SLOW = ("mnist_cnn", "mnist_resnet", "shakespeare_gpt", "shakespeare_lstm")
 """Configs whose networks are large: tried with ``pytest -m slow``, as .ci/run does."""
 
 each_config = pytest.mark.parametrize(
@@ -30,6 +30,16 @@ each_config = pytest.mark.parametrize(
         for path in sorted(CONFIGS.glob("*.yaml"))
     ],
 )
+
+
+def few_epochs(config: Path, count: int) -> list[str]:
+    """Return overrides for a training of a few epochs, each of them evaluated."""
+    overrides = [f"training.epochs={count}", "training.evaluate_every=1"]
+    if "steps:" in config.read_text(encoding="utf-8"):
+        overrides += ["training.steps=null", "training.evaluate_steps=null"]
+        overrides += ["dataset.windows=32"]
+    return overrides
+
 
 SMALL = """\
 name: small

@@ -23,11 +23,10 @@ def sequences(
     """
     import numpy as np
 
-    from nncli.data.columns import Keys
     from nncli.data.sequences import Sequences
     from nncli.tables.chunks import table_chunks
     from nncli.tables.library import polars
-    from nncli.tables.raw import RawColumn, check_there
+    from nncli.tables.raw import RawColumn, RawTable, check_there
     from nncli.tables.reading import Reading
 
     dataset = cast(Sequences, experiment.config.dataset)
@@ -40,26 +39,26 @@ def sequences(
             )
     path, source = (None, "stdin") if file == "-" else (Path(file), file)
     inputs = [column.name for column in columns[: experiment.network.shapes[0][1]]]
-    frames, values, times = [], [], []
+    frames, cells = [], []
     for frame, table in table_chunks(path, Reading(delimiter), columns, CHUNK):
         check_there([RawColumn(dataset.id, "category")], frame.columns, source)
         frames.append(frame.select(dataset.id))
-        values.append(table.values[:, : len(inputs)])
-        if dataset.time is not None:
-            times.append(Keys(table)[dataset.time])
-    whole = polars("predict").concat(frames)
-    names = [str(cell) for cell in whole[dataset.id].to_list()]
-    _, first, of = np.unique(names, return_index=True, return_inverse=True)
+        cells.append(table.values)
+    ids = polars("predict").concat(frames)
+    names, first, of = np.unique(
+        [str(cell) for cell in ids[dataset.id]], return_index=True, return_inverse=True
+    )
     # From the order of the names to that of their first rows.
-    order = first.argsort()
-    rank = order.argsort()
+    turned = first.argsort()
+    of = turned.argsort()[of.reshape(-1)]
+    whole = RawTable(source, columns, np.concatenate(cells))
     rows = dataset.together(
-        np.concatenate(values),
-        rank[of.reshape(-1)],
-        np.concatenate(times) if times else None,
+        whole.values[:, : len(inputs)],
+        of,
+        dataset.order(whole, of, names[turned], source),
         experiment.network.shapes[0][0],
         inputs,
         source,
     )
-    kept = None if wanted == [] else whole[first[order]]
+    kept = None if wanted == [] else ids[first[turned]]
     yield Chunk(experiment.prepare(rows), kept)

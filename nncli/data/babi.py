@@ -90,7 +90,7 @@ class Babi(Dataset, name="babi"):
         Raises:
             DataError: A line is none of bAbI's, or a story is too long.
         """
-        stories = [story for story, _ in self._questions(text, source)]
+        stories = [story for story, _ in self._questions(text, source, answered=False)]
         texts, longest = self._texts(stories), shape[-1]
         table = rows_of_texts(texts, vocabulary, longest, source, cut=False)
         if self.steps == "words":
@@ -122,32 +122,49 @@ class Babi(Dataset, name="babi"):
             files.append(found[0])
         return files
 
-    def _questions(self, text: str, source: str) -> list[tuple[list[str], str]]:
+    def _questions(
+        self, text: str, source: str, *, answered: bool = True
+    ) -> list[tuple[list[str], str]]:
         """Return the sentences before each question and itself, and its answer.
+
+        Args:
+            text: Lines as a file has them.
+            source: What messages call the text.
+            answered: Whether only what has an answer is a question; else a question
+                mark makes one, too.
 
         Raises:
             DataError: A line is none of bAbI's.
         """
         story: list[str] = []
         found: list[tuple[list[str], str]] = []
+        count = 0
         for place, line in enumerate(text.splitlines(), start=1):
-            number, _, said = line.strip().partition(" ")
-            if not number.isdecimal() or not said:
-                raise DataError(
-                    f"{source}: line {place:,}: expected a number and a sentence, as "
-                    f"bAbI has them, got {line[:40]!r}."
-                )
+            number, _, said = line.strip(" ").partition(" ")
             if number == "1":
-                story = []
-            sentence, *rest = said.split("\t")
-            sentence = sentence.strip()
-            if rest or sentence.endswith("?"):
+                story, count = [], 0
+            count += 1
+            sentence, *rest = map(str.strip, said.split("\t"))
+            fault = ""
+            if not number.isdecimal() or not said.strip():
+                fault = "a number and a sentence, as bAbI has them"
+            elif number != str(count):
+                numbers = "1" if count == 1 else f"{count} (or 1, of another story)"
+                fault = f"the number {numbers}"
+            elif rest and not (sentence and rest[0]):
+                fault = "a question, a tab and an answer"
+            if fault:
+                raise DataError(
+                    f"{source}: line {place:,}: expected {fault}, got {line[:40]!r}."
+                )
+            if rest or (not answered and sentence.endswith("?")):
                 known = story if self.sentences is None else story[-self.sentences :]
-                found.append(([*known, sentence], "".join(rest[:1]).strip()))
+                found.append(([*known, sentence], "".join(rest[:1])))
             else:
                 story.append(sentence)
         if not found:
-            raise DataError(f"{source}: expected questions, got none.")
+            more = " with answers" * answered
+            raise DataError(f"{source}: expected questions{more}, got none.")
         return found
 
 

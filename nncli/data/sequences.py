@@ -12,11 +12,11 @@ from nncli.core.errors import DataError
 from nncli.core.signature import File, Positive
 from nncli.core.text import show
 from nncli.data.base import Dataset, Table
-from nncli.data.columns import RawRows
+from nncli.data.columns import RawRows, whole_cells
 from nncli.data.csv import Csv
 from nncli.data.files import Kind
 from nncli.data.token_table import checked_lengths
-from nncli.tables.raw import RawColumn
+from nncli.tables.raw import RawColumn, RawTable
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +41,8 @@ class Sequences(Dataset, name="sequences"):
         path: CSV or TSV (perhaps ``.gz``), Parquet or Arrow; relative to the config.
         id: Name of the column that is the same in all rows of a sequence.
         target: Name of the target's column, which is so too.
-        time: Name of the column whose order the steps have; null for that of the file.
+        time: Name of the column whose order the steps have, of numbers or dates; null
+            for that of the file.
         features: Names of the columns of inputs, all of them numbers; null for all
             others.
         max_length: Steps of the longest sequence; null for that of the file.
@@ -73,17 +74,15 @@ class Sequences(Dataset, name="sequences"):
         ).load(rng)
         columns = self._columns(rows)
         places = [rows.table.names.index(name) for name in rows.inputs]
-        _, first, of = np.unique(
+        whole_cells(rows.table, self.id, self.path)
+        names, first, of = np.unique(
             rows.keys[self.id], return_index=True, return_inverse=True
         )
         of = of.reshape(-1)
+        values = np.array(rows.table.values[:, places])
+        order = self.order(rows.table, of, names, self.path)
         table = self.together(
-            np.array(rows.table.values[:, places]),
-            of,
-            None if self.time is None else rows.keys[self.time],
-            self.max_length,
-            rows.inputs,
-            self.path,
+            values, of, order, self.max_length, rows.inputs, self.path
         )
         return StepTable(
             table.x,
@@ -96,11 +95,39 @@ class Sequences(Dataset, name="sequences"):
             target_names=rows.target_names,
         )
 
+    def order(self, table: RawTable, of: Array, names: Array, source: str) -> Array:
+        """Return the places of all rows, those of one sequence in order of time.
+
+        Args:
+            table: The rows; of their columns at least that of the time.
+            of: (R,) the number of each row's sequence.
+            names: What stands in the column of ids for each number.
+            source: What messages call the rows.
+
+        Raises:
+            DataError: The column of times says no order.
+        """
+        if self.time is None:
+            return np.argsort(of, kind="stable")
+        times = whole_cells(table, self.time, source)
+        order = np.lexsort([times, of])
+        twice = (np.diff(times[order]) == 0) & (np.diff(of[order]) == 0)
+        if twice.any():
+            row = int(order[1:][twice].min())
+            name, time = names[of[row]].item(), times[row].item()
+            raise DataError(
+                f"{source}: expected one row for each step of a sequence, got another "
+                f"one in row {row + 1:,}: {self.id!r} is {show(name)} and "
+                f"{self.time!r} {show(time)}. Leave dataset.time out to take the order "
+                "of the file."
+            )
+        return order
+
     def together(
         self,
         values: Array,
         of: Array,
-        time: Array | None,
+        order: Array,
         longest: int | None,
         names: Sequence[str],
         source: str,
@@ -110,7 +137,7 @@ class Sequences(Dataset, name="sequences"):
         Args:
             values: (R, F) inputs.
             of: (R,) the number of each row's sequence.
-            time: (R,) what each sequence is sorted by; None for the rows' order.
+            order: (R,) the places of rows, as ``order`` gives them.
             longest: Steps of the longest; None for what there is.
             names: Of the columns of inputs.
             source: What messages call the rows.
@@ -125,7 +152,6 @@ class Sequences(Dataset, name="sequences"):
                 f"{source}: expected a number in each cell, got none in row "
                 f"{row + 1:,}, column {names[column]!r}. Remove such sequences."
             )
-        order = np.lexsort([of] if time is None else [time, of])
         found = np.bincount(of).tolist()
         lengths = checked_lengths(
             found, source, longest, cut=self.cut, what=("step", "sequence")
@@ -155,7 +181,13 @@ class Sequences(Dataset, name="sequences"):
                 )
         if self.time is None:
             return tuple(inputs)
-        return (*inputs, dataclasses.replace(columns[self.time], words=()))
+        time = columns[self.time]
+        if time.words:
+            raise DataError(
+                f"{self.path}: expected numbers or dates as time, got texts in column "
+                f"{self.time!r}, such as {show(time.words[0])}."
+            )
+        return (*inputs, time)
 
     def _target(self, rows: RawRows, of: Array, first: Array) -> Array:
         """Return the target of each sequence.

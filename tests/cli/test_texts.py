@@ -186,7 +186,8 @@ def test_predict_answers_questions_of_stories(
     found = predicted(command("predict", run, new, "--proba").out)
     for row, expected in zip(found, known, strict=True):
         assert row == {name: expected[name] for name in row}
-    new.write_text("1 A left.\n" + "2 B left. A left.\n" * 9 + "3 Where is A?")
+    many = [f"{n} A left. B left." for n in range(1, 10)]
+    new.write_text("\n".join([*many, "10 Where is A?"]))
     outcome = command("predict", run, new)
     assert outcome.code == 2
     assert f"at most {'4 sentences' if steps == 'sentences' else ''}" in outcome.err

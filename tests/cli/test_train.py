@@ -16,7 +16,7 @@ from nncli.runs.directory import RunDirectory
 from nncli.training.trainer import Trainer
 from tests.cli.plugins import write_plugin
 from tests.command import Command
-from tests.conftest import SMALL, each_config
+from tests.conftest import SMALL, each_config, few_epochs
 
 Write = Callable[..., Path]
 
@@ -25,7 +25,7 @@ DIVERGING = ["optimizer={type: sgd, lr: 1e30}", "layers[1]=relu"]
 
 @each_config
 def test_train_runs_every_config_that_ships(command: Command, config: Path) -> None:
-    outcome = command.train(config, "training.epochs=3", "training.evaluate_every=1")
+    outcome = command.train(config, *few_epochs(config, 3))
     run = RunDirectory(command.runs / f"{config.stem}-1")
     assert outcome.out.splitlines()[0] == f"run {run.path}"
     assert outcome.out.splitlines()[-1] == f"next: nncli eval {run.path}"

@@ -27,7 +27,7 @@ from nncli.training.callbacks import Row
 from nncli.training.progress import PlainView, row_line
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
-from tests.conftest import CONFIGS, each_config
+from tests.conftest import CONFIGS, each_config, few_epochs
 from tests.training.jobs import experiment, run_of
 
 ROW: Row = {
@@ -159,7 +159,7 @@ def test_plain_view_fits_80_columns(
     command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    err = command.train(config, "training.evaluate_every=1", "training.epochs=3").err
+    err = command.train(config, *few_epochs(config, 3)).err
     assert len(err.splitlines()) == 4
     assert max(map(len, err.splitlines())) <= 80
 
