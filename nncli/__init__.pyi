@@ -66,9 +66,12 @@ from nncli.layers.dropout import SpatialDropout as SpatialDropout
 from nncli.layers.embed_columns import EmbedColumns as EmbedColumns
 from nncli.layers.embedding import Embedding as Embedding
 from nncli.layers.embedding import Tied as Tied
+from nncli.layers.embedding_bag import EmbeddingBag as EmbeddingBag
 from nncli.layers.normalization import BatchNorm as BatchNorm
 from nncli.layers.normalization import LayerNorm as LayerNorm
 from nncli.layers.normalization import RmsNorm as RmsNorm
+from nncli.layers.over_time import LastStep as LastStep
+from nncli.layers.over_time import MeanOverTime as MeanOverTime
 from nncli.layers.pooling import AveragePool1d as AveragePool1d
 from nncli.layers.pooling import AveragePool2d as AveragePool2d
 from nncli.layers.pooling import AveragePool3d as AveragePool3d

@@ -221,9 +221,10 @@ class _Checker:
     count: int
 
     def __call__(self, name: str, data: Array, grad: Array) -> GradientReport:
-        chosen = xp.unique(
-            xp.linspace(0, data.size - 1, min(data.size, self.count)).astype(int)
-        )
+        spread = xp.linspace(0, data.size - 1, min(data.size, self.count)).astype(int)
+        # Of a large table, a few spread elements may all be ones that nothing uses.
+        largest = [xp.nan_to_num(abs(grad)).argmax()] if grad.size else []
+        chosen = xp.unique([*spread, *largest])
         pairs = []
         for flat in chosen:
             index = tuple(int(i) for i in np.unravel_index(flat, data.shape))
@@ -233,11 +234,11 @@ class _Checker:
         # Relative to the tensor's largest derivative; the floor is what rounding in
         # the value alone would make of a derivative that is zero.
         known = (abs(part) for pair in pairs for part in pair[1:])
-        largest = max((size for size in known if np.isfinite(size)), default=0.0)
+        most = max((size for size in known if np.isfinite(size)), default=0.0)
         floor = max(
             FLOOR * max(1.0, abs(self.middle)), self._rounding(STEP) / TOLERANCE
         )
-        scale = max(floor, largest)
+        scale = max(floor, most)
         errors = [
             abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs
         ]

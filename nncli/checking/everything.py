@@ -12,6 +12,7 @@ import numpy as np
 from nncli.autograd.function import FUNCTIONS
 from nncli.autograd.gradcheck import (
     ALL,
+    BUDGET,
     Effort,
     GradientReport,
     check_case,
@@ -30,6 +31,9 @@ from nncli.network.network import Network
 FLOAT64 = np.dtype(np.float64)
 BATCHES = (1, 5)
 SEED = 0
+
+COMPONENT = 2e10
+"""Operations that the differences of all cases of one layer may take, about."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ def check_layer(cls: type[Layer]) -> Iterator[Check]:
     """Check a layer alone: every argument varied, its examples, both modes."""
     ran = False
     reason = ""
-    for arguments in variations(cls):
+    varied = list(variations(cls))
+    cases = len(varied) * len(cls.examples) * len(BATCHES) * 2
+    effort = Effort(budget=min(BUDGET, COMPONENT / cases))
+    for arguments in varied:
         for example in cls.examples:
             try:
                 network = lone_network(cls, arguments, example)
@@ -115,7 +122,7 @@ def check_layer(cls: type[Layer]) -> Iterator[Check]:
             for rows in BATCHES:
                 for training in (True, False):
                     if not training or rows >= network.min_rows:
-                        yield _check_alone(network, arguments, rows, training)
+                        yield _check_alone(network, arguments, rows, training, effort)
     if not ran:
         text = (
             f"none of its examples {', '.join(map(str, cls.examples))} fits: {reason}"
@@ -149,7 +156,11 @@ def drawn_input(network: Network, rows: int, rng: np.random.Generator) -> Tensor
 
 
 def _check_alone(
-    network: Network, arguments: dict[str, Any], rows: int, training: bool
+    network: Network,
+    arguments: dict[str, Any],
+    rows: int,
+    training: bool,
+    effort: Effort,
 ) -> Check:
     rng = stream(SEED, "check")
     x = drawn_input(network, rows, rng)
@@ -158,7 +169,7 @@ def _check_alone(
     xp.copyto(values, rng.uniform(0.5, 1.5, values.size))
     network.set_training(training)
     layer = network.layers[-1]
-    reports = layer_reports(network, layer, x, rng, whole=True)
+    reports = layer_reports(network, layer, x, rng, effort, whole=True)
     mode = "training" if training else "in use"
     case = " ".join([show_shape(x.shape), *words_of(arguments), mode])
     return Check("layer", layer.type_name, case, tuple(reports))

@@ -75,6 +75,10 @@ def chunks(
         return iter([Chunk(experiment.prepare(_arrays(path, experiment)))])
     if experiment.vocabulary is not None:
         return _texts(files[0], delimiter, experiment, wanted)
+    if experiment.step_columns is not None:
+        from nncli.cli.inputs_sequences import sequences
+
+        return sequences(files[0], delimiter, experiment, wanted)
     given = None if files[0] == "-" else path
     return _table(given, delimiter, experiment, wanted, typed=typed)
 
@@ -104,6 +108,7 @@ def _texts(
     file: str, delimiter: str | None, experiment: Experiment, wanted: list[str] | None
 ) -> Iterator[Chunk]:
     """Read texts: a column of a table, or each line of a file of text."""
+    from nncli.data.babi import Babi
     from nncli.data.texts import read_text
     from nncli.data.token_table import rows_of_texts
     from nncli.tables.chunks import table_chunks
@@ -121,6 +126,12 @@ def _texts(
     column = getattr(dataset, "text", None)
     if column is None or Path(file).suffix == ".txt":
         text = sys.stdin.read() if file == "-" else read_text(Path(file))
+        if isinstance(dataset, Babi):
+            shape = experiment.network.shapes[0]
+            source = "stdin" if file == "-" else file
+            rows = dataset.unanswered(text, vocabulary, shape, source)
+            yield Chunk(experiment.prepare(rows))
+            return
         rows = rows_of_texts(text.splitlines(), vocabulary, steps, file, cut=cut)
         yield Chunk(experiment.prepare(rows))
         return

@@ -24,7 +24,8 @@ def show_scores(result: dict[str, Any], saved: Path | None) -> None:
     say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
     tokens = f", {count(result['tokens'], 'token')}" if "tokens" in result else ""
     say(f"{result['split']}: {count(result['rows'], 'row')}{tokens}")
-    say_wrapped(f"baseline: {_baseline(result['baseline'])} of the training part")
+    if "baseline" in result:
+        say_wrapped(f"baseline: {_baseline(result['baseline'])} of the training part")
     for table in _tables(result):
         say("")
         table.print()
@@ -62,7 +63,11 @@ def _tables(result: dict[str, Any]) -> Iterator[Table]:
 
 def _scores(result: dict[str, Any]) -> Table:
     """Return a table of each score beside the baseline's."""
-    baseline = result["baseline"]
+    baseline = result.get("baseline")
+    if baseline is None:
+        table = Table("score", ">model")
+        table.add_row("loss", number(result["loss"]))
+        return table
     table = Table("score", ">model", ">baseline")
     table.add_row("loss", number(result["loss"]))
     for name, guessed in baseline["scores"].items():

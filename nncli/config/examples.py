@@ -28,25 +28,29 @@ def title_of(path: Path) -> str:
 
 
 def copy_example(path: Path, folder: Path) -> list[tuple[str, str, str]]:
-    """Copy an example, and the shipped tables that it names, into a folder.
+    """Copy an example, and the shipped data that it names, into a folder.
 
-    The copy of the config names the copies of the tables. Nothing is overwritten.
+    The copy of the config names the copies of the data. Nothing is overwritten.
 
     Args:
         path: The example.
         folder: Where to.
 
     Returns:
-        (file, ``written`` or ``kept``, what it is) of the config, then of each table.
+        (file, ``written`` or ``kept``, what it is) of the config, then of each file.
     """
     text = path.read_bytes()
-    tables = sorted({name.decode() for name in _SHIPPED.findall(text)})
+    names = sorted({name.decode() for name in _SHIPPED.findall(text)})
     files = {path.name: (_SHIPPED.sub(rb"\1", text), title_of(path))}
-    for name in tables:
-        content = (path.parent / ".." / "datasets" / name).read_bytes()
-        files[name] = (content, f"the table of {path.name}")
+    for name in names:
+        source = path.parent / ".." / "datasets" / name
+        inside = source.rglob("*") if source.is_dir() else [source]
+        for file in sorted(each for each in inside if each.is_file()):
+            place = str(name / file.relative_to(source))
+            files[place] = (file.read_bytes(), f"the data of {path.name}")
     told = []
     for name, (content, title) in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             with (folder / name).open("xb") as file:
                 file.write(content)

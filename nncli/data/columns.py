@@ -51,6 +51,23 @@ def cells_of(table: RawTable, name: str) -> Array:
     return np.concatenate([np.array(cells[:, place]) for (cells,) in rows.blocks("x")])
 
 
+def whole_cells(table: RawTable, name: str, source: str) -> Array:
+    """Return (N,) cells of a column that must have a value in each row.
+
+    Raises:
+        DataError: It has not.
+    """
+    values = cells_of(table, name)
+    absent = np.flatnonzero(np.isnan(values))
+    if absent.size:
+        raise DataError(
+            f"{source}: column {name!r}: expected a value in each row, got none "
+            f"in {absent.size:,} of {len(values):,}, the first in row "
+            f"{absent[0] + 1:,}. Remove these rows."
+        )
+    return values
+
+
 def texts_of(column: RawColumn, values: Array) -> Array:
     """Return the texts of (n,) cells of a category; "" where they are missing."""
     codes = np.where(np.isnan(values), len(column.words), values).astype(np.intp)

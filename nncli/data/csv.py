@@ -16,7 +16,7 @@ from nncli.core.progress import tell
 from nncli.core.signature import File, Positive
 from nncli.core.text import nearest
 from nncli.data.base import Dataset
-from nncli.data.columns import Keys, RawRows, cells_of
+from nncli.data.columns import Keys, RawRows, whole_cells
 from nncli.data.files import Kind
 from nncli.tables.cells import FALSE, TRUE
 from nncli.tables.files import open_table
@@ -182,7 +182,7 @@ class Csv(Dataset, name="csv"):
         self, table: RawTable, targets: Sequence[str]
     ) -> tuple[Array, tuple[str, ...] | None]:
         columns = [table.columns[table.names.index(name)] for name in targets]
-        values = [self._whole(table, name) for name in targets]
+        values = [whole_cells(table, name, self.path) for name in targets]
         if len(targets) > 1:
             pairs = zip(columns, values, strict=True)
             return np.stack([self._numbers(*pair) for pair in pairs], axis=1), None
@@ -216,22 +216,11 @@ class Csv(Dataset, name="csv"):
         told: Array = ones[values.astype(int)]
         return told
 
-    def _whole(self, table: RawTable, name: str) -> Array:
-        """Return a column that must have a value in each row."""
-        values = cells_of(table, name)
-        absent = np.flatnonzero(np.isnan(values))
-        if absent.size:
-            raise DataError(
-                f"{self.path}: column {name!r}: expected a value in each row, got none "
-                f"in {absent.size:,} of {len(values):,}, the first in row "
-                f"{absent[0] + 1:,}. Remove these rows."
-            )
-        return values
-
     def _weights(self, table: RawTable) -> Array | None:
         if self.weights is None:
             return None
-        values = self._whole(table, self._known(table, self.weights, "of weights"))
+        name = self._known(table, self.weights, "of weights")
+        values = whole_cells(table, name, self.path)
         if (values < 0).any() or not values.any():
             raise DataError(
                 f"{self.path}: column {self.weights!r}: expected weights of at least "

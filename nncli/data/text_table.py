@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nncli.core.errors import DataError
 from nncli.core.signature import File, Positive
 from nncli.data.base import Dataset
 from nncli.data.csv import Csv
@@ -61,6 +62,10 @@ class TextTable(Dataset, name="text_table"):
         ).load(rng)
         raw = RawTokens(self.tokenizer, (), self.path, self.min_count)
         texts = rows.keys[self.text].tolist()
+        if not all(isinstance(text, str) for text in texts):
+            raise DataError(
+                f"{self.path}: expected texts in column {self.text!r}, got none."
+            )
         x, lengths, raw = token_rows(texts, raw, self.max_length, cut=self.cut)
         return TokenTable(
             x,

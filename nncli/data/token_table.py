@@ -25,6 +25,8 @@ from nncli.data.vocabulary import (
 class TokenTable(Table):
     """Rows whose ``x`` (N, T) holds tokens, and ``lengths`` how many in each row.
 
+    Where a step is several tokens, ``x`` is (N, T, W) and ``lengths`` count steps.
+
     Attributes:
         raw: What the numbers in ``x`` stand for.
         next_tokens: The targets are tokens too: at each step the next one.
@@ -42,7 +44,7 @@ class TokenTable(Table):
         counts = np.zeros(len(self.raw.tokens), np.int64)
         for x, lengths in self.blocks("x", "lengths", index=index):
             there = x[np.arange(x.shape[1]) < lengths[:, None]]
-            counts += np.bincount(there, minlength=len(counts))
+            counts += np.bincount(there.ravel(), minlength=len(counts))
         return self.raw.fit(counts)
 
     def encoded(self, vocabulary: Vocabulary) -> TokenTable:
@@ -95,30 +97,42 @@ def token_rows(
 
 
 def checked_lengths(
-    found: Sequence[int], source: str, longest: int | None, *, cut: bool
+    found: Sequence[int],
+    source: str,
+    longest: int | None,
+    *,
+    cut: bool,
+    what: tuple[str, str] = ("token", "row"),
 ) -> Array:
     """Return the lengths of sequences, at most ``longest``.
+
+    Args:
+        found: How long they are.
+        source: What messages call the data.
+        longest: The longest that is taken; None for any.
+        cut: Whether what is longer is cut, rather than refused.
+        what: What messages call a step, and a sequence.
 
     Raises:
         DataError: One is empty, or too long and not to be cut.
     """
-    lengths = np.array(found, np.int64)
+    lengths, (step, row) = np.array(found, np.int64), what
     empty = np.flatnonzero(lengths == 0)
     if empty.size:
         raise DataError(
-            f"{source}: expected a token in each row at least, got none in "
-            f"{count(empty.size, 'row')}, the first in row {empty[0] + 1:,}. Remove "
-            "such rows."
+            f"{source}: expected a {step} in each {row} at least, got none in "
+            f"{count(empty.size, row)}, the first in {row} {empty[0] + 1:,}. Remove "
+            f"such {row}s."
         )
     if longest is None:
         return lengths
     long = np.flatnonzero(lengths > longest)
     if long.size and not cut:
-        row = int(long[0])
+        first = int(long[0])
         raise DataError(
-            f"{source}: expected at most {longest:,} tokens a row, got more in "
-            f"{count(long.size, 'row')}, the first in row {row + 1:,} with "
-            f"{lengths[row]:,}. Set a larger dataset.max_length, or cut: true."
+            f"{source}: expected at most {longest:,} {step}s a {row}, got more in "
+            f"{count(long.size, row)}, the first in {row} {first + 1:,} with "
+            f"{lengths[first]:,}. Set a larger dataset.max_length, or cut: true."
         )
     return np.minimum(lengths, longest)
 

@@ -25,8 +25,13 @@ from nncli.optimizers.average import WeightAverage
 from nncli.tables.encoder import Encoder
 
 
-def build(loaded: Loaded) -> Experiment:
+def build(loaded: Loaded, *, files: bool = True) -> Experiment:
     """Make everything that a config describes, data included.
+
+    Args:
+        loaded: The config.
+        files: Whether first values of weights are read from the files that it names; a
+            checkpoint has later ones.
 
     Raises:
         ConfigError: Parts of the config do not fit each other or the data.
@@ -44,7 +49,7 @@ def build(loaded: Loaded) -> Experiment:
         rows, _ = parts["train"]
         check_rows(rows, config)
         config = with_embeddings(config, encoder)
-        experiment = assemble(config, input_of(rows), labels_of(rows))
+        experiment = assemble(config, input_of(rows), labels_of(rows), files=files)
         experiment.encoder, experiment.vocabulary = encoder, vocabulary
         take(experiment, parts)
     except ConfigError as error:
@@ -110,11 +115,19 @@ def assemble(
     config: Config,
     inputs: Shape | InputSpec | Mapping[str, InputSpec],
     labels: Labels | None,
+    *,
+    files: bool = True,
 ) -> Experiment:
     """Make what a config describes for rows of a kind, without the rows.
 
     All that lives (parameters, what an optimizer or a schedule remembers) is on copies:
     the config may be assembled any number of times.
+
+    Args:
+        config: What is made.
+        inputs: What the rows hold.
+        labels: Their classes.
+        files: As of ``build``.
 
     Raises:
         ConfigError: The layers do not fit each other.
@@ -123,7 +136,8 @@ def assemble(
     streams, dtype = Streams(config.seed), DTYPES[config.precision]
     size = config.training.batch_size
     try:
-        network = Network(layers, inputs, streams, dtype, 0 if size == "full" else size)
+        rows = 0 if size == "full" else size
+        network = Network(layers, inputs, streams, dtype, rows, files=files)
     except LayerError as error:
         problem = Problem(("layers", *error.path), f"{error.name}: {error}")
         raise ConfigError([problem]) from None

@@ -83,7 +83,7 @@ def check_rows(rows: Rows, config: Config) -> None:
 def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
     """Find what does not fit between data, network, loss and metrics."""
     config, network, loss = experiment.config, experiment.network, experiment.loss
-    problems = []
+    problems = _one_token(rows)
     refusal = loss.refuses(network.output)
     if refusal:
         problems.append(Problem(("loss",), refusal))
@@ -107,6 +107,12 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
                 f"{kind}."
             )
             problems.append(Problem(("metrics", i), text))
+        elif not loss.aligned:
+            text = (
+                f"{metric.type_name} compares each prediction with its target; which "
+                f"these are, loss {loss.type_name} leaves open. Remove it."
+            )
+            problems.append(Problem(("metrics", i), text))
     return problems
 
 
@@ -116,6 +122,14 @@ def _one_class(rows: Rows) -> Problem | None:
         return None
     text = f"expected targets of at least two classes, got {show(rows.classes[0])} in "
     return Problem(("dataset",), f"{text}all {len(rows):,} rows.")
+
+
+def _one_token(rows: Rows) -> list[Problem]:
+    """Find texts in which there is nothing to learn."""
+    if rows.below != 1 or rows.classes is None:
+        return []
+    text = f"expected at least two different tokens, got {show(rows.classes[0])} only."
+    return [Problem(("dataset",), text)]
 
 
 def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:

@@ -27,6 +27,7 @@ from nncli.optimizers.average import WeightAverage
 from nncli.optimizers.base import Optimizer
 from nncli.schedules.base import Schedule
 from nncli.tables.encoder import Encoder
+from nncli.tables.raw import RawColumn
 
 
 @dataclass
@@ -40,6 +41,8 @@ class Experiment:
         threads: How many threads products use, where that was decided once.
         encoder: How columns of a table become inputs, where the data is one.
         vocabulary: The tokens that inputs are the numbers of; None where they are none.
+        step_columns: The columns of a table whose rows are steps of sequences; None
+            where the data is no such table.
         target_scale: How targets are scaled for the loss; None where they are not.
         target_names: Names of the targets, where they have names.
         yes_or_no: Targets are labels, each 0 or 1, of which a row may have several.
@@ -65,6 +68,7 @@ class Experiment:
     labels: Labels | None = None
     encoder: Encoder | None = None
     vocabulary: Vocabulary | None = None
+    step_columns: tuple[RawColumn, ...] | None = None
     target_scale: TargetScale | None = None
     target_names: tuple[str, ...] | None = None
     yes_or_no: bool = False

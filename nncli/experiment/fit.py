@@ -11,6 +11,7 @@ from nncli.core.arrays import Array, counted
 from nncli.core.errors import ArgumentError, ConfigError, DataError, Problem
 from nncli.data.base import Rows, Transform
 from nncli.data.columns import RawRows, encoded
+from nncli.data.sequences import StepTable
 from nncli.data.split import Split, split_rows
 from nncli.data.token_table import TokenTable
 from nncli.data.vocabulary import Vocabulary
@@ -143,6 +144,8 @@ def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     places = slice(0, len(rows)) if index is None else index
     values = rows.read("y", places)
     experiment.target_names = rows.target_names
+    if isinstance(rows, StepTable):
+        experiment.step_columns = rows.step_columns
     if isinstance(config.loss, Binary) and rows.classes is None:
         experiment.yes_or_no = bool(((values == 0) | (values == 1)).all())
     if rows.scale_targets and config.loss.distance and rows.classes is None:

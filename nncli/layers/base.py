@@ -78,6 +78,8 @@ class BuildContext:
         dtype: Element type of parameters and state.
         inputs: What the network's inputs hold, by name; the first is the default.
         rows: How many rows a training batch has at most; 0 where nobody knows.
+        files: Whether first values are read from the files that layers name; a
+            checkpoint has later ones.
         weights: Weights that further layers may use, by name.
         parameters: How many elements all parameters have so far, so that too many
             are refused before they are all there.
@@ -87,6 +89,7 @@ class BuildContext:
     dtype: np.dtype[Any]
     inputs: dict[str, InputSpec] = field(default_factory=dict)
     rows: int = 0
+    files: bool = True
     weights: dict[str, Tensor] = field(default_factory=dict)
     parameters: int = 0
 

@@ -34,7 +34,8 @@ class Embedding(Layer, name="embedding"):
             gradient, as PyTorch's padding_idx; null for none.
         init: First values of E; by default N(0, 1).
         weights: A file of first values (V, units): .npy, .npz with one array, or .txt
-            with a row of numbers a line; relative to the config. Example: vectors.npy.
+            with a row of numbers a line; relative to the config. A
+            checkpoint holds what became of them. Example: vectors.npy.
         name: What a layer of type tied calls it.
     """
 
@@ -60,7 +61,7 @@ class Embedding(Layer, name="embedding"):
             )
         shape, init = (rows, self.units), self.init or Normal(std=1.0)
         weight = self.add_parameter("weight", shape, init, rng)
-        if self.weights is not None:
+        if self.weights is not None and self.context.files:
             xp.copyto(weight.data, _vectors(Path(self.weights), shape))
         if self.padding is not None:
             weight.data[self.padding] = 0

@@ -59,6 +59,7 @@ class Loss(Component, family="loss", kw_only=True):
             loss, and both are computed by ``loss``, which is safer in numbers; it has
             the same arguments.
         positive: Outputs must be above 0.
+        aligned: Each prediction stands for one target, so that metrics compare them.
         distance: It measures how far outputs are from numbers of any size, so that
             both may be scaled.
 
@@ -73,6 +74,7 @@ class Loss(Component, family="loss", kw_only=True):
     fusion: ClassVar[tuple[str, str] | None] = None
     positive: ClassVar[bool] = False
     distance: ClassVar[bool] = False
+    aligned: ClassVar[bool] = True
 
     def function(self) -> Function:
         """Make the op of one call."""

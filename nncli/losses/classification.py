@@ -8,7 +8,7 @@ import numpy as np
 
 from nncli.autograd.function import Function
 from nncli.autograd.tensor import Tensor, apply
-from nncli.core.arrays import Array, counted
+from nncli.core.arrays import Array, Shape, counted
 from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.signature import Count, NonNegative, PositiveFloat, UnitInterval
 from nncli.losses.base import Targets, lengths_of
@@ -59,8 +59,9 @@ class Categorical(ByClass, kw_only=True):
             )
         if shape != (*targets.values.shape[1:], count):
             raise ShapeError(
-                f"{self.type_name} expects one output for each of the {count} classes; "
-                f"the network gives {shape}. Set units: {count} in the last layer."
+                f"{self.type_name} expects one output for each of the {count} classes"
+                f"{_steps(given, shape)}; the network gives {shape}. Set units: "
+                f"{count} in the last layer."
             )
         self.check_classes(count)
         indices = targets.values.astype(np.int64)
@@ -212,3 +213,10 @@ def _one_hot(values: Array) -> bool:
         return False
     zeros_and_ones = bool(((values == 0) | (values == 1)).all())
     return zeros_and_ones and bool((values.sum(axis=-1) == 1).all())
+
+
+def _steps(given: Shape, shape: Shape) -> str:
+    """Say how outputs stand where each row has many classes, if these do not so."""
+    if not given or shape[:-1] == given:
+        return ""
+    return f" at each step, ({', '.join(map(str, given))}, K)"

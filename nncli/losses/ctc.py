@@ -33,6 +33,7 @@ class Ctc(Loss, name="ctc", kw_only=True):
 
     op = ctc.Ctc
     takes = "logits"
+    aligned = False
 
     def __call__(
         self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None

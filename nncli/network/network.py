@@ -42,6 +42,7 @@ class Network:
         dtype: The element type of parameters and activations.
         rows: How many rows a training batch has at most, for layers that remember
             something of each; 0 where nobody knows.
+        files: Whether first values are read from files; see ``BuildContext``.
 
     Attributes:
         layers: The live layers.
@@ -65,6 +66,8 @@ class Network:
         streams: Streams,
         dtype: np.dtype[Any],
         rows: int = 0,
+        *,
+        files: bool = True,
     ) -> None:
         _refuse_too_many(layers)
         self.layers = copies(layers)
@@ -73,7 +76,7 @@ class Network:
         self.inputs = _named(inputs)
         for i, layer in enumerate(self.layers):
             layer.source = (i,)
-        context = BuildContext(streams, dtype, self.inputs, rows)
+        context = BuildContext(streams, dtype, self.inputs, rows, files)
         first = next(iter(self.inputs.values()))
         specs = chain(self.layers, first, context, GlorotUniform())
         self.shapes = [spec.shape for spec in specs]

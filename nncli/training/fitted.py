@@ -11,6 +11,7 @@ from nncli.data.vocabulary import Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.target_scale import TargetScale
 from nncli.tables.encoder import Encoder
+from nncli.tables.raw import RawColumn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Fitted:
         target_names: Names of the targets, where they have names.
         yes_or_no: Whether targets are labels, each 0 or 1.
         vocabulary: The tokens of the training part; None where inputs are none.
+        step_columns: The columns of a table whose rows are steps of sequences; None
+            where the data is no such table.
     """
 
     encoder: Encoder | None = None
@@ -30,6 +33,7 @@ class Fitted:
     target_names: tuple[str, ...] | None = None
     yes_or_no: bool = False
     vocabulary: Vocabulary | None = None
+    step_columns: tuple[RawColumn, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -42,6 +46,7 @@ class Fitted:
         experiment.target_names = self.target_names
         experiment.yes_or_no = self.yes_or_no
         experiment.vocabulary = self.vocabulary
+        experiment.step_columns = self.step_columns
 
 
 def fitted_of(experiment: Experiment) -> Fitted:
@@ -52,6 +57,7 @@ def fitted_of(experiment: Experiment) -> Fitted:
         experiment.target_names,
         experiment.yes_or_no,
         experiment.vocabulary,
+        experiment.step_columns,
     )
 
 

@@ -190,7 +190,7 @@ def restore_without_data(
         ) from None
     fitted = fitted_from(meta, source)
     below = None if fitted.vocabulary is None else len(fitted.vocabulary)
-    experiment = assemble(loaded.config, InputSpec(sizes, below), labels)
+    experiment = assemble(loaded.config, InputSpec(sizes, below), labels, files=False)
     fitted.put(experiment)
     encoder = experiment.encoder
     if encoder is not None and (len(encoder.features),) != sizes:
@@ -233,7 +233,7 @@ def rebuild(
             allow_plugins=allow_plugins,
             copies=plugins_of(path),
         )
-        experiment = build(loaded)
+        experiment = build(loaded, files=False)
     except ConfigError as error:
         if overrides or any(p.path == ("plugins",) for p in error.problems):
             raise

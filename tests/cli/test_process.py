@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 
 
 def wait(sign):
-    (HERE / sign).touch()
     try:
+        (HERE / sign).touch()
         while True:
             time.sleep(0.001)
     finally:

@@ -36,6 +36,29 @@ optimizer: {type: adam, lr: 0.05}
 training: {epochs: 20, batch_size: 4}
 """
 
+STORIES = """\
+name: stories
+dataset: {{type: babi, path: qa.txt, steps: {steps}}}
+layers:
+  - {{type: {first}, units: 4, padding: 0}}
+  - {{type: gru, units: 4, return_sequences: false}}
+  - {{type: dense, units: 2}}
+loss: softmax_cross_entropy
+optimizer: adam
+training: {{epochs: 2}}
+"""
+
+STEPS = """\
+name: steps
+dataset: {type: sequences, path: s.csv, id: run, time: t, target: kind}
+layers:
+  - {type: gru, units: 3, return_sequences: false}
+  - {type: dense, units: 2}
+loss: softmax_cross_entropy
+optimizer: adam
+training: {epochs: 1}
+"""
+
 
 def test_eval_counts_tokens_and_shows_them_so_that_they_are_seen(
     command: Command, tmp_path: Path
@@ -101,3 +124,72 @@ def test_predict_leaves_writing_to_generate(command: Command, tmp_path: Path) ->
     outcome = command("predict", command.runs / "lines-1", tmp_path / "t.txt")
     assert outcome.code == 2
     assert "Let it write: nncli generate" in outcome.err
+
+
+def predicted(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_predict_gives_one_prediction_a_sequence(
+    command: Command, tmp_path: Path
+) -> None:
+    pytest.importorskip("polars")
+    draw = np.random.default_rng(0)
+    rows = [
+        [name, t, draw.normal(), draw.normal(), kind]
+        for name, steps, kind in (("x", 3, "up"), ("a", 1, "down"), ("b", 2, "up"))
+        for t in range(steps)
+    ]
+    lines = [",".join(map(str, row)) for row in rows]
+    (tmp_path / "s.csv").write_text("\n".join(["run,t,u,v,kind", *lines]))
+    (tmp_path / "steps.yaml").write_text(STEPS, encoding="utf-8")
+    command.train(tmp_path / "steps.yaml")
+    run = command.runs / "steps-1"
+    command("eval", run, "--split", "train", "--save", tmp_path / "e.csv")
+    # eval has sequences in the order of their names.
+    saved = predicted((tmp_path / "e.csv").read_text())
+    known = dict(zip("abx", saved, strict=True))
+    turned = [f"{v},{u},{t},?,{name}" for name, t, u, v, _ in reversed(rows)]
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join(["v,u,t,more,run", *turned]))
+    found = predicted(command("predict", run, new, "--proba").out)
+    assert [row["run"] for row in found] == ["b", "a", "x"]
+    for row in found:
+        for name in ("prediction", "probability_up", "probability_down"):
+            assert row[name] == known[row["run"]][name]
+    bare = predicted(command("predict", run, new, "--columns", "").out)
+    assert list(bare[0]) == ["prediction"]
+    outcome = command("predict", run, new, "--columns", "u")
+    assert (outcome.code, "expected 'run' as --columns" in outcome.err) == (2, True)
+    new.write_text(new.read_text() + "\n1,1,9,?,x")
+    outcome = command("predict", run, new)
+    assert outcome.code == 2
+    assert "at most 3 steps a sequence" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("steps", "first"), [("words", "embedding"), ("sentences", "embedding_bag")]
+)
+def test_predict_answers_questions_of_stories(
+    steps: str, first: str, command: Command, tmp_path: Path
+) -> None:
+    lines = ["1 A is in the hall.", "2 B left.", "3 Where is A? \thall\t1"]
+    lines += ["4 A went out.", "5 Where is A? \tout\t4"]
+    (tmp_path / "qa.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "stories.yaml").write_text(STORIES.format(steps=steps, first=first))
+    command.train(tmp_path / "stories.yaml")
+    run = command.runs / "stories-1"
+    command("eval", run, "--split", "train", "--save", tmp_path / "e.csv")
+    known = predicted((tmp_path / "e.csv").read_text())
+    new = tmp_path / "new.txt"
+    new.write_text("\n".join(line.partition("\t")[0] for line in lines))
+    found = predicted(command("predict", run, new, "--proba").out)
+    for row, expected in zip(found, known, strict=True):
+        assert row == {name: expected[name] for name in row}
+    many = [f"{n} A left. B left." for n in range(1, 10)]
+    new.write_text("\n".join([*many, "10 Where is A?"]))
+    outcome = command("predict", run, new)
+    assert outcome.code == 2
+    assert f"at most {'4 sentences' if steps == 'sentences' else ''}" in outcome.err
+    new.write_text("A left. Where is A?")
+    assert "expected a number and a sentence" in command("predict", run, new).err

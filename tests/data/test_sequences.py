@@ -51,6 +51,22 @@ def test_a_question_stands_behind_its_story_and_the_answer_is_the_class(
     assert short.lengths.tolist() == [10, 8, 7]
 
 
+def test_a_step_may_be_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "qa.txt"
+    path.write_text(STORY, encoding="utf-8")
+    rows = Babi(str(path), steps="sentences").load(RNG)
+    assert rows.lengths is not None
+    assert rows.lengths.tolist() == [2, 3, 2]
+    assert rows.x.shape == (3, 3, 6)
+    tokens = np.array(rows.raw.tokens)
+    sentences = [" ".join(tokens[words[words > 0]]) for words in rows.x[1]]
+    assert sentences == ["Mary went to the hall .", "Bo is here .", "Where is Mary ?"]
+    assert not rows.x[2, 2].any()
+    known = rows.fit(np.array([2])).tokens
+    assert known[:2] == (PADDING, UNKNOWN)
+    assert sorted(known[2:]) == [".", "?", "Ann", "Where", "is", "left"]
+
+
 def test_the_files_of_a_folder_are_the_official_parts() -> None:
     rows = Babi(str(BABI)).load(RNG)
     assert {name: len(index) for name, index in rows.parts.items()} == {

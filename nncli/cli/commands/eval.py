@@ -145,9 +145,15 @@ def _assess(
     from nncli.training.mistakes import Mistakes
     from nncli.training.of_tokens import OfTokens
 
-    assessment = assessment_of(experiment, part)
+    aligned = experiment.loss.aligned
+    if save is not None and not aligned:
+        raise UsageError(
+            f"eval: --save writes a target beside each prediction, which loss "
+            f"{experiment.loss.type_name} has not. Leave --save out."
+        )
+    assessment = assessment_of(experiment, part) if aligned else None
     with ExitStack() as stack:
-        watchers: list[Watcher] = [assessment]
+        watchers: list[Watcher] = [] if assessment is None else [assessment]
         of_rows = worst and not isinstance(assessment, OfTokens)
         mistakes = Mistakes(experiment, part, worst) if of_rows else None
         if mistakes is not None:
@@ -160,11 +166,13 @@ def _assess(
         evaluator = Evaluator(
             experiment,
             part,
-            confusion=not isinstance(assessment, OfTokens),
+            confusion=aligned and not isinstance(assessment, OfTokens),
             metrics=(),
             watchers=watchers,
         )
-        found: dict[str, Any] = {**evaluator.run(), **assessment.result()}
+        found: dict[str, Any] = evaluator.run()
+        if assessment is not None:
+            found |= assessment.result()
     if evaluator.confusion is not None and experiment.classes is not None:
         found["classes"] = per_class(evaluator.confusion, experiment.classes)
         found["confusion"] = evaluator.confusion.tolist()

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  nncli generate shakespeare_gpt-1 --prompt "ROMEO:" --tokens 300 --temperature 0.8
+  nncli generate shakespeare_gpt-1 --prompt "ROMEO:" --tokens 99 --top-p 0.9
   nncli generate names-1 --tokens 150 --seed 2
   nncli generate shakespeare_gpt-1 --prompt "ROMEO:" --stop "\\n\\n" --json
-  echo "To be" | nncli generate shakespeare_gpt-1 --top-k 40 --top-p 0.9
+  echo "To be" | nncli generate shakespeare_gpt-1 --top-k 40
 """
 
 

@@ -212,11 +212,13 @@ def _examples(
         say("")
         say(f"next: nncli init {next(iter(chosen))}")
         return
-    facts = [
-        {"file": file, "status": status, "title": title}
-        for path in chosen.values()
-        for file, status, title in copy_example(path, Path())
-    ]
+    found: dict[str, dict[str, str]] = {}
+    for path in chosen.values():
+        for file, status, title in copy_example(path, Path()):
+            # Several examples may have the same data.
+            fact = {"file": file, "status": status, "title": title}
+            found.setdefault(file, fact)
+    facts = list(found.values())
     if json:
         say_json(facts)
         return
