@@ -17,41 +17,10 @@ from nncli.core.randomness import Streams
 from nncli.core.registry import Component
 from nncli.core.text import nearest
 from nncli.initializers.base import Initializer
+from nncli.layers.parameters import Penalty, Unbuilt
 from nncli.layers.stepwise import advance_alone
 
 OutputKind = Literal["real", "probability", "distribution"]
-
-_NOWHERE: Path = ()
-
-
-class _NoParameters(dict[str, "Tensor"]):
-    """The parameters of a layer that is no part of a network: none can be found."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-
-    def __missing__(self, name: str) -> Tensor:
-        raise NncliError(
-            f"{self.layer.type_name}: expected a layer that is part of a network, got "
-            f"a description, which has no {name}. Put it into a model: "
-            f"nn.Model([{self.layer!r}, ...])."
-        )
-
-
-class _Unbuilt:
-    """Stands for the parameters until the layer is connected."""
-
-    def __get__(self, layer: Layer, owner: type[Layer]) -> dict[str, Tensor]:
-        return _NoParameters(layer)
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """What a layer's weight adds to the loss: l1·Σ|w| + l2·Σw²."""
-
-    weight: Tensor
-    l1: float
-    l2: float
 
 
 @dataclass(frozen=True)
@@ -78,8 +47,7 @@ class BuildContext:
         dtype: Element type of parameters and state.
         inputs: What the network's inputs hold, by name; the first is the default.
         rows: How many rows a training batch has at most; 0 where nobody knows.
-        files: Whether first values are read from the files that layers name; a
-            checkpoint has later ones.
+        files: Whether first values are read from the files that layers name.
         weights: Weights that further layers may use, by name.
         parameters: How many elements all parameters have so far, so that too many
             are refused before they are all there.
@@ -130,8 +98,7 @@ class Layer(Component, family="layer", kw_only=True):
             derivative is 0. Max pooling is then computed before it, which leaves it
             fewer elements and changes no value and no gradient.
         picks_maximum: Every element of its output is the largest of some of its input.
-        min_rows: How many rows a training batch must have at least; ``build`` may
-            change it.
+        min_rows: Rows that a training batch has at least; ``build`` may change it.
         examples: Inputs that gradcheck and the contract test try it with.
         behind: Layers that it needs before it, which are put there in those tests.
 
@@ -171,8 +138,8 @@ class Layer(Component, family="layer", kw_only=True):
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
     behind: ClassVar[tuple[Layer, ...]] = ()
 
-    parameters = cast(dict[str, Tensor], _Unbuilt())
-    source = _NOWHERE
+    parameters = cast(dict[str, Tensor], Unbuilt())
+    source = cast(Path, ())
     label = ""
     training = False
     frozen = False
@@ -214,7 +181,15 @@ class Layer(Component, family="layer", kw_only=True):
         Raises:
             ShapeError: The layer cannot take such an input.
         """
-        self._check_kind(spec)
+        if self.takes == "integers" and spec.below is None:
+            raise ShapeError(
+                "expected integers (tokens or categories) as inputs, got numbers."
+            )
+        if self.takes == "numbers" and spec.below is not None:
+            raise ShapeError(
+                f"expected numbers as inputs, got integers below {spec.below} (tokens "
+                "or categories). Put a layer in front that takes integers."
+            )
         self.parameters = {}
         self.state: dict[str, Array] = {}
         self.children: dict[str, Layer] = {}
@@ -228,17 +203,6 @@ class Layer(Component, family="layer", kw_only=True):
         self.output_shape = self.build(spec.shape, context.rng)
         self._connected = True
         return InputSpec(self.output_shape, self.output_below)
-
-    def _check_kind(self, spec: InputSpec) -> None:
-        if self.takes == "integers" and spec.below is None:
-            raise ShapeError(
-                "expected integers (tokens or categories) as inputs, got numbers."
-            )
-        if self.takes == "numbers" and spec.below is not None:
-            raise ShapeError(
-                f"expected numbers as inputs, got integers below {spec.below} (tokens "
-                "or categories). Put a layer in front that takes integers."
-            )
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make parameters for an input shape and return the output shape."""

@@ -11,7 +11,8 @@ from nncli.core.randomness import Streams
 from nncli.core.signature import NonNegative, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
-from nncli.layers.base import Layer, Penalty
+from nncli.layers.base import Layer
+from nncli.layers.parameters import Penalty
 from nncli.ops.matmul import Linear, affine
 
 
