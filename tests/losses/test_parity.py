@@ -76,7 +76,8 @@ LABELLED = {name for name, (_, targets) in INPUTS.items() if targets is _labels}
 def options_of(name: str, classes: int) -> Iterator[dict[str, Any]]:
     """Yield the arguments of a loss: none, each one, all together."""
     # One output stands for two classes.
-    least = 2 if INPUTS[name][1] in (_probability, _yes_or_no) else 1
+    alone = name in INPUTS and INPUTS[name][1] in (_probability, _yes_or_no)
+    least = 2 if alone else 1
     weights = np.linspace(0.2, 2.0, max(least, classes)).tolist()
     choices: dict[str, Any] = {
         "reduction": "sum",
