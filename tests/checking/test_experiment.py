@@ -41,8 +41,9 @@ def test_wrong_derivative_inside_a_config_is_named(
 
     def wrong(self: Any, grad: Array, *grads: Array | None) -> None:
         right(self, grad, *grads)
-        if grads[place] is not None:
-            grads[place][...] *= 1.001
+        given = grads[place]
+        if given is not None:
+            given[...] *= 1.001
 
     made = experiment("precision=float64", text=text)
     assert all(check.passed for check in check_experiment(made, rows=2))
