@@ -112,6 +112,11 @@ WITHOUT_TORCH = {
     "the moments and the gradient",
     "attention": "tests/layers/test_attention_parity.py compares it with PyTorch's, "
     "which takes masks instead of lengths",
+    **dict.fromkeys(
+        ("rnn", "lstm", "gru", "gru_reset_before", "lookup"),
+        "tests/layers/test_recurrent_parity.py compares its layer with PyTorch's, and "
+        "the other reset with a loop of PyTorch's ops",
+    ),
     "ctc": "tests/losses/test_sequences.py compares it with PyTorch's, "
     "which takes time first, and log-softmax",
     "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
