@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -32,13 +33,12 @@ each_config = pytest.mark.parametrize(
 )
 
 
-def few_epochs(config: Path, count: int) -> list[str]:
-    """Return overrides for a training of a few epochs, each of them evaluated."""
-    overrides = [f"training.epochs={count}", "training.evaluate_every=1"]
-    if "steps:" in config.read_text(encoding="utf-8"):
-        overrides += ["training.steps=null", "training.evaluate_steps=null"]
-        overrides += ["dataset.windows=32"]
-    return overrides
+def evaluations(config: Path, number: int) -> list[str]:
+    """Return the overrides with which a config that ships is evaluated so often."""
+    training = yaml.safe_load(config.read_text(encoding="utf-8"))["training"]
+    if "steps" in training:
+        return [f"training.steps={number}", "training.evaluate_steps=1"]
+    return [f"training.epochs={number}", "training.evaluate_every=1"]
 
 
 SMALL = """\

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 SMALLEST = {
     "convolution_growth": ["--rounds", "1", "--rows", "2", "--largest", "8"],
+    "generation": ["--nets", "lstm", "--rounds", "1", "--tokens", "5"],
     "large_table": ["--rows", "2000"],
     "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],

@@ -92,7 +92,7 @@ def run_training(
             f"{_go_on(run)}"
         )
     if not view.json:
-        _report(result, run, result["steps"] - first)
+        _report(result, run, result["steps"] - first, trainer.best_at)
 
 
 def _keep_failure(
@@ -140,7 +140,7 @@ def _facts(
         "steps": at.step,
         "seconds": round(seconds, 3),
         "monitor": trainer.experiment.config.training.monitor,
-        "best": {"epoch": at.best_epoch, "value": at.best},
+        "best": {"epoch": at.best_epoch, "step": at.best_step, "value": at.best},
         "last": rows[-1] if rows else None,
         "overrides": facts.get("overrides", []),
         "changes": facts.get("changes", []),
@@ -148,7 +148,7 @@ def _facts(
     }
 
 
-def _report(result: dict[str, Any], run: RunDirectory, made: int) -> None:
+def _report(result: dict[str, Any], run: RunDirectory, made: int, best_at: str) -> None:
     early = " (stopped early)" if result["stopped_early"] else ""
     # Of a run that went on, the time is that of its last part.
     part = "" if made == result["steps"] else f", {made:,} of them now,"
@@ -164,8 +164,7 @@ def _report(result: dict[str, Any], run: RunDirectory, made: int) -> None:
     best = result["best"]
     if best["value"] is not None:
         say_of_run(
-            f"{'best:':<12}{result['monitor']} {number(best['value'])} after epoch "
-            f"{best['epoch']:,}",
+            f"{'best:':<12}{result['monitor']} {number(best['value'])} after {best_at}",
             hang=12,
         )
     say_of_run(f"next: nncli eval {shlex.quote(str(run.path))}")

@@ -13,7 +13,7 @@ from nncli.core.atomic import write_bytes
 from nncli.core.files import append_text, open_file
 from nncli.core.text import duration, number
 from nncli.training.callbacks import Callback, Row
-from nncli.training.progress import PlainView, row_line
+from nncli.training.progress import PlainView, row_line, told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +49,7 @@ class LogWriter(Callback):
         """Note from where training begins, after what a killed one left unwritten."""
         self._mend(trainer)
         changes = f" with {' '.join(self._overrides)}" if self._overrides else ""
-        self._write(trainer, f"start at epoch {trainer.progress.epoch}{changes}")
+        self._write(trainer, f"start at {_reached(trainer)}{changes}")
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Note the row."""
@@ -60,7 +60,7 @@ class LogWriter(Callback):
 
     def on_end(self, trainer: Trainer) -> None:
         """Note where training ended."""
-        self._write(trainer, f"end at epoch {trainer.progress.epoch}")
+        self._write(trainer, f"end at {_reached(trainer)}")
 
     def _mend(self, trainer: Trainer) -> None:
         """Drop half a line, and add the rows that are in metrics.jsonl alone."""
@@ -70,13 +70,14 @@ class LogWriter(Callback):
         with open_file(run.log) as file:
             text, newline, _ = file.read().decode(errors="replace").rpartition("\n")
         # An epoch may have several rows.
-        known = Counter(re.findall(r"^\S+ epoch +([0-9]+)/", text, re.MULTILINE))
+        unit = trainer.unit
+        known = Counter(re.findall(rf"^\S+ {unit} +([0-9]+)/", text, re.MULTILINE))
         write_bytes(run.log, f"{text}{newline}".encode())
         for row in run.rows():
-            epoch = str(row["epoch"])
-            if not known[epoch]:
+            reached = str(row[unit])
+            if not known[reached]:
                 self._lines.append(dated(f"{row_line(trainer, row)} (late)"))
-            known[epoch] -= known[epoch] > 0
+            known[reached] -= known[reached] > 0
 
     def _write(self, trainer: Trainer, text: str) -> None:
         self._lines.append(dated(text))
@@ -119,7 +120,7 @@ class LiveView(Callback):
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Keep the row for the next drawing."""
         self._row = row
-        self._losses.append(row[_judged(trainer)]["loss"])
+        self._losses.append(row[trainer.judged]["loss"])
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw the last state; it stays on the screen unless the results follow."""
@@ -151,7 +152,7 @@ class LiveView(Callback):
         at = trainer.progress
         name = trainer.experiment.config.name
         share = at.step / trainer.total_steps
-        words = f"epoch {at.epoch:,}/{trainer.epochs:,} {share:.0%}"
+        words = f"{told(trainer)} {share:.0%}"
         words = f"{words} {self._left(trainer)}".rstrip()
         head = Table.grid(padding=(0, 1))
         free = self._console.width - len(words) - 3
@@ -183,10 +184,11 @@ class LiveView(Callback):
         from rich.text import Text
 
         if self._row is None:
-            every = min(
-                trainer.experiment.config.training.evaluate_every, trainer.epochs
+            training = trainer.experiment.config.training
+            every = training.evaluate_steps or training.evaluate_every
+            return Text(
+                f"  first evaluation after {trainer.unit} {min(every, trainer.end):,}"
             )
-            return Text(f"  first evaluation after epoch {every:,}")
         names = self._names(list(self._row["train"]), list(trainer.evaluators))
         scores = Table.grid(padding=(0, 3))
         scores.add_column(no_wrap=True)
@@ -217,21 +219,20 @@ class LiveView(Callback):
             rate += f"   loss of steps {number(self._row['step_loss'])}"
         if at.best is not None:
             monitor = trainer.experiment.config.training.monitor
-            best = f"best {monitor} {number(at.best)} after epoch {at.best_epoch:,}"
+            best = f"best {monitor} {number(at.best)} after {trainer.best_at}"
         lines: list[RenderableType] = [Text.assemble(f"{rate}   ", (best, "green"))]
         if len(rate) + 3 + len(best) > self._console.width:
             lines = [Text(rate), Text(f"  {best}", style="green", no_wrap=True)]
         if len(self._losses) < 2:
             return lines
-        label = f"  {_judged(trainer)} loss "
+        label = f"  {trainer.judged} loss "
         width = max(0, min(40, self._console.width - len(label) - 1))
         curve = Text(label, no_wrap=True, overflow="ellipsis")
         return [*lines, curve.append(sparkline(self._losses, width) if width else "")]
 
 
-def _judged(trainer: Trainer) -> str:
-    """Return the part whose scores decide which checkpoint is the best."""
-    return "validation" if "validation" in trainer.evaluators else "train"
+def _reached(trainer: Trainer) -> str:
+    return f"{trainer.unit} {getattr(trainer.progress, trainer.unit)}"
 
 
 def sparkline(values: list[float], width: int) -> str:

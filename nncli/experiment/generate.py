@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from nncli.autograd.repeated import Repeated
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array
-from nncli.core.errors import UsageError
+from nncli.core.errors import NncliError, UsageError
 from nncli.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.layers.attention import Attention
 from nncli.layers.positions import Positions
+
+AT_ONCE = 1024
+"""Tokens of a prompt that are seen in one pass, at most: their values take memory."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ class Generator:
         self, experiment: Experiment, sampling: Sampling, rng: np.random.Generator
     ) -> None:
         self.vocabulary = _vocabulary_of(experiment)
-        self._loss, self._network = experiment.loss, experiment.network
+        self._network = experiment.network
+        self._predictions = Repeated(experiment.loss.predictions)
         self._sampling, self._rng = sampling, rng
         self._network.set_training(False)
         layers = self._network.nested.values()
@@ -111,41 +116,62 @@ class Generator:
         self._seen: list[int] = []
 
     def feed(self, tokens: Sequence[int]) -> None:
-        """Let the network see tokens."""
-        if self._block is not None:
-            # What would be forgotten at once need not be seen.
-            tokens = tokens[-self._block :]
-        for token in tokens:
-            self._advance(int(token))
+        """Let the network see tokens; the same as if they came one by one."""
+        if len(tokens):
+            self._see(list(tokens))
 
-    def _advance(self, token: int) -> Tensor:
-        if token == self._edge:
+    def _see(self, new: list[int]) -> Tensor:
+        """Return the scores behind tokens, which are seen in one pass."""
+        if self._edge in new:
             # A sequence of training is seen alone.
+            new = new[len(new) - 1 - new[::-1].index(self._edge) :]
             self.forget()
         elif self._edge is not None and self._state is None:
-            self._advance(self._edge)
-        if self._block is not None and len(self._seen) == self._block:
-            last = self._seen[-(self._block // 2) :] if self._block > 1 else []
-            self.forget()
-            for each in last:
-                self._advance(each)
-        x = Tensor(np.array([[token]]))
-        self._scores, self._state = self._network.advance(x, self._state)
+            new = [self._edge, *new]
         if self._block is not None:
-            self._seen.append(token)
-        return self._scores
+            new = self._within(new, self._block)
+        for first in range(0, len(new), AT_ONCE):
+            x = Tensor(np.array([new[first : first + AT_ONCE]]))
+            scores, self._state = self._network.advance(x, self._state)
+        self._scores = scores
+        if self._block is not None:
+            self._seen += new
+        return scores
+
+    def _within(self, new: list[int], block: int) -> list[int]:
+        """Return what is to be seen next; what is too much is forgotten."""
+        beyond = len(self._seen) + len(new) - block
+        if beyond <= 0:
+            return new
+        # Whenever a block is full, its last half stays, and fills up once more.
+        half = block // 2
+        kept = half + 1 + (beyond - 1) % (block - half)
+        new = [*self._seen, *new][-kept:]
+        self.forget()
+        return new
 
     def tokens(self) -> Iterator[int]:
         """Yield tokens without an end; each is seen before the next one is made."""
         while True:
             token = self._sampling.draw(self.probabilities(), self._rng)
-            self._advance(token)
+            self.feed([token])
             yield token
 
     def probabilities(self) -> Array:
-        """Return (V,) probabilities of the next token."""
-        scores = self._advance(self._start) if self._scores is None else self._scores
-        found: Array = self._loss.predictions(scores).data[0, 0]
+        """Return (V,) probabilities of the next token.
+
+        Raises:
+            NncliError: They are not finite.
+        """
+        scores = self._see([self._start]) if self._scores is None else self._scores
+        with np.errstate(all="ignore"):
+            last = self._predictions(Tensor(scores.data[:, -1:]))
+        found: Array = last.data[0, 0]
+        if np.isnan(found).any():
+            raise NncliError(
+                "generate: expected scores that are numbers, got NaN: the network "
+                "diverged in training. Take an earlier checkpoint, such as best."
+            )
         if self._banned:
             found = found.copy()
             found[self._banned] = 0

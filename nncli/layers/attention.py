@@ -14,15 +14,45 @@ from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
 from nncli.layers.base import Layer
 from nncli.ops import attention
-from nncli.ops.matmul import Linear
+from nncli.ops.matmul import Linear, affine
 from nncli.ops.rotary import Rotation
 
 
-class Seen(NamedTuple):
-    """What steps before the next one left: (N, kv_heads, T, F // heads) each."""
+class Cache:
+    """Keys and values of steps, with room for more behind them.
 
-    keys: Array
-    values: Array
+    Args:
+        shape: (N, 2·kv_heads, room, F // heads).
+        dtype: The element type.
+
+    Attributes:
+        rows: The heads of the keys, then those of the values; and room.
+        used: How many steps are there.
+    """
+
+    def __init__(self, shape: Shape, dtype: Any) -> None:
+        self.rows: Array = xp.empty(shape, dtype)
+        self.used = 0
+
+    def behind(self, seen: int, count: int) -> Cache:
+        """Return a cache with room for more steps behind the first ``seen``.
+
+        It is another one where the room does not do, or holds what others go on from.
+        """
+        n, heads, room, size = self.rows.shape
+        if seen == self.used and seen + count <= room:
+            return self
+        more = room if seen + count <= room else max(2 * room, seen + count)
+        cache = Cache((n, heads, more, size), self.rows.dtype)
+        cache.rows[:, :, :seen] = self.rows[:, :, :seen]
+        return cache
+
+
+class Seen(NamedTuple):
+    """What steps before the next one left: the first ``steps`` of a cache."""
+
+    cache: Cache
+    steps: int
 
 
 class Attention(Layer, name="attention"):
@@ -114,22 +144,38 @@ class Attention(Layer, name="attention"):
                 "expected attention with causal: true to take steps one by one; "
                 "without it, each step looks at those after it."
             )
-        size, kv = self.size, self._kv_heads
-        rows = self._project("", x).data.reshape(len(x), 1, -1, size)
-        seen = 0 if state is None else state.keys.shape[2]
-        turned = rows[:, :, : self.heads + kv]
+        (n, steps, features), kv = x.shape, self._kv_heads
+        if state is None:
+            room = max(int(self.input_shape[0]), steps)
+            state = Seen(Cache((n, 2 * kv, room, self.size), self.dtype), 0)
+        seen, end = state.steps, state.steps + steps
+        cache = state.cache.behind(seen, steps)
+        packed = self._affine("", x.data).reshape(n, steps, -1, self.size)
         if self.rotary:
-            rotation = Rotation(1, size, rows.dtype, seen)
-            given, turned = turned, xp.empty_like(turned)
-            rotation.turn(given, xp.empty_like(given[..., : size // 2]), turned)
-        keys = turned[:, :, self.heads :].swapaxes(1, 2)
-        values = rows[:, :, self.heads + kv :].swapaxes(1, 2)
-        if state is not None:
-            keys = xp.concatenate([state.keys, keys], axis=2)
-            values = xp.concatenate([state.values, values], axis=2)
-        queries = turned[:, 0, : self.heads].reshape(len(x), kv, -1, size)
-        scores = queries @ keys.swapaxes(-1, -2) * (1 / math.sqrt(size))
-        weights = xp.exp(scores - scores.max(axis=-1, keepdims=True))
-        weights /= weights.sum(axis=-1, keepdims=True)
-        y = Tensor((weights @ values).reshape(len(x), 1, -1))
-        return self._project("out_", y), Seen(keys, values)
+            self._turn(packed[:, :, : self.heads + kv], seen)
+        by_head = packed.swapaxes(1, 2)
+        cache.rows[:, :, seen:end] = by_head[:, self.heads :]
+        cache.used = end
+        queries = by_head[:, : self.heads].reshape(n, kv, -1, self.size)
+        keys, values = cache.rows[:, :kv, :end], cache.rows[:, kv:, :end]
+        p = queries @ keys.swapaxes(-1, -2)
+        p *= 1 / math.sqrt(self.size)
+        if steps > 1:
+            later = xp.arange(end) > xp.arange(seen, end)[:, None]
+            xp.copyto(p.reshape(n, kv, -1, steps, end), -xp.inf, where=later)
+        p -= xp.maximum.reduce(p, axis=-1, keepdims=True)
+        xp.exp(p, out=p)
+        p /= xp.add.reduce(p, axis=-1, keepdims=True)
+        y = (p @ values).reshape(n, self.heads, steps, self.size).swapaxes(1, 2)
+        y = self._affine("out_", y.reshape(n, steps, features))
+        return Tensor(y), Seen(cache, end)
+
+    def _affine(self, prefix: str, x: Array) -> Array:
+        bias = self.parameters[f"{prefix}bias"].data if self.bias else None
+        return affine(x, self.parameters[f"{prefix}weight"].data, bias)
+
+    def _turn(self, heads: Array, seen: int) -> None:
+        """Turn queries and keys (N, T, heads, d), behind so many steps."""
+        given = heads.copy()
+        rotation = Rotation(given.shape[1], self.size, given.dtype, seen)
+        rotation.turn(given, xp.empty_like(given[..., ::2]), heads)

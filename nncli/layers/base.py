@@ -17,40 +17,10 @@ from nncli.core.randomness import Streams
 from nncli.core.registry import Component
 from nncli.core.text import nearest
 from nncli.initializers.base import Initializer
+from nncli.layers.parameters import Penalty, Unbuilt
+from nncli.layers.stepwise import advance_alone
 
 OutputKind = Literal["real", "probability", "distribution"]
-
-_NOWHERE: Path = ()
-
-
-class _NoParameters(dict[str, "Tensor"]):
-    """The parameters of a layer that is no part of a network: none can be found."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-
-    def __missing__(self, name: str) -> Tensor:
-        raise NncliError(
-            f"{self.layer.type_name}: expected a layer that is part of a network, got "
-            f"a description, which has no {name}. Put it into a model: "
-            f"nn.Model([{self.layer!r}, ...])."
-        )
-
-
-class _Unbuilt:
-    """Stands for the parameters until the layer is connected."""
-
-    def __get__(self, layer: Layer, owner: type[Layer]) -> dict[str, Tensor]:
-        return _NoParameters(layer)
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """What a layer's weight adds to the loss: l1·Σ|w| + l2·Σw²."""
-
-    weight: Tensor
-    l1: float
-    l2: float
 
 
 @dataclass(frozen=True)
@@ -77,8 +47,7 @@ class BuildContext:
         dtype: Element type of parameters and state.
         inputs: What the network's inputs hold, by name; the first is the default.
         rows: How many rows a training batch has at most; 0 where nobody knows.
-        files: Whether first values are read from the files that layers name; a
-            checkpoint has later ones.
+        files: Whether first values are read from the files that layers name.
         weights: Weights that further layers may use, by name.
         parameters: How many elements all parameters have so far, so that too many
             are refused before they are all there.
@@ -129,8 +98,7 @@ class Layer(Component, family="layer", kw_only=True):
             derivative is 0. Max pooling is then computed before it, which leaves it
             fewer elements and changes no value and no gradient.
         picks_maximum: Every element of its output is the largest of some of its input.
-        min_rows: How many rows a training batch must have at least; ``build`` may
-            change it.
+        min_rows: Rows that a training batch has at least; ``build`` may change it.
         examples: Inputs that gradcheck and the contract test try it with.
         behind: Layers that it needs before it, which are put there in those tests.
 
@@ -170,8 +138,8 @@ class Layer(Component, family="layer", kw_only=True):
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
     behind: ClassVar[tuple[Layer, ...]] = ()
 
-    parameters = cast(dict[str, Tensor], _Unbuilt())
-    source = _NOWHERE
+    parameters = cast(dict[str, Tensor], Unbuilt())
+    source = cast(Path, ())
     label = ""
     training = False
     frozen = False
@@ -213,7 +181,15 @@ class Layer(Component, family="layer", kw_only=True):
         Raises:
             ShapeError: The layer cannot take such an input.
         """
-        self._check_kind(spec)
+        if self.takes == "integers" and spec.below is None:
+            raise ShapeError(
+                "expected integers (tokens or categories) as inputs, got numbers."
+            )
+        if self.takes == "numbers" and spec.below is not None:
+            raise ShapeError(
+                f"expected numbers as inputs, got integers below {spec.below} (tokens "
+                "or categories). Put a layer in front that takes integers."
+            )
         self.parameters = {}
         self.state: dict[str, Array] = {}
         self.children: dict[str, Layer] = {}
@@ -227,17 +203,6 @@ class Layer(Component, family="layer", kw_only=True):
         self.output_shape = self.build(spec.shape, context.rng)
         self._connected = True
         return InputSpec(self.output_shape, self.output_below)
-
-    def _check_kind(self, spec: InputSpec) -> None:
-        if self.takes == "integers" and spec.below is None:
-            raise ShapeError(
-                "expected integers (tokens or categories) as inputs, got numbers."
-            )
-        if self.takes == "numbers" and spec.below is not None:
-            raise ShapeError(
-                f"expected numbers as inputs, got integers below {spec.below} (tokens "
-                "or categories). Put a layer in front that takes integers."
-            )
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make parameters for an input shape and return the output shape."""
@@ -253,29 +218,23 @@ class Layer(Component, family="layer", kw_only=True):
         """Forget what goes on from batch to batch; called before an epoch's first."""
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the output at the next step of each row's sequence, and a new state.
+        """Return the outputs at the next steps of sequences, and a new state.
 
-        Steps that come one by one give what a call gives for all of them. By default a
-        layer acts on each step alone, and there is nothing to remember. Of what is
-        behind the end of sequences, rows are (N, ...) as in a call.
+        Steps that come a few at a time, one or more, give what a call in use gives for
+        all of them. By default a layer acts on each step alone, and there is nothing to
+        remember but how it is done fast. Of what is behind the end of sequences, rows
+        are (N, ...) as in a call. Called without gradients, NumPy's warnings off.
 
         Args:
-            x: (N, 1, ...) the next step.
-            state: What the call for the step before returned; None at the first step.
-                It is never changed, so that a state can be gone on from twice.
+            x: (N, T, ...) the next T steps.
+            state: What the call for the steps before returned; None at first. What it
+                stands for is never changed: it can be gone on from twice. It belongs
+                to the parameters as they are, and to one thread.
 
         Raises:
             ShapeError: The layer mixes steps, and cannot take them one by one.
         """
-        y = self(x)
-        alone = x.shape[1:] == self.input_shape
-        if y.shape[1:] != (self.output_shape if alone else (1, *self.output_shape[1:])):
-            raise ShapeError(
-                f"expected a layer that takes the steps of a sequence one by one, got "
-                f"{self.title}, which wants rows of shape {self.input_shape} as a "
-                "whole."
-            )
-        return y, None
+        return advance_alone(self, x, state)
 
     @property
     def op_arguments(self) -> dict[str, Any]:

@@ -161,17 +161,24 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
 def advance(
     layers: Sequence[Layer], x: Tensor, state: Sequence[Any] | None
 ) -> tuple[Tensor, list[Any]]:
-    """Take one step of sequences through layers; see ``Layer.advance``.
+    """Take steps of sequences through layers; see ``Layer.advance``.
 
     Args:
         layers: One behind the other.
-        x: (N, 1, ...) the next step.
-        state: A state for each layer; None at the first step.
+        x: (N, T, ...) the next steps.
+        state: A state for each layer; None at first.
+
+    Raises:
+        LayerError: A layer cannot take steps one by one.
     """
     after = []
     for layer, before in zip(layers, state or [None] * len(layers), strict=True):
-        with labelled(layer.label), blaming(layer):
+        try:
             x, reached = layer.advance(x, before)
+        except Exception:
+            # Entering it for every step of every layer takes as long as the layers.
+            with blaming(layer):
+                raise
         after.append(reached)
     return x, after
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 
 from nncli.autograd.tensor import Tensor, apply
-from nncli.core.arrays import Shape
+from nncli.core.arrays import Shape, xp
 from nncli.core.errors import ArgumentError, ShapeError
 from nncli.core.randomness import Streams
 from nncli.layers.base import InputSpec, Layer, LayerError, OutputKind
@@ -144,7 +144,7 @@ class Residual(Layer, name="residual"):
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         y, after = advance(list(self.children.values()), x, state)
-        return x + y, after
+        return Tensor(x.data + y.data), after
 
 
 class Scale(Layer, name="scale"):
@@ -265,13 +265,17 @@ class Parallel(Layer, name="parallel"):
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         branches = list(self.children.values())
+        before = state or [None] * len(branches)
         pairs = [
-            advance([branch], x, before)
-            for branch, before in zip(
-                branches, state or [None] * len(branches), strict=True
-            )
+            advance([branch], x, old)
+            for branch, old in zip(branches, before, strict=True)
         ]
-        return self._joined([y for y, _ in pairs]), [after for _, after in pairs]
+        outputs = [y.data for y, _ in pairs]
+        if self.mode == "concat":
+            y = xp.concatenate(outputs, axis=features_axis(outputs[0].ndim))
+        else:
+            y = reduce(xp.add if self.mode == "sum" else xp.multiply, outputs)
+        return Tensor(y), [after for _, after in pairs]
 
     def _joined(self, outputs: list[Tensor]) -> Tensor:
         if self.mode == "concat":

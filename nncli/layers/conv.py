@@ -10,8 +10,9 @@ from nncli.core.randomness import Streams
 from nncli.core.signature import NonNegative, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
-from nncli.layers.base import Layer, Penalty
+from nncli.layers.base import Layer
 from nncli.layers.conv_padding import Padding, PaddingMode, borders_of, check_groups
+from nncli.layers.parameters import Penalty
 from nncli.layers.space import Sizes, check_space, per_axis
 from nncli.ops.conv_choice import ALGORITHMS, Algorithm, settle
 from nncli.ops.conv_geometry import Geometry

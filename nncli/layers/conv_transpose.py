@@ -11,9 +11,10 @@ from nncli.core.randomness import Streams
 from nncli.core.signature import NonNegative, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
-from nncli.layers.base import Layer, Penalty
+from nncli.layers.base import Layer
 from nncli.layers.conv import penalties_of
 from nncli.layers.conv_padding import Padding, check_groups
+from nncli.layers.parameters import Penalty
 from nncli.layers.space import Margins, Sizes, check_space, per_axis
 from nncli.ops.conv_transpose import ConvTranspose, transposed_size
 

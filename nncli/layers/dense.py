@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Shape
 from nncli.core.errors import ShapeError
@@ -9,8 +11,9 @@ from nncli.core.randomness import Streams
 from nncli.core.signature import NonNegative, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
-from nncli.layers.base import Layer, Penalty
-from nncli.ops.matmul import Linear
+from nncli.layers.base import Layer
+from nncli.layers.parameters import Penalty
+from nncli.ops.matmul import Linear, affine
 
 
 class Dense(Layer, name="dense"):
@@ -52,6 +55,12 @@ class Dense(Layer, name="dense"):
     def __call__(self, x: Tensor) -> Tensor:
         names = ("weight", "bias") if self.bias else ("weight",)
         return apply(Linear(), x, *(self.parameters[name] for name in names))
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        if x.ndim < 3:
+            return super().advance(x, state)
+        bias = self.parameters["bias"].data if self.bias else None
+        return Tensor(affine(x.data, self.parameters["weight"].data, bias)), None
 
     def penalties(self) -> list[Penalty]:
         """Return the penalties that are not zero."""

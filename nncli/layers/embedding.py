@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from nncli.initializers.constant import Zeros
 from nncli.initializers.random import Normal
 from nncli.layers.base import InputSpec, Layer
 from nncli.ops.lookup import Lookup
-from nncli.ops.matmul import Linear
+from nncli.ops.matmul import Linear, affine
 
 
 class Embedding(Layer, name="embedding"):
@@ -119,6 +120,12 @@ class Tied(Layer, name="tied"):
 
     def __call__(self, x: Tensor) -> Tensor:
         return apply(Linear(), x, self.weight, *self.parameters.values())
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        if x.ndim < 3:
+            return super().advance(x, state)
+        bias = self.parameters["bias"].data if self.bias else None
+        return Tensor(affine(x.data, self.weight.data, bias)), None
 
 
 def _vectors(path: Path, shape: Shape) -> Array:

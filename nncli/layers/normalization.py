@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +87,20 @@ class LayerNorm(Layer, name="layer_norm"):
         self.add_parameter("gamma", shape, Ones(), rng)
         self.add_parameter("beta", shape, Zeros(), rng)
         return input_shape
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Normalize few rows; the state is the share 1/F of each feature in a mean."""
+        if x.ndim < 3:
+            return super().advance(x, state)
+        share = (
+            xp.full(x.shape[-1], 1 / x.shape[-1], x.dtype) if state is None else state
+        )
+        normal = x.data - (x.data @ share)[..., None]
+        spread = xp.sqrt((normal * normal) @ share + self.eps)
+        normal /= spread[..., None]
+        normal *= self.parameters["gamma"].data
+        normal += self.parameters["beta"].data
+        return Tensor(normal), share
 
 
 class RmsNorm(Layer, name="rms_norm"):

@@ -62,10 +62,11 @@ class Positions(Layer, name="positions"):
         return x + (self.table if steps == self.steps else self.table[:steps])
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Add the vector of the next step; the state counts those before."""
-        step = state or 0
-        self._check(step + 1)
-        return x + self.table[step], step + 1
+        """Add the vectors of the next steps; the state counts those before."""
+        seen = state or 0
+        end = seen + x.shape[1]
+        self._check(end)
+        return Tensor(x.data + self.table.data[seen:end]), end
 
 
 def _waves(steps: int, features: int) -> Array:

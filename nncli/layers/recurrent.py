@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from annotated_types import Ge, Le
 
@@ -25,7 +24,17 @@ from nncli.ops.recurrent import Recurrent as RecurrentOp
 from nncli.ops.rnn import Rnn as RnnOp
 from nncli.ops.shape import Concat
 
-States = list[tuple[Array, ...]]
+
+class Reached(NamedTuple):
+    """How far sequences that are made step by step have come.
+
+    Attributes:
+        cell: What takes a step.
+        states: Its states (N, units) for each layer.
+    """
+
+    cell: RecurrentOp
+    states: list[tuple[Array, ...]]
 
 
 class Recurrent(Layer):
@@ -217,7 +226,7 @@ class Recurrent(Layer):
         return [nothing] * len(self.states), ()
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Take one step; the state holds an array (N, units) for each layer and kind.
+        """Go on from the states that the steps before left.
 
         Raises:
             ShapeError: It is bidirectional, so that it wants all steps at once.
@@ -227,17 +236,37 @@ class Recurrent(Layer):
                 "expected layers that go forward, to make a sequence step by step, got "
                 "a bidirectional one."
             )
-        before: States | Sequence[None] = state or [None] * self.layers
-        y: Array = x.data[:, 0]
-        after: States = []
-        for layer, old in enumerate(before):
-            if old is None:
-                starts, _ = self._starts(len(y), f"{layer}")
-                old = tuple(start.data for start in starts)
-            parameters = [each.data for each in self._parameters(f"{layer}")]
-            after.append(self.function().advance(y, *parameters, *old))
-            y = after[-1][0]
-        return Tensor(y[:, None] if self.return_sequences else y), after
+        before: Reached = state or Reached(self.function(), self._first(len(x)))
+        take = self._step if x.shape[1] == 1 else self._steps
+        y, after = x.data, []
+        for layer, states in enumerate(before.states):
+            y, left = take(y, layer, before.cell, states)
+            after.append(left)
+        if not self.return_sequences:
+            y = y[:, -1]
+        return Tensor(y), Reached(before.cell, after)
+
+    def _first(self, rows: int) -> list[tuple[Array, ...]]:
+        starts = [self._starts(rows, f"{layer}")[0] for layer in range(self.layers)]
+        return [tuple(start.data for start in each) for each in starts]
+
+    def _step(
+        self, x: Array, layer: int, cell: RecurrentOp, states: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Take one step of a layer; return its output, and the states behind it."""
+        parameters = [each.data for each in self._parameters(f"{layer}")]
+        left = cell.advance(x[:, 0], *parameters, *states)
+        return left[0][:, None], left
+
+    def _steps(
+        self, x: Array, layer: int, cell: RecurrentOp, states: tuple[Array, ...]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Take several steps of a layer as one op."""
+        n, t = x.shape[:2]
+        left = tuple(map(xp.empty_like, states))
+        inputs = [Tensor(x), *self._parameters(f"{layer}"), *map(Tensor, states)]
+        y = apply(self.function(state=left), *inputs, Tensor(xp.full(n, t)))
+        return y.data, left
 
 
 def _table(table: Tensor, padding: int | None) -> Tensor:

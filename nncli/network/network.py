@@ -177,19 +177,21 @@ class Network:
         return [_settled(layer, (i,), found) for i, layer in enumerate(layers)]
 
     def advance(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return the outputs at the next step of sequences, and a new state.
+        """Return the outputs at the next steps of sequences, and a new state.
 
-        For making sequences: steps one by one give what a call, in use, gives for all
-        of them. No history is kept.
+        For making sequences: steps that come a few at a time give what a call, in use,
+        gives for all of them. No history is kept.
 
         Args:
-            x: (N, 1, ...) the next step of the default input.
-            state: What the call for the step before returned; None at the first step.
+            x: (N, T, ...) the next steps of the default input.
+            state: What the call for the steps before returned; None at first. It can
+                be gone on from twice, as long as the parameters stay as they are.
 
         Raises:
             LayerError: A layer cannot take steps one by one.
         """
-        with no_grad(), giving({next(iter(self.inputs)): x}):
+        inputs = {next(iter(self.inputs)): x}
+        with no_grad(), giving(inputs), xp.errstate(all="ignore"):
             return advance(self.layers, x, state)
 
     def zeros(self, rows: int) -> dict[str, Tensor]:

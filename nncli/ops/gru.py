@@ -59,10 +59,12 @@ class Gru(Recurrent, name="gru"):
 
     def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
         weight, bias, recurrent, offset, h = arrays
-        ar, az, an = xp.split(x @ weight.T + bias, 3, axis=1)
-        ur, uz, un = xp.split(h @ recurrent.T, 3, axis=1)
-        r, z = sigmoid(ar + ur), sigmoid(az + uz)
-        n = xp.tanh(an + r * (un + offset))
+        a, u = x @ weight.T, h @ recurrent.T
+        a += bias
+        units = h.shape[1]
+        both = sigmoid(a[:, : 2 * units] + u[:, : 2 * units])
+        r, z = both[:, :units], both[:, units:]
+        n = xp.tanh(a[:, 2 * units :] + r * (u[:, 2 * units :] + offset))
         return (n + z * (h - n),)
 
     def step_back(
@@ -135,10 +137,11 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
 
     def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
         weight, bias, recurrent, h = arrays
-        ar, az, an = xp.split(x @ weight.T + bias, 3, axis=1)
-        ur, uz, un = xp.split(recurrent, 3)
-        r, z = sigmoid(ar + h @ ur.T), sigmoid(az + h @ uz.T)
-        n = xp.tanh(an + (r * h) @ un.T)
+        a, units = x @ weight.T, h.shape[1]
+        a += bias
+        both = sigmoid(a[:, : 2 * units] + h @ recurrent[: 2 * units].T)
+        r, z = both[:, :units], both[:, units:]
+        n = xp.tanh(a[:, 2 * units :] + (r * h) @ recurrent[2 * units :].T)
         return (n + z * (h - n),)
 
     def step_back(

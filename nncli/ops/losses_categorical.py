@@ -8,7 +8,8 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
-from nncli.ops.losses_classes import Categorical, vary_classes
+from nncli.ops.losses_cases import vary_classes
+from nncli.ops.losses_classes import Categorical
 
 
 class SoftmaxCrossEntropy(Categorical, name="softmax_cross_entropy"):

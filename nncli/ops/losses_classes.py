@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from nncli.autograd.buffers import form, scratch
-from nncli.autograd.function import Case, Function, Sized
+from nncli.autograd.function import Function, Sized
 from nncli.core.arrays import LINE, Array, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.losses import Reduction, by_row, check_weights, counted
@@ -293,22 +292,3 @@ class Categorical(Function, kw_only=True):
     def flops(self, *arrays: Sized) -> int:
         """Count about five operations a score."""
         return 5 * arrays[0].size
-
-
-def vary_classes(
-    functions: Sequence[Categorical], rng: np.random.Generator, scores: Array
-) -> Iterator[Case]:
-    """Yield calls with drawn labels, and weights of the rows for the last function.
-
-    Of sequences, rows of the others have lengths.
-    """
-    labels = rng.integers(0, scores.shape[-1], scores.shape[:-1])
-    for function in functions[:-1]:
-        yield Case(function, (scores, labels))
-        if labels.ndim > 1:
-            shorter = copy.copy(function)
-            shorter.by_length = True
-            lengths = xp.arange(len(labels)) % (labels.shape[1] + 1)
-            yield Case(shorter, (scores, labels, lengths))
-    weights = rng.uniform(0.0, 2.0, len(scores))
-    yield Case(functions[-1], (scores, labels, weights))

@@ -43,6 +43,7 @@ class History(Callback):
         self.monitor = "loss"
         self.best: float | None = None
         self.best_epoch = 0
+        self._unit, self._best_at = "epoch", ""
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Keep the row."""
@@ -50,6 +51,7 @@ class History(Callback):
         self.monitor = trainer.experiment.config.training.monitor
         self.best = trainer.progress.best
         self.best_epoch = trainer.progress.best_epoch
+        self._unit, self._best_at = trainer.unit, trainer.best_at
 
     @property
     def last(self) -> Row:
@@ -65,22 +67,23 @@ class History(Callback):
         if not self.rows:
             return "History(no evaluations)"
         scores = (f"{part}: {scores_text(self.last[part])}" for part in self.parts)
-        told = [f"epoch {self.last['epoch']:,}", *scores]
+        told = [self._reached(), *scores]
         if self.best is not None:
             told.append(self._best())
         return f"History({count(len(self.rows), 'evaluation')}; {'; '.join(told)})"
 
     def _best(self) -> str:
-        return (
-            f"best {self.monitor} {number(self.best)} after epoch {self.best_epoch:,}"
-        )
+        return f"best {self.monitor} {number(self.best)} after {self._best_at}"
+
+    def _reached(self) -> str:
+        return f"{self._unit} {self.last[self._unit]:,}"
 
     def _repr_html_(self) -> str:
         """Return a small table of the last scores, for notebooks."""
         if not self.rows:
             return html_table([("no evaluations",)])
         names = list(self.last[self.parts[0]])
-        rows = [(f"epoch {self.last['epoch']:,}", *names)]
+        rows = [(self._reached(), *names)]
         for part in self.parts:
             rows.append((part, *(number(self.last[part][name]) for name in names)))
         return html_table(rows, self._best() if self.best is not None else "")

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nncli.core.text import duration, number
 from nncli.training.callbacks import Callback, Row
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LINE_SECONDS = 5.0
 REDRAW_SECONDS = 0.1
+WIDTH = 80
 
 
 def to_stdout(text: str) -> None:
@@ -33,6 +34,8 @@ class PlainView(Callback):
     """A table: the first row, the last one, and every few seconds the newest.
 
     So that no best one is missed, the best row since then stands before the newest.
+    Where not all scores have room in 80 columns, losses come first, then those of the
+    part that is judged; the others are in train.log and metrics.jsonl.
 
     Args:
         write: Prints a line.
@@ -42,21 +45,22 @@ class PlainView(Callback):
         self._write = write
         self._shown_at = -LINE_SECONDS
         self._waiting: list[str] = []
-        self._columns: list[tuple[str, int]] = []
+        self._columns: list[Column] = []
 
     def on_start(self, trainer: Trainer) -> None:
         """Name the columns."""
         self._columns = _columns(trainer)
-        self._write("  ".join(name.rjust(width) for name, width in self._columns))
+        self._write("  ".join(each.head.rjust(each.width) for each in self._columns))
 
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Show the row now, or keep it in case it is the last one or the best."""
-        cells = [f"{row['epoch']}/{trainer.epochs}"]
-        for part in trainer.evaluators:
-            cells.extend(number(value) for value in row[part].values())
-        cells.append(number(row["lr"]))
-        widths = (width for _, width in self._columns)
-        line = "  ".join(map(str.rjust, cells, widths))
+        first, *scores, last = self._columns
+        cells = [
+            f"{row[trainer.unit]}/{trainer.end}".rjust(first.width),
+            *(number(row[each.part][each.name]).rjust(each.width) for each in scores),
+            number(row["lr"]).rjust(last.width),
+        ]
+        line = "  ".join(cells)
         best = [line for line in self._waiting if line.endswith(BEST)][-1:]
         mark = _mark(trainer, row)
         self._waiting = [line + mark] if mark else [*best, line]
@@ -97,8 +101,7 @@ class LineView(Callback):
         self._draw(trainer, f"  in {duration(time.monotonic() - self._started)}\n")
 
     def _draw(self, trainer: Trainer, end: str = "") -> None:
-        at = trainer.progress
-        text = f"epoch {at.epoch:,}/{trainer.epochs:,}  {self._scores}".rstrip()
+        text = f"{told(trainer)}  {self._scores}".rstrip()
         # The last column stays free: some terminals would begin another line.
         room = shutil.get_terminal_size().columns - 1 - len(end.rstrip())
         if len(text) > room:
@@ -111,30 +114,57 @@ class LineView(Callback):
 BEST = "  best"
 
 
+def told(trainer: Trainer) -> str:
+    """Write how far a training is as ``epoch 3/20``, or by steps."""
+    reached = getattr(trainer.progress, trainer.unit)
+    return f"{trainer.unit} {reached:,}/{trainer.end:,}"
+
+
 def _mark(trainer: Trainer, row: Row) -> str:
     return BEST if trainer.progress.best_step == row["step"] else ""
 
 
-def _columns(trainer: Trainer) -> list[tuple[str, int]]:
-    """Return the name and width of every column of the table."""
-    columns = [("epoch", len(f"{trainer.epochs}/{trainer.epochs}"))]
-    metrics = [metric.key for metric in trainer.experiment.metrics]
-    for part in trainer.evaluators:
-        columns.append((f"{part}: loss", 9))
-        columns.extend((name, 8) for name in metrics)
-    columns.append(("lr", 9))
-    return [(name, max(len(name), width)) for name, width in columns]
+class Column(NamedTuple):
+    """A column of the table: a score of a part, or none where ``part`` is empty."""
+
+    head: str
+    width: int
+    part: str = ""
+    name: str = ""
+
+
+def _columns(trainer: Trainer) -> list[Column]:
+    """Return the columns of the table that have room."""
+    names = ["loss", *(metric.key for metric in trainer.experiment.metrics)]
+    scores = [
+        Column(head, max(len(head), 9 if name == "loss" else 8), part, name)
+        for part in trainer.evaluators
+        for name in names
+        for head in [f"{part}: loss" if name == "loss" else name]
+    ]
+    first = Column(trainer.unit, max(5, len(f"{trainer.end}/{trainer.end}")))
+    last = Column("lr", 9)
+    room = WIDTH - len(BEST) - first.width - 2 - last.width
+    kept = set()
+    for column in sorted(
+        scores, key=lambda each: (each.name != "loss", each.part != trainer.judged)
+    ):
+        room -= 2 + column.width
+        if room < 0:
+            break
+        kept.add(column)
+    return [first, *(column for column in scores if column in kept), last]
 
 
 def row_line(trainer: Trainer, row: Row) -> str:
     """Write an evaluation as one line of text."""
-    width = len(str(trainer.epochs))
-    epoch = f"epoch {row['epoch']:>{width}}/{trainer.epochs}"
+    unit, width = trainer.unit, len(str(trainer.end))
+    reached = f"{unit} {row[unit]:>{width}}/{trainer.end}"
     scores = scores_line(trainer, row)
     # What training itself saw on the way: the mean loss of the steps since the last.
     if "step_loss" in row:
         scores += f"  steps: loss {number(row['step_loss'])}"
-    return f"{epoch}  {scores}  lr {number(row['lr'])}{_mark(trainer, row)}"
+    return f"{reached}  {scores}  lr {number(row['lr'])}{_mark(trainer, row)}"
 
 
 def scores_line(trainer: Trainer, row: Row) -> str:

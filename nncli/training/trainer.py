@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch
@@ -30,6 +30,9 @@ class Trainer:
 
     Attributes:
         interrupted: Set to True from outside: stop after the step under way.
+        unit: What evaluations, and so lines of progress, are counted by.
+        judged: The part whose scores decide which checkpoint is the best.
+        end: The last epoch, or the last step, as ``unit`` says.
     """
 
     def __init__(
@@ -48,6 +51,10 @@ class Trainer:
         config, steps = experiment.config, experiment.steps_per_epoch
         self.total_steps = at.end_of(experiment) if more is None else at.step + more
         self.epochs = at.epoch + -(-(self.total_steps - at.step + at.batch) // steps)
+        self.unit: Literal["epoch", "step"] = (
+            "step" if config.training.evaluate_steps else "epoch"
+        )
+        self.end = {"epoch": self.epochs, "step": self.total_steps}[self.unit]
         self.batches = experiment.batches()
         self.step = TrainingStep(
             experiment.network,
@@ -61,6 +68,7 @@ class Trainer:
             name: Evaluator(experiment, part)
             for name, part in scored_parts(experiment).items()
         }
+        self.judged = "validation" if "validation" in self.evaluators else "train"
         self._best: Checkpoint | None = None
         # What the loop asks for at every step, looked up once.
         self._steps_per_epoch = steps
@@ -186,7 +194,7 @@ class Trainer:
     def _judge(self, row: Row) -> None:
         """See whether the row is the best one so far, or the last one needed."""
         at, training = self.progress, self.experiment.config.training
-        value = row["validation" if "validation" in row else "train"][training.monitor]
+        value = row[self.judged][training.monitor]
         sign = -1.0 if self.higher_is_better else 1.0
         # A score that is undefined (None) is no better than any other.
         known = value is not None
@@ -204,6 +212,12 @@ class Trainer:
         ):
             at.reference, at.stalled_from = value, at.epoch
         at.stopped = at.epoch - at.stalled_from >= stopping.patience
+
+    @property
+    def best_at(self) -> str:
+        """When the best value was measured: ``epoch 3``, or ``step 1,500``."""
+        best = {"epoch": self.progress.best_epoch, "step": self.progress.best_step}
+        return f"{self.unit} {best[self.unit]:,}"
 
     @property
     def higher_is_better(self) -> bool:

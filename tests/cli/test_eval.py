@@ -15,7 +15,7 @@ from nncli.cli.app import run as call
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from tests.command import Command
-from tests.conftest import CONFIGS, SMALL, each_config, few_epochs
+from tests.conftest import CONFIGS, SMALL, each_config, evaluations
 
 Write = Callable[..., Path]
 
@@ -72,7 +72,7 @@ def test_eval_gives_the_numbers_of_the_log(command: Command, run: RunDirectory) 
 def test_eval_gives_the_numbers_of_the_log_for_every_config_that_ships(
     command: Command, config: Path
 ) -> None:
-    command.train(config, *few_epochs(config, 2), ALL)
+    command.train(config, *evaluations(config, 2), ALL)
     run = RunDirectory(command.runs / f"{config.stem}-1")
     result = command("eval", run.last, "--split", "train", "--json").json()
     row = run.rows()[-1]["train"]

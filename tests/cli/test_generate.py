@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from nncli.autograd.tensor import Tensor
 from nncli.cli.commands.generate import Pieces
 from nncli.core.arrays import Array
+from nncli.core.errors import NncliError
 from nncli.core.randomness import stream
-from nncli.data.vocabulary import Vocabulary
+from nncli.data.vocabulary import UNKNOWN, Vocabulary
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.generate import Generator, Sampling
 from tests.command import Command
@@ -103,6 +105,25 @@ def test_unknown_characters_of_a_prompt_are_named(run: Path, command: Command) -
     assert "got 'Ü', 'b', 'r', '?'" in outcome.err
 
 
+def test_prompts_of_other_bytes_are_refused(
+    run: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = command("generate", run, "--prompt", "the\udcff")
+    assert outcome.code == 2
+    assert "--prompt: expected text in UTF-8, got other bytes" in outcome.err
+    stdin = io.TextIOWrapper(io.BytesIO(b"the\xff"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    outcome = command("generate", run)
+    assert "stdin: expected text in UTF-8, got other bytes" in outcome.err
+
+
+def test_an_empty_prompt_and_one_token_are_enough(run: Path, command: Command) -> None:
+    asked = ("generate", run, "--prompt", "", "--tokens", 1)
+    told = command(*asked, "--json").json()
+    assert told["tokens"] == len(told["text"]) == 1
+    assert command(*asked).out.strip("\n") == told["text"].strip("\n")
+
+
 def test_a_network_that_makes_no_text_is_told_so(
     command: Command, tmp_path: Path
 ) -> None:
@@ -147,6 +168,110 @@ def test_beyond_the_block_a_network_sees_the_last_half_and_what_follows(
         generator.feed(made.vocabulary.encode(letter, "text").tolist())
     seen = "the cat sat"[4:]
     np.testing.assert_allclose(generator.probabilities(), likely(made, seen), atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", ["gpt", "gru", "rotary"])
+def test_a_prompt_in_one_pass_gives_the_text_of_one_that_comes_token_by_token(
+    text: str, layers: str
+) -> None:
+    block = "{type: transformer_block, heads: 2, causal: true"
+    if layers == "gru":
+        text = text.replace("  - positions\n", "").replace(
+            block, "{type: gru, units: 8"
+        )
+        text = text.replace(", causal: true}", "}")
+    if layers == "rotary":
+        text = text.replace("- positions\n", "- tanh\n")
+        text = text.replace(block, f"{block}, rotary: true, kv_heads: 1")
+    made = experiment(text=text)
+    assert made.vocabulary is not None
+    # Blocks have 8 tokens: prompts within one, at its end, and far beyond.
+    for prompt in ("the", "the cat ", "the cat sat on the mat.\nthe c"):
+        numbers = made.vocabulary.encode(prompt, "text").tolist()
+        texts = []
+        for parts in ([numbers], [[number] for number in numbers]):
+            generator = Generator(made, Sampling(2.0), stream(1, "generation"))
+            for part in parts:
+                generator.feed(part)
+            texts.append(list(islice(generator.tokens(), 25)))
+        assert texts[0] == texts[1], prompt
+
+
+def test_sequences_of_training_are_seen_alone(text: str) -> None:
+    lines = text.replace("type: text", "type: lines").replace(
+        ", block: 8, windows: 8", ""
+    )
+    made = experiment(text=lines)
+    assert made.vocabulary is not None
+    found = []
+    for prompt in ("cat\nthe", "the", "mat\nsat\nthe"):
+        generator = Generator(made, Sampling(), stream(1, "generation"))
+        generator.feed(made.vocabulary.encode(prompt, "text").tolist())
+        found.append(generator.probabilities())
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_what_stands_for_unknown_words_is_never_made(text: str) -> None:
+    words = text.replace("block: 8", "block: 8, tokenizer: word")
+    made = experiment(text=words)
+    assert made.vocabulary is not None
+    generator = Generator(made, Sampling(), stream(1, "generation"))
+    for _ in range(3):
+        found = generator.probabilities()
+        assert found[made.vocabulary.numbers[UNKNOWN]] == 0
+        assert np.count_nonzero(found) == len(found) - 1
+        generator.feed([1])
+
+
+def test_scores_that_are_no_numbers_are_refused(text: str) -> None:
+    made = experiment(text=text)
+    made.network.flat.values[-1] = np.nan
+    generator = Generator(made, Sampling(), stream(1, "generation"))
+    with pytest.raises(NncliError, match="got NaN: the network diverged"):
+        next(generator.tokens())
+
+
+def slowly_cut(p: Array, top_k: int | None, top_p: float) -> set[int]:
+    """Return the tokens that may be drawn."""
+    order = sorted(range(len(p)), key=lambda token: (-p[token], token))[:top_k]
+    total, found, kept = sum(p[token] for token in order), 0.0, set()
+    for token in order:
+        kept.add(token)
+        found += p[token]
+        if found >= top_p * total:
+            break
+    return kept
+
+
+@pytest.mark.parametrize("top_k", [None, 1, 5, 100])
+@pytest.mark.parametrize("top_p", [1.0, 0.8, 0.05])
+def test_top_k_and_top_p_keep_what_a_slow_loop_keeps(
+    top_k: int | None, top_p: float
+) -> None:
+    rng = np.random.default_rng(0)
+    sampling = Sampling(1.0, top_k, top_p)
+    for _ in range(5):
+        p = rng.dirichlet(np.full(12, 0.5))
+        kept = slowly_cut(p, top_k, top_p)
+        assert {sampling.draw(p, rng) for _ in range(50)} <= kept
+        # Each token that is kept has a share of (0, 1) of its own.
+        cut = np.where(np.isin(np.arange(12), list(kept)), p, 0)
+        edges = np.cumsum(cut) / cut.sum()
+        for token in kept:
+            inside = edges[token] - cut[token] / cut.sum() / 2
+            assert sampling.draw(p, Fixed(inside)) == token
+
+
+class Fixed(np.random.Generator):
+    """Draws one number."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.value = value
+
+    def random(self, *_: object, **__: object) -> float:  # type: ignore[override]
+        return self.value
 
 
 @pytest.mark.parametrize(

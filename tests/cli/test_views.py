@@ -27,7 +27,7 @@ from nncli.training.callbacks import Row
 from nncli.training.progress import PlainView, row_line
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
-from tests.conftest import CONFIGS, each_config, few_epochs
+from tests.conftest import CONFIGS, each_config, evaluations
 from tests.training.jobs import experiment, run_of
 
 ROW: Row = {
@@ -159,9 +159,34 @@ def test_plain_view_fits_80_columns(
     command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    err = command.train(config, *few_epochs(config, 3)).err
+    err = command.train(config, *evaluations(config, 3)).err
     assert len(err.splitlines()) == 4
     assert max(map(len, err.splitlines())) <= 80
+
+
+def test_trainings_evaluated_by_steps_are_told_in_steps(command: Command) -> None:
+    steps = ["training.steps=40", "training.epochs=null", "training.evaluate_steps=10"]
+    outcome = command.train(CONFIGS / "digits.yaml", *steps)
+    head, *lines = outcome.err.splitlines()
+    assert head.split()[0] == "step"
+    assert lines[-1].split()[0] == "40/40"
+    assert re.search(r"after step [0-9]0\n", outcome.out)
+    log = (command.runs / "digits-1" / "train.log").read_text(encoding="utf-8")
+    assert re.search(r" step 40/40 .*\n.* end at step 40\n$", log)
+
+
+def test_plain_view_leaves_out_scores_that_have_no_room(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ["balanced_accuracy", "calibration_error", "average_precision"]
+    PlainView(note).on_start(trainer(f"metrics=[{', '.join(names)}]"))
+    head = capsys.readouterr().err
+    assert re.split("  +", head.strip())[1:] == [
+        "train: loss",
+        "validation: loss",
+        "balanced_accuracy",
+        "lr",
+    ]
 
 
 def test_quiet_shows_no_progress(command: Command) -> None:

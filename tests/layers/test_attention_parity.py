@@ -183,6 +183,85 @@ def test_transformer_block_agrees_with_torch(
     compare(layer, module, names, call)
 
 
+def turned(x: Any) -> Any:
+    """Return x (N, H, T, d), turned by the angles of its steps, as GPT-NeoX does."""
+    steps, half = x.shape[2], x.shape[3] // 2
+    speeds = 10_000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
+    angles = torch.arange(steps)[:, None] * torch.cat([speeds, speeds])
+    swapped = torch.cat([-x[..., half:], x[..., :half]], dim=-1)
+    return x * angles.cos() + swapped * angles.sin()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("kv_heads", [None, 2, 1])
+def test_rotary_attention_agrees_with_plain_torch(
+    kv_heads: int | None, causal: bool
+) -> None:
+    heads, size = 4, 2
+    kv = kv_heads or heads
+    layer = nn.layers.Attention(heads, kv_heads, causal=causal, rotary=True)
+    module = torch.nn.ModuleDict(
+        {
+            "give": torch.nn.Linear(8, (heads + 2 * kv) * size),
+            "out": torch.nn.Linear(8, 8),
+        }
+    ).double()
+
+    def call(x: Any, hidden: Any) -> Any:
+        parts = module["give"](x).split([heads * size, kv * size, kv * size], dim=2)
+        q, k, v = (part.reshape(3, 5, -1, size).transpose(1, 2) for part in parts)
+        q, k = turned(q), turned(k).repeat_interleave(heads // kv, dim=1)
+        mask = visible(None if hidden is None else LENGTHS, 5, causal)
+        scores = (q @ k.transpose(-1, -2) / size**0.5).masked_fill(~mask, -torch.inf)
+        y = torch.softmax(scores, -1) @ v.repeat_interleave(heads // kv, dim=1)
+        return module["out"](y.transpose(1, 2).reshape(3, 5, 8))
+
+    names = {
+        f"layers.0.{mine}{part}": f"{other}.{part}"
+        for mine, other in (("", "give"), ("out_", "out"))
+        for part in ("weight", "bias")
+    }
+    compare(layer, module, names, call)
+
+
+def test_gated_block_agrees_with_plain_torch() -> None:
+    module = torch.nn.ModuleDict(
+        {
+            "attend": torch.nn.MultiheadAttention(8, 2, batch_first=True),
+            "norm1": torch.nn.LayerNorm(8),
+            "norm2": torch.nn.LayerNorm(8),
+            "gate": torch.nn.Linear(8, 6),
+            "wide": torch.nn.Linear(8, 6),
+            "out": torch.nn.Linear(6, 8),
+        }
+    ).double()
+
+    def call(x: Any, hidden: Any) -> Any:
+        z = module["norm1"](x)
+        attended = module["attend"](
+            z, z, z, key_padding_mask=hidden, need_weights=False
+        )
+        x = x + attended[0]
+        z = module["norm2"](x)
+        gate = torch.nn.functional.silu(module["gate"](z))
+        return x + module["out"](gate * module["wide"](z))
+
+    first, second = ("layers.0.layers.0.layers", "layers.0.layers.1.layers")
+    names = attention_names(f"{first}.1.", "attend.", bias=True)
+    for mine, other in ((f"{first}.0", "norm1"), (f"{second}.0", "norm2")):
+        names |= {f"{mine}.gamma": f"{other}.weight", f"{mine}.beta": f"{other}.bias"}
+    for mine, other in (
+        ("1.branches.0.layers.0", "gate"),
+        ("1.branches.1", "wide"),
+        ("2", "out"),
+    ):
+        for part in ("weight", "bias"):
+            names[f"{second}.{mine}.{part}"] = f"{other}.{part}"
+    compare(
+        nn.layers.TransformerBlock(2, units=6, activation="swiglu"), module, names, call
+    )
+
+
 def test_learned_positions_agree_with_torch() -> None:
     module = torch.nn.Embedding(7, 8).double()
     names = {"layers.0.weight": "weight"}

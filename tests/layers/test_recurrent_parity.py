@@ -151,26 +151,79 @@ def test_learned_states_and_last_ones_agree_with_pytorch(cell: str) -> None:
     for t in range(T):
         _, after = network.advance(Tensor(x[:, t : t + 1]), after)
     last = states if isinstance(states, tuple) else (states,)
-    for i, arrays in enumerate(after[0]):
+    for i, arrays in enumerate(after[0].states):
         for array, expected in zip(arrays, last, strict=True):
             assert_agrees(array, expected[i].detach(), f"last state {i}")
 
 
-def test_gru_that_resets_before_agrees_with_a_slow_loop() -> None:
-    network = Network([nn.layers.Gru(H, reset="before")], (T, F), Streams(0), FLOAT64)
-    p = {k: torch.tensor(v.data) for k, v in network.layers[0].parameters.items()}
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
+def test_learned_states_of_both_directions_agree_with_pytorch(
+    cell: str, lengths: list[int] | None
+) -> None:
+    cls, _, more = CELLS[cell]
+    layer = cls(units=H, layers=2, bidirectional=True, initial_state="learned", **more)
+    network = Network([layer], (T, F), Streams(1), FLOAT64)
+    live, module = network.layers[0], module_of(cell, network, 2, True)
+    rng = np.random.default_rng(2)
+    names = [f"{i}{way}" for i in range(2) for way in ("", "_reverse")]
+    starts = {}
+    for kind in ("hidden", "cell") if cell == "lstm" else ("hidden",):
+        values = rng.normal(size=(4, H))
+        for name, row in zip(names, values, strict=True):
+            live.parameters[f"{kind}_{name}"].data = row
+        starts[kind] = torch.tensor(values, requires_grad=True)
+    given = [start[:, None].expand(4, N, H).contiguous() for start in starts.values()]
+    x, g = rng.normal(size=(N, T, F)), rng.normal(size=(N, T, 2 * H))
+    ours = Tensor(x, requires_grad=True, lengths=lengths)
+    theirs = torch.tensor(x, requires_grad=True)
+
+    def call(inputs: Any) -> Any:
+        return module(inputs, tuple(given) if len(given) > 1 else given[0])
+
+    y = network(ours)
+    expected = torch_outputs(call, theirs, lengths, True, True)
+    assert_agrees(y.data, expected.detach(), "value")
+    (y * Tensor(g)).sum().backward()
+    expected.backward(torch.tensor(g))
+    assert_agrees(ours.grad, theirs.grad, "input")
+    assert_same_gradients(live, module, 2, True)
+    for kind, start in starts.items():
+        for name, row in zip(names, start.grad, strict=True):
+            assert_agrees(live.parameters[f"{kind}_{name}"].grad, row, f"{kind}_{name}")
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
+def test_gru_that_resets_before_agrees_with_a_slow_loop(
+    lengths: list[int] | None,
+) -> None:
+    layer = nn.layers.Gru(H, reset="before", return_sequences=False)
+    network = Network([layer], (T, F), Streams(0), FLOAT64)
+    p = {
+        name: torch.tensor(tensor.data, requires_grad=True)
+        for name, tensor in network.layers[0].parameters.items()
+    }
     x = np.random.default_rng(0).normal(size=(N, T, F))
+    ours = Tensor(x, requires_grad=True, lengths=lengths)
+    theirs = torch.tensor(x, requires_grad=True)
     h = torch.zeros(N, H, dtype=torch.float64)
     wr, wz, wn = (p["weight_0"].T).chunk(3, 1)
     ur, uz, un = (p["recurrent_0"].T).chunk(3, 1)
     br, bz, bn = p["bias_0"].chunk(3)
+    ends = torch.tensor(lengths or [T] * N)
     for t in range(T):
-        step = torch.tensor(x[:, t])
+        step = theirs[:, t]
         r = torch.sigmoid(step @ wr + br + h @ ur)
         z = torch.sigmoid(step @ wz + bz + h @ uz)
         n = torch.tanh(step @ wn + bn + (r * h) @ un)
-        h = (1 - z) * n + z * h
-    assert_agrees(network(Tensor(x)).data[:, -1], h, "last state")
+        h = torch.where((t < ends)[:, None], (1 - z) * n + z * h, h)
+    y = network(ours)
+    assert_agrees(y.data, h.detach(), "last state")
+    (y * y).sum().backward()
+    (h * h).sum().backward()
+    assert_agrees(ours.grad, theirs.grad, "input")
+    for name, tensor in network.layers[0].parameters.items():
+        assert_agrees(tensor.grad, p[name].grad, name)
 
 
 def embedded(rows: int, count: int, padding: int | None) -> tuple[Array, Any, Any]:

@@ -117,7 +117,7 @@ def generate(
         if prompt is None and sys.stdin.isatty() and not json:
             _converse(generator, tokens, stops)
             return
-        given = _from_stdin() if prompt is None else prompt
+        given = _text_of(prompt)
         generator.feed(generator.vocabulary.encode(given, "prompt").tolist())
         if not json:
             _say(given)
@@ -129,12 +129,16 @@ def generate(
         _say("\n")
 
 
-def _from_stdin() -> str:
-    """Return all that stdin holds, without the end of its last line."""
+def _text_of(prompt: str | None) -> str:
+    """Return the prompt, or all that stdin holds without the end of its last line."""
     try:
-        return sys.stdin.read().removesuffix("\n")
-    except UnicodeDecodeError:
-        raise DataError("stdin: expected text in UTF-8, got other bytes.") from None
+        text = sys.stdin.read().removesuffix("\n") if prompt is None else prompt
+        # Arguments, and stdin in some locales, hold other bytes as half characters.
+        text.encode()
+    except UnicodeError:
+        source = "stdin" if prompt is None else "--prompt"
+        raise DataError(f"{source}: expected text in UTF-8, got other bytes.") from None
+    return text
 
 
 def _converse(generator: Generator, tokens: int, stops: list[str]) -> None:
