@@ -39,7 +39,7 @@ class LastStep(OverTime, name="last_step"):
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Every step is the last one so far."""
-        return x[:, 0], None
+        return x[:, -1], None
 
 
 class MeanOverTime(OverTime, name="mean_over_time"):
@@ -58,5 +58,5 @@ class MeanOverTime(OverTime, name="mean_over_time"):
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Go on with the sum; the state holds it and counts its steps."""
         total, count = state or (0, 0)
-        total, count = total + x.data[:, 0], count + 1
+        total, count = total + x.data.sum(axis=1), count + x.shape[1]
         return Tensor(total / count), (total, count)

@@ -298,9 +298,20 @@ class Lstm(Recurrent, name="lstm"):
     tanh(a) have each a block of a = W x_t + b + U h_(t−1), in PyTorch's order i, f, g,
     o. Source: Hochreiter and Schmidhuber 1997; with f, Gers et al. 2000; PyTorch's
     LSTM, where b is split in two.
+
+    Args:
+        forget_bias: Added to the first b of f. With 1, cells remember from the start,
+            as Keras' unit_forget_bias (Jozefowicz et al. 2015); PyTorch adds nothing.
     """
 
+    forget_bias: float = 0.0
+
     states = ("hidden", "cell")
+
+    def _add(self, name: str, features: int, rng: Streams) -> None:
+        super()._add(name, features, rng)
+        bias, units = self.parameters[f"bias_{name}"].data, self.units
+        bias[units : 2 * units] += self.forget_bias
 
     def function(self, **fields: Any) -> RecurrentOp:
         return LstmOp(**fields)

@@ -164,3 +164,15 @@ def test_layer_refuses_rows_that_are_no_sequences_of_vectors() -> None:
     for row in ((3,), (2, 3, 4)):
         with pytest.raises(NncliError, match=r"\(T, F\)"):
             build(nn.layers.Lstm(2), row=row)
+
+
+def test_forget_bias_is_added_to_the_biases_of_that_gate_alone() -> None:
+    plain, made = (
+        build(nn.layers.Lstm(2, layers=2, bidirectional=True, forget_bias=bias))
+        for bias in (0.0, 1.5)
+    )
+    for name, tensor in plain.layers[0].parameters.items():
+        added = made.layers[0].parameters[name].data - tensor.data
+        gates = added.reshape(4, -1).sum(axis=1) / 2
+        expected = [0, 1.5, 0, 0] if name.startswith("bias") else [0] * 4
+        np.testing.assert_allclose(gates, expected, atol=1e-12)
