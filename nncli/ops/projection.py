@@ -57,8 +57,8 @@ class Projection:
             self.projected = aligned((len(order), rows, units), dtype)
         self.index = xp.empty((t, n) if self.table else (0, 0), xp.intp)
 
-    def forward(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
-        """Write the gates of x (N, T, F), or of a table x (V, F) and index (N, T)."""
+    def prepare(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
+        """Take x (N, T, F), or a table x (V, F) and index (N, T), and parameters."""
         n, t, f, units = self.sizes
         for mine, theirs in enumerate(self.order):
             block, own = block_of(theirs, units), block_of(mine, units)
@@ -67,16 +67,23 @@ class Projection:
             xp.copyto(self.origins[own], weight[block])
         sigmoids = self.weights[self.sigmoids]
         xp.negative(sigmoids, out=sigmoids)
-        if not self.table:
+        if self.table:
+            xp.copyto(self.inputs[:, :f], x)
+            xp.copyto(self.index, turned(index, reverse=self.reverse))
+            xp.matmul(self.inputs, self.weights, out=self.projected)
+        else:
             steps = self.inputs.reshape(t, n, f + 1)[..., :f]
             xp.copyto(steps, turned(x, reverse=self.reverse))
-            xp.matmul(self.inputs, self.weights, out=self.projected)
+
+    def write(self, steps: slice) -> None:
+        """Write the gates of some steps."""
+        if self.table:
+            for rows, gate in zip(self.projected, self.gates, strict=True):
+                rows.take(self.index[steps], 0, gate[steps], "clip")
             return
-        xp.copyto(self.inputs[:, :f], x)
-        xp.copyto(self.index, turned(index, reverse=self.reverse))
-        xp.matmul(self.inputs, self.weights, out=self.projected)
-        for rows, gate in zip(self.projected, self.gates, strict=True):
-            rows.take(self.index, 0, gate, "clip")
+        n = self.sizes[0]
+        part = slice(steps.start * n, steps.stop * n)
+        xp.matmul(self.inputs[part], self.weights, out=self.projected[:, part])
 
     def rooms(self, columns: int) -> tuple[Form, ...]:
         """Return the forms of what ``backward`` computes with."""
