@@ -170,11 +170,8 @@ class Linear(Function, name="linear"):
         if self.joined is not None:
             self.joined(x, weight, rest[0], out)
             return
-        # As a product whose output is row-major: NumPy is quicker with these.
-        if out.flags.c_contiguous:
-            self.over_features(x, weight.T, out=out)
-        else:
-            self.over_features(weight, x.T, out=out.T)
+        # The transposed product: its output is row-major where out is features first.
+        self.over_features(weight, x.T, out=out.T)
         if len(rest) == 2:
             xp.add(out, rest[0], out=out)
 
