@@ -16,7 +16,8 @@ class Cell(Function):
     Class attributes:
         order: Which of PyTorch's blocks each block of gates is.
         recurrent_order: Which of PyTorch's blocks each block of U is, here.
-        sigmoids: Which blocks of gates are sigmoids: they lie side by side.
+        scales: What each block of gates is a multiple of W x + b + U h by, before its
+            activation: −1 where σ(a) = 1 / (1 + exp(−a)) is made of it.
         slopes: How many blocks of derivatives there are; the first are those of the
             gates, the last those of U h.
         memories: How many states there are.
@@ -25,7 +26,7 @@ class Cell(Function):
 
     order: ClassVar[tuple[int, ...]]
     recurrent_order: ClassVar[tuple[int, ...]]
-    sigmoids: ClassVar[slice] = slice(0, 0)
+    scales: ClassVar[tuple[float, ...]]
     slopes: ClassVar[int]
     memories: ClassVar[int] = 1
     extras: ClassVar[int] = 0
@@ -49,7 +50,7 @@ class Cell(Function):
     def step(self, *views: Any) -> None:
         """Compute a step's states from its gates, of which W x + b is there.
 
-        Of a gate that is a sigmoid, −W x − b is there.
+        Each block is multiplied by its one of ``scales`` already.
         """
 
     @abstractmethod

@@ -28,7 +28,7 @@ class Gru(Recurrent, name="gru"):
 
     order = (2, 0, 1)
     recurrent_order = (0, 1, 2)
-    sigmoids = slice(1, 3)
+    scales = (1.0, -1.0, -1.0)
     slopes = 4
     extras = 1
     differentiable = (True, True, True, True, True, True, False)
@@ -112,7 +112,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
 
     order = (2, 0, 1)
     recurrent_order = (2, 0, 1)
-    sigmoids = slice(1, 3)
+    scales = (1.0, -1.0, -1.0)
     slopes = 3
     differentiable = (True, True, True, True, True, False)
 

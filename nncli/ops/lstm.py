@@ -18,7 +18,8 @@ class Lstm(Recurrent, name="lstm"):
     """c_t = f·c_(t−1) + i·g, h_t = o·tanh(c_t); see ``Recurrent``.
 
     i, f, o = σ(a), g = tanh(a), each with its block of a = W x_t + b + U h_(t−1).
-    PyTorch's blocks are i, f, g, o; here the sigmoids lie side by side: o, i, f, g.
+    PyTorch's blocks are i, f, g, o; here they are o, i, f, g. All are made by one
+    exponential: tanh(a) = 2·σ(2a) − 1.
     With dc = dL/dc_t + dh·o·(1 − tanh²(c)):
     da_i = dc·g·i·(1 − i), da_f = dc·c_(t−1)·f·(1 − f), da_g = dc·i·(1 − g²),
     da_o = dh·tanh(c)·o·(1 − o), dc_(t−1) = dc·f, dh_(t−1) = Uᵀ da.
@@ -28,7 +29,7 @@ class Lstm(Recurrent, name="lstm"):
 
     order = (3, 0, 1, 2)
     recurrent_order = (3, 0, 1, 2)
-    sigmoids = slice(0, 3)
+    scales = (-1.0, -1.0, -1.0, -2.0)
     slopes = 4
     memories = 2
     differentiable = (True, True, True, True, True, True, False)
@@ -42,15 +43,16 @@ class Lstm(Recurrent, name="lstm"):
     def views(self, k: int) -> tuple[Any, ...]:
         cells, a = self.kept[1], self.gates[:, k]
         states = cells[k], cells[k + 1], self.bent[k], self.hidden[k + 1]
-        return self.fed[k], a, a[:3], *a, *states
+        return self.fed[k], a, *a[1:], a[0], *states
 
     def step(self, *views: Any) -> None:
-        before, a, sigmoids, o, i, f, g, old, c, bent, h = views
+        before, a, i, f, g, o, old, c, bent, h = views
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(a, sums, out=a)
-        self.squash(sigmoids)
-        xp.tanh(g, out=g)
+        self.squash(a)
+        xp.multiply(g, 2, out=g)
+        xp.subtract(g, 1, out=g)
         xp.multiply(f, old, out=c)
         xp.multiply(i, g, out=h)
         xp.add(c, h, out=c)

@@ -17,11 +17,11 @@ class Projection:
     """Writes W x + b, a block a gate, (G, T, N, H), and its gradients.
 
     One product for all steps; or for all rows of a table, of which each step then takes
-    those that it names. Of gates that are sigmoids −W x − b is written.
+    those that it names. Each block is multiplied by a number of its own.
 
     Args:
         order: Which of W's blocks each block of gates is.
-        sigmoids: Which blocks of gates are sigmoids.
+        scales: What each block is multiplied by.
         sizes: N, T, F and H.
         dtype: The type of all numbers.
         table: How many rows the table has; None where x has a row a step.
@@ -35,7 +35,7 @@ class Projection:
     def __init__(
         self,
         order: tuple[int, ...],
-        sigmoids: slice,
+        scales: tuple[float, ...],
         sizes: tuple[int, int, int, int],
         dtype: np.dtype[Any],
         table: int | None,
@@ -43,7 +43,7 @@ class Projection:
         reverse: bool,
     ) -> None:
         n, t, f, units = sizes
-        self.order, self.sigmoids, self.sizes = order, sigmoids, sizes
+        self.order, self.scales, self.sizes = order, scales, sizes
         self.table, self.reverse, self.dtype = table is not None, reverse, dtype
         self.columns = len(order) * units
         rows = t * n if table is None else table
@@ -62,11 +62,10 @@ class Projection:
         n, t, f, units = self.sizes
         for mine, theirs in enumerate(self.order):
             block, own = block_of(theirs, units), block_of(mine, units)
-            xp.copyto(self.weights[mine, :f], weight[block].T)
-            xp.copyto(self.weights[mine, f], bias[block])
+            scale = self.scales[mine]
+            xp.multiply(weight[block].T, scale, out=self.weights[mine, :f])
+            xp.multiply(bias[block], scale, out=self.weights[mine, f])
             xp.copyto(self.origins[own], weight[block])
-        sigmoids = self.weights[self.sigmoids]
-        xp.negative(sigmoids, out=sigmoids)
         if self.table:
             xp.copyto(self.inputs[:, :f], x)
             xp.copyto(self.index, turned(index, reverse=self.reverse))

@@ -11,7 +11,7 @@ from nncli.core.errors import ShapeError
 from nncli.ops.cell import Cell
 from nncli.ops.projection import Projection, aligned, block_of, outward, turned
 
-TOGETHER = 2**14
+TOGETHER = 2**15
 """Elements of a gate that are computed together where steps do not depend on each
 other: they are then in the cache when the steps come to them."""
 
@@ -29,7 +29,7 @@ class Recurrent(Cell):
 
     W x + b of some steps is one product, written where the gates will stand: a block a
     gate, (G, T, N, H), steps in the order in which they are taken. No step then turns
-    anything round. All gates that are sigmoids are made by a few calls; the minus of
+    anything round. Gates that are sigmoids are made by a few calls; the minus of
     σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
 
     Args:
@@ -61,7 +61,7 @@ class Recurrent(Cell):
         self.sizes, self.dtype = (n, t, f, units), x.dtype
         self.projection = Projection(
             self.order,
-            self.sigmoids,
+            self.scales,
             self.sizes,
             self.dtype,
             len(x) if self.table else None,
@@ -155,8 +155,8 @@ class Recurrent(Cell):
     def _copy_recurrent(self, recurrent: Array) -> None:
         for mine, theirs in enumerate(self.recurrent_order):
             rows = recurrent[self.block(theirs)]
-            copy = xp.negative if theirs in self.order[self.sigmoids] else xp.positive
-            copy(rows.T, out=self.recurrents[mine])
+            scale = self.scales[self.order.index(theirs)]
+            xp.multiply(rows.T, scale, out=self.recurrents[mine])
             if self.differentiated:
                 xp.copyto(self.backs[self.block(mine)], rows)
 
@@ -193,20 +193,20 @@ class Recurrent(Cell):
             flow.fill(0)
         if self.last:
             xp.copyto(flows[0], grad)
-        blocks = slopes.transpose(2, 0, 1, 3)
+        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, -1)
         for part in reversed(self.parts):
             self.bend(part, factors[:, : part.stop - part.start])
             for k in reversed(range(part.start, part.stop)):
-                arrays = factors[:, k - part.start], slopes[k], blocks[:, k]
+                arrays = factors[:, k - part.start], rows[k], blocks[:, k]
                 self._go_back(k, steps[k], *arrays, dh, direct, flows, olds)
         for target, flow in zip(rest[self.extras :], flows, strict=False):
             if target is not None:
                 xp.copyto(target, flow)
-        rows = slopes.reshape(t * n, -1)
-        self.differentiate_extras(rows, rest[: self.extras])
+        flat = slopes.reshape(t * n, -1)
+        self.differentiate_extras(flat, rest[: self.extras])
         if drecurrent is not None:
-            self.differentiate_recurrent(rows, later[0], drecurrent)
-        self.projection.backward(rows, later[1:], dx, dweight, dbias)
+            self.differentiate_recurrent(flat, later[0], drecurrent)
+        self.projection.backward(flat, later[1:], dx, dweight, dbias)
 
     def _go_back(
         self,
@@ -233,9 +233,8 @@ class Recurrent(Cell):
                 xp.copyto(old, flow)
         passed = self.step_back(k, factors, dh, direct, block, *cells)
         if pad is not None:
-            xp.copyto(row, 0, where=pad[..., None])
-        columns = row.reshape(len(row), -1)[:, -len(self.passing) :]
-        xp.matmul(columns, self.passing, out=rec)
+            xp.copyto(row, 0, where=pad)
+        xp.matmul(row[:, -len(self.passing) :], self.passing, out=rec)
         if self.mask is not None:
             xp.multiply(rec, self.mask, out=rec)
         if passed:

@@ -28,6 +28,7 @@ class Rnn(Recurrent, name="rnn"):
 
     order = (0,)
     recurrent_order = (0,)
+    scales = (1.0,)
     slopes = 1
     differentiable = (True, True, True, True, True, False)
 
