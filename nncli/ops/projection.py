@@ -88,7 +88,7 @@ class Projection:
         """Return the forms of what ``backward`` computes with."""
         n, t, f, _ = self.sizes
         rows = len(self.inputs)
-        forms = form((f + 1, self.columns), self.dtype), form((rows, f), self.dtype)
+        forms = form((self.columns, f + 1), self.dtype), form((rows, f), self.dtype)
         if not self.table:
             return forms
         steps = form((t * n, columns), self.dtype)
@@ -112,13 +112,13 @@ class Projection:
             slopes = summed
         slopes = slopes[:, : self.columns]
         if dweight is not None or dbias is not None:
-            xp.matmul(self.inputs.T, slopes, out=square)
+            xp.matmul(slopes.T, self.inputs, out=square)
         for mine, theirs in enumerate(self.order):
             block, own = block_of(theirs, units), block_of(mine, units)
             if dweight is not None:
-                xp.copyto(dweight[block], square[:f, own].T)
+                xp.copyto(dweight[block], square[own, :f])
             if dbias is not None:
-                xp.copyto(dbias[block], square[f, own])
+                xp.copyto(dbias[block], square[own, f])
         if dx is not None:
             xp.matmul(slopes, self.origins, out=total)
             steps = total.reshape(t, n, f) if not self.table else None

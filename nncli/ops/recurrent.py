@@ -177,7 +177,7 @@ class Recurrent(Cell):
             (self.slopes + 1, some, n, units),
             (t, n, units),
             *[(n, units)] * (2 * self.memories + 2),
-            (units, len(self.backs)),
+            self.backs.shape,
         )
         forms = [form(shape, grad.dtype) for shape in shapes]
         more = self.projection.rooms(self.slopes * units)
@@ -251,9 +251,9 @@ class Recurrent(Cell):
         """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
         columns = rows[:, -len(self.backs) :]
-        xp.matmul(self.fed.reshape(t * n, units).T, columns, out=room)
+        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
         for mine, theirs in enumerate(self.recurrent_order):
-            xp.copyto(drecurrent[self.block(theirs)], room[:, self.block(mine)].T)
+            xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
 
     def block(self, index: int) -> slice:
         """Return the rows of a parameter that belong to one gate."""
