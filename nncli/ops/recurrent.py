@@ -175,15 +175,12 @@ class Recurrent(Cell):
         shapes = (
             (t, n, self.slopes, units),
             (self.slopes + 1, some, n, units),
-            (t, n, units),
             *[(n, units)] * (2 * self.memories + 2),
             self.backs.shape,
         )
         forms = [form(shape, grad.dtype) for shape in shapes]
         more = self.projection.rooms(self.slopes * units)
-        slopes, factors, steps, dh, direct, *rooms = scratches(*forms, *more)
-        if not self.last:
-            xp.copyto(steps, turned(grad, reverse=self.reverse))
+        slopes, factors, dh, direct, *rooms = scratches(*forms, *more)
         flows = rooms[: self.memories]
         olds, later = (
             rooms[self.memories : 2 * self.memories],
@@ -193,12 +190,17 @@ class Recurrent(Cell):
             flow.fill(0)
         if self.last:
             xp.copyto(flows[0], grad)
+        steps = grad if self.last else turned(grad, reverse=self.reverse)
         blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, -1)
         for part in reversed(self.parts):
             self.bend(part, factors[:, : part.stop - part.start])
             for k in reversed(range(part.start, part.stop)):
+                if self.last:
+                    xp.copyto(dh, flows[0])
+                else:
+                    xp.add(steps[k], flows[0], out=dh)
                 arrays = factors[:, k - part.start], rows[k], blocks[:, k]
-                self._go_back(k, steps[k], *arrays, dh, direct, flows, olds)
+                self._go_back(k, *arrays, dh, direct, flows, olds)
         for target, flow in zip(rest[self.extras :], flows, strict=False):
             if target is not None:
                 xp.copyto(target, flow)
@@ -211,7 +213,6 @@ class Recurrent(Cell):
     def _go_back(
         self,
         k: int,
-        grad: Array,
         factors: Array,
         row: Array,
         block: Array,
@@ -223,10 +224,6 @@ class Recurrent(Cell):
         """Write the derivatives of a step's gates, and to ``flows`` those before it."""
         rec, *cells = flows
         pad = self.pad[k] if self.padded[k] else None
-        if self.last:
-            xp.copyto(dh, rec)
-        else:
-            xp.add(grad, rec, out=dh)
         if pad is not None:
             xp.copyto(dh, rec, where=pad)
             for old, flow in zip(olds, cells, strict=False):
