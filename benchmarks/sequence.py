@@ -5,7 +5,7 @@ A step is forward, backward and Adam's update (AdamW's for gpt) of a character m
 entropy at every step. gpt is 4 transformer blocks with 4 heads, 128 wide, on 12 rows of
 64 steps. With --memory NAME, one side of one net runs alone and its peak is printed.
 Steps alternate between both in one process with equal threads; printed are the
-medians of CPU time and the median of the pairs' ratios.
+medians of CPU time, and the median and the quartiles of the pairs' ratios.
 
     python benchmarks/sequence.py [--nets lstm gru gpt] [--steps 60] [--threads 1]
     python benchmarks/sequence.py --nets gpt --memory nncli
@@ -208,10 +208,12 @@ def main() -> None:
     for name in asked.nets:
         sides = [make(name) for make in NETS[name]]
         ours, theirs = paired(sides[0], sides[1], asked.steps)
-        ratio = statistics.median(t / o for o, t in zip(ours, theirs, strict=True))
+        ratios = [t / o for o, t in zip(ours, theirs, strict=True)]
+        low, ratio, high = statistics.quantiles(ratios, method="inclusive")
         print(
             f"{name:<8} nncli {statistics.median(ours) * 1e3:.1f} ms   PyTorch "
-            f"{statistics.median(theirs) * 1e3:.1f} ms   {ratio:.2f} x"
+            f"{statistics.median(theirs) * 1e3:.1f} ms   {ratio:.2f} x "
+            f"({low:.2f} to {high:.2f})"
         )
 
 

@@ -63,7 +63,8 @@ class Attention(Function, name="attention"):
         self.group = self.heads // self.kv_heads
         self.size = size = width // (self.heads + 2 * self.kv_heads)
         self.rotation = Rotation(t, size, dtype) if self.rotary else None
-        self.turned = self.heads + self.kv_heads * self.rotary
+        self.scale = 1 / math.sqrt(size)
+        turned = (n, t, (self.heads + self.kv_heads) * self.rotary)
         self.pieces = pieces = list(
             cut(n, self.kv_heads, self.group, t, wide, causal=self.causal)
         )
@@ -79,8 +80,8 @@ class Attention(Function, name="attention"):
         ]
         wanted = [p.keys * math.prod(p.shape[1:4]) * size for p in pieces]
         self.forms = (
-            form((n, t, self.turned, size), dtype),
-            form((n, t, self.turned, size // 2 if self.rotary else 0), dtype),
+            form((*turned, size), dtype),
+            form((*turned, size // 2), dtype),
             form((max(cells, default=0),), dtype),
             form((max(cells, default=0),), dtype),
             form((max(lines, default=0),), dtype),
@@ -148,6 +149,7 @@ class Attention(Function, name="attention"):
         """Write q kᵀ/√d + mask."""
         queries = q[piece.place].swapaxes(-1, -2)
         xp.matmul(k[piece.seen], queries, out=by_head)
+        xp.multiply(scores, self.scale, out=scores)
         if self.causal:
             count = piece.shape[-1]
             last = scores[piece.keys - count :]
@@ -210,17 +212,16 @@ class Attention(Function, name="attention"):
             if self.rate:
                 self._drop(s, self.drops[i], s)
             # Σ p·dL/dp of a query is Σ y·g: d products instead of T.
-            xp.einsum(
-                "nkgqd,nkgqd->nkgq",
-                y[piece.place],
-                mine,
-                out=slopes.reshape(piece.shape[1:]),
-            )
+            xp.vecdot(y[piece.place], mine, out=slopes.reshape(piece.shape[1:]))
             xp.subtract(s, slopes, out=s)
             xp.multiply(s, p, out=s)
+            xp.multiply(s, self.scale, out=s)
             self._add(piece, by_head, q[piece.place], products, dk)
             xp.matmul(by_head.swapaxes(-1, -2), k[piece.seen], out=dq[piece.place])
-        self._turn_back(dx, turned, half)
+        if self.rotation is not None:
+            given = self._heads(dx)[:, :, : turned.shape[2]]
+            xp.copyto(turned, given)
+            self.rotation.turn_back(turned, half, given)
 
     def _add(
         self, piece: Piece, left: Array, right: Array, products: Array, out: Array
@@ -240,26 +241,15 @@ class Attention(Function, name="attention"):
             xp.add(target, room[:, :, i : i + 1], out=target)
 
     def _parts(self, turned: Array, half: Array) -> tuple[Array, Array, Array]:
-        """Return queries, divided by √d, keys and values; the first two turned."""
-        _, k, v = self._split(self.x)
-        given = self._heads(self.x)[:, :, : self.turned]
-        queries = turned[:, :, : self.heads]
-        if self.rotation is None:
-            xp.multiply(given, 1 / math.sqrt(self.size), out=queries)
-        else:
-            self.rotation.turn(given, half, turned)
-            xp.multiply(queries, 1 / math.sqrt(self.size), out=queries)
-            k = self._by_head(turned[:, :, self.heads :], self.kv_heads)
-        return self._by_head(queries, self.heads), k, v
-
-    def _turn_back(self, dx: Array, turned: Array, half: Array) -> None:
-        """Make gradients of what was multiplied those of what was given."""
-        given = self._heads(dx)[:, :, : self.turned]
-        queries = given[:, :, : self.heads]
-        xp.multiply(queries, 1 / math.sqrt(self.size), out=queries)
+        """Return queries, keys and values; where rotary, the first two turned."""
+        q, k, v = self._split(self.x)
         if self.rotation is not None:
-            xp.copyto(turned, given)
-            self.rotation.turn_back(turned, half, given)
+            self.rotation.turn(
+                self._heads(self.x)[:, :, : turned.shape[2]], half, turned
+            )
+            q = self._by_head(turned[:, :, : self.heads], self.heads)
+            k = self._by_head(turned[:, :, self.heads :], self.kv_heads)
+        return q, k, v
 
     def _heads(self, x: Array) -> Array:
         """Return a view (N, T, heads, d)."""

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import math
 
-from nncli.autograd.buffers import scratch, scratches
+import numpy as np
+
+from nncli.autograd.buffers import Form, form, scratch, scratches
 from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, xp
 from nncli.ops.elementwise import Unary
 from nncli.ops.erf import erf, erf_forms, polynomial
 
-# Of p in Φ(x) = ½ + ½·tanh(x·p(x²)), highest power first: fitted to
-# atanh(2Φ(x) − 1)/x on [0, 6] so that the largest error of Φ, 2.9e-8, is smallest.
-_NORMAL = (
-    1.75627248e-09,
-    -1.32266029e-07,
-    3.96476907e-06,
-    -5.53062917e-05,
-    -3.25947938e-05,
-    0.0363330844,
-    0.797884941,
-)
+# Of 1 − Φ(a) = e^(−a²/2)·t·p(t) with t = 1/(a + c), highest power first and with its
+# sign turned: fitted for a ≥ 0 so that the largest error of Φ, 5.9e-8, is smallest.
+_TAIL = (27.86554205, -31.34478996, 2.52721514, -1.86837148, -0.36901899)
+_TAIL_START = 3.02298274786345
+_SIGN = np.uint32(2**31)
+
+BLOCK = 2**15
+"""Elements at a time, so that the twenty passes over them stay in the cache."""
 
 
 class Gelu(Unary, name="gelu"):
     """y = x·Φ(x) with Φ(x) = ½·(1 + erf(x/√2)); dL/dx = dL/dy·(Φ(x) + x·φ(x)).
 
     Φ is the distribution function of the standard normal distribution and
-    φ(x) = e^(−x²/2) / √(2π) its density. In float32, Φ(x) = ½ + ½·tanh(x·p(x²)) with
-    a polynomial p is as exact as the numbers are (to 1e-7), and eight times faster.
+    φ(x) = e^(−x²/2) / √(2π) its density. In float32, 1 − Φ(|x|) is φ(x) times a
+    polynomial of 1/(|x| + c), the form of Abramowitz and Stegun 1964, 26.2.17: Φ and
+    the slope are right to 3e-7. The slope needs φ as well: it is computed at once, and
+    kept.
     """
 
-    saves_inputs = True
+    saves_inputs = False
 
     def allocate(self, x: Array) -> Array:
-        """Make the output and room for Φ."""
+        """Make the output and room for the slope."""
         out = super().allocate(x)
         self.single = x.dtype == xp.float32
-        self.phi = self.form.empty() if self.differentiated else xp.empty(0)
+        self.slope = self.form.empty() if self.differentiated else xp.empty(0)
+        block = max(1, min(x.size, BLOCK))
+        self.forms: tuple[Form, ...] = (form((3, block), x.dtype),)
+        if not self.single:
+            self.forms += erf_forms(self.forms[0])
         return out
 
     def flops(self, *arrays: Sized) -> int:
@@ -45,43 +50,52 @@ class Gelu(Unary, name="gelu"):
         return 40 * arrays[-1].size
 
     def forward(self, x: Array, out: Array) -> None:
-        self.x = x
-        if self.single:
-            work, phi = scratches(self.form, self.form)
-            phi = self.phi if self.differentiated else phi
-            _normal(x, work, phi)
-        else:
-            phi, *rooms = scratches(self.form, *erf_forms(self.form))
-            phi = self.phi if self.differentiated else phi
-            xp.multiply(x, math.sqrt(0.5), out=phi)
-            # A view: the form of a buffer has no gaps.
-            row = phi.ravel(order="K")
-            erf(row, rooms, row)
-        xp.multiply(phi, 0.5, out=phi)
-        xp.add(phi, 0.5, out=phi)
-        xp.multiply(x, phi, out=out)
+        """Write x·Φ(x), and Φ(x) + x·φ(x) where it is wanted."""
+        if x.strides != out.strides:
+            xp.copyto(out, x)
+            x = out
+        rooms = scratches(*self.forms)
+        # Views: the form of a buffer has no gaps.
+        x, out = x.ravel(order="K"), out.ravel(order="K")
+        slope = self.slope.ravel(order="K")
+        block = rooms[0].shape[1]
+        for start in range(0, x.size, block):
+            part = slice(start, start + block)
+            values = x[part]
+            phi, power, work = rooms[0][:, : values.size]
+            xp.multiply(values, values, out=power)
+            xp.multiply(power, -0.5, out=power)
+            xp.exp(power, out=power)
+            if self.single:
+                _normal(values, power, work, phi)
+            else:
+                xp.multiply(values, math.sqrt(0.5), out=phi)
+                erf(phi, rooms[1:], phi)
+                xp.multiply(phi, 0.5, out=phi)
+            xp.add(phi, 0.5, out=phi)
+            if slope.size:
+                xp.multiply(power, 1 / math.sqrt(2 * math.pi), out=power)
+                xp.multiply(power, values, out=power)
+                xp.add(power, phi, out=slope[part])
+            xp.multiply(values, phi, out=out[part])
 
     def backward(self, grad: Array, dx: Array) -> None:
-        """Multiply by Φ(x) + x·φ(x); φ(40) is 0, so that no square overflows."""
-        slope = scratch(self.form)
-        xp.clip(self.x, -40, 40, out=slope)
-        xp.multiply(slope, slope, out=slope)
-        xp.multiply(slope, -0.5, out=slope)
-        xp.exp(slope, out=slope)
-        xp.multiply(slope, 1 / math.sqrt(2 * math.pi), out=slope)
-        xp.multiply(slope, self.x, out=slope)
-        xp.add(slope, self.phi, out=slope)
-        xp.multiply(grad, slope, out=dx)
+        xp.multiply(grad, self.slope, out=dx)
 
 
-def _normal(x: Array, square: Array, out: Array) -> None:
-    """Write tanh(x·p(x²)), which is 2Φ(x) − 1; beyond ±6 that is ±1 in float32."""
-    xp.clip(x, -6, 6, out=square)
-    xp.multiply(square, square, out=square)
-    polynomial(_NORMAL, square, out)
-    xp.clip(x, -6, 6, out=square)
-    xp.multiply(out, square, out=out)
-    xp.tanh(out, out=out)
+def _normal(x: Array, power: Array, work: Array, out: Array) -> None:
+    """Write Φ(x) − ½, given e^(−x²/2)."""
+    xp.absolute(x, out=work)
+    xp.add(work, _TAIL_START, out=work)
+    xp.reciprocal(work, out=work)
+    polynomial(_TAIL, work, out)
+    xp.multiply(out, work, out=out)
+    xp.multiply(out, power, out=out)
+    xp.add(out, 0.5, out=out)
+    # With the sign of x; copysign takes twice as long as these.
+    bits, signs = out.view(xp.uint32), work.view(xp.uint32)
+    xp.bitwise_and(x.view(xp.uint32), _SIGN, out=signs)
+    xp.bitwise_or(bits, signs, out=bits)
 
 
 class GeluTanh(Unary, name="gelu_tanh"):

@@ -9,7 +9,8 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
-from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.cell import sigmoid
+from nncli.ops.recurrent import Recurrent
 from nncli.ops.recurrent_cases import recurrent_cases
 
 
@@ -27,7 +28,7 @@ class Gru(Recurrent, name="gru"):
 
     order = (2, 0, 1)
     recurrent_order = (0, 1, 2)
-    sigmoids = slice(1, 3)
+    scales = (1.0, -1.0, -1.0)
     slopes = 4
     extras = 1
     differentiable = (True, True, True, True, True, True, False)
@@ -67,23 +68,27 @@ class Gru(Recurrent, name="gru"):
         n = xp.tanh(a[:, 2 * units :] + r * (u[:, 2 * units :] + offset))
         return (n + z * (h - n),)
 
+    def bend(self, steps: slice, factors: Array) -> None:
+        """Write dh's factor in da_n, da_r, da_z and du."""
+        n, r, z = self.gates[:, steps]
+        to_n, to_r, to_z, to_u, _ = factors
+        unmixed(n, z, self.hidden[steps], to_n, to_z, to_u)
+        xp.multiply(to_n, r, out=to_u)
+        xp.subtract(1, r, out=to_r)
+        xp.multiply(to_r, to_u, out=to_r)
+        xp.multiply(to_r, self.reached[steps], out=to_r)
+
     def step_back(
         self,
         k: int,
-        block: Array,
+        factors: Array,
         dh: Array,
-        work: Array,
         direct: Array,
+        block: Array,
         *cells: Array,
     ) -> bool:
-        _, old, n, r, z, both, u, _ = self.steps[k]
-        dn, dr, _, du = block
-        unmixed(dh, z, old, n, block, work[0])
-        xp.multiply(dn, r, out=du)
-        xp.multiply(du, u, out=dr)
-        xp.multiply(block[1:3], both, out=work[:2])
-        xp.subtract(block[1:3], work[:2], out=block[1:3])
-        xp.multiply(dh, z, out=direct)
+        xp.multiply(factors[:4], dh, out=block)
+        xp.multiply(dh, self.gates[2, k], out=direct)
         return True
 
     def differentiate_extras(
@@ -109,7 +114,7 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
 
     order = (2, 0, 1)
     recurrent_order = (2, 0, 1)
-    sigmoids = slice(1, 3)
+    scales = (1.0, -1.0, -1.0)
     slopes = 3
     differentiable = (True, True, True, True, True, False)
 
@@ -144,27 +149,36 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         n = xp.tanh(a[:, 2 * units :] + (r * h) @ recurrent[2 * units :].T)
         return (n + z * (h - n),)
 
+    def bend(self, steps: slice, factors: Array) -> None:
+        """Write dh's factor in da_n and da_z, and dq's in da_r."""
+        n, r, z = self.gates[:, steps]
+        to_n, to_r, to_z, one = factors
+        unmixed(n, z, self.hidden[steps], to_n, to_z, one)
+        xp.multiply(r, r, out=to_r)
+        xp.subtract(r, to_r, out=to_r)
+        xp.multiply(to_r, self.fed[steps], out=to_r)
+
     def step_back(
         self,
         k: int,
-        block: Array,
+        factors: Array,
         dh: Array,
-        work: Array,
         direct: Array,
+        block: Array,
         *cells: Array,
     ) -> bool:
-        before, old, n, r, z, both, _, _ = self.steps[k]
-        dn, dr, _ = block
-        unmixed(dh, z, old, n, block, direct)
+        _, r, z = self.gates[:, k]
+        to_n, to_r, to_z, one = factors
+        dn, dr, dz = block
+        xp.multiply(to_n, dh, out=dn)
+        xp.multiply(to_z, dh, out=dz)
         xp.matmul(dn, self.backs[self.block(0)], out=direct)
+        xp.multiply(to_r, direct, out=dr)
         xp.multiply(direct, r, out=direct)
-        xp.multiply(direct, before, out=dr)
-        xp.multiply(block[1:], both, out=work[:2])
-        xp.subtract(block[1:], work[:2], out=block[1:])
         if self.mask is not None:
             xp.multiply(direct, self.mask, out=direct)
-        xp.multiply(dh, z, out=work[0])
-        xp.add(direct, work[0], out=direct)
+        xp.multiply(dh, z, out=one)
+        xp.add(direct, one, out=direct)
         return True
 
     def differentiate_recurrent(
@@ -193,14 +207,13 @@ def mixed(z: Array, old: Array, n: Array, h: Array) -> None:
 
 
 def unmixed(
-    dh: Array, z: Array, old: Array, n: Array, block: Array, work: Array
+    n: Array, z: Array, old: Array, to_n: Array, to_z: Array, work: Array
 ) -> None:
-    """Write da_n and, without its factor 1 − z, da_z."""
-    dn, dz = block[0], block[2]
-    xp.multiply(dh, z, out=dz)
-    xp.subtract(dh, dz, out=dn)
-    xp.subtract(old, n, out=work)
-    xp.multiply(dz, work, out=dz)
-    xp.multiply(n, n, out=work)
-    xp.multiply(work, dn, out=work)
-    xp.subtract(dn, work, out=dn)
+    """Write dh's factors in da_n, (1 − z)·(1 − n²), and da_z."""
+    xp.subtract(1, z, out=work)
+    xp.multiply(n, n, out=to_n)
+    xp.subtract(1, to_n, out=to_n)
+    xp.multiply(to_n, work, out=to_n)
+    xp.multiply(work, z, out=work)
+    xp.subtract(old, n, out=to_z)
+    xp.multiply(to_z, work, out=to_z)

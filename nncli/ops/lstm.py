@@ -9,7 +9,8 @@ import numpy as np
 
 from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
-from nncli.ops.recurrent import Recurrent, sigmoid
+from nncli.ops.cell import sigmoid
+from nncli.ops.recurrent import Recurrent
 from nncli.ops.recurrent_cases import recurrent_cases
 
 
@@ -17,7 +18,8 @@ class Lstm(Recurrent, name="lstm"):
     """c_t = f·c_(t−1) + i·g, h_t = o·tanh(c_t); see ``Recurrent``.
 
     i, f, o = σ(a), g = tanh(a), each with its block of a = W x_t + b + U h_(t−1).
-    PyTorch's blocks are i, f, g, o; here the sigmoids lie side by side: i, f, o, g.
+    PyTorch's blocks are i, f, g, o; here they are o, i, f, g. All are made by one
+    exponential: tanh(a) = 2·σ(2a) − 1.
     With dc = dL/dc_t + dh·o·(1 − tanh²(c)):
     da_i = dc·g·i·(1 − i), da_f = dc·c_(t−1)·f·(1 − f), da_g = dc·i·(1 − g²),
     da_o = dh·tanh(c)·o·(1 − o), dc_(t−1) = dc·f, dh_(t−1) = Uᵀ da.
@@ -25,9 +27,9 @@ class Lstm(Recurrent, name="lstm"):
     where b is split in two.
     """
 
-    order = (0, 1, 3, 2)
-    recurrent_order = (0, 1, 3, 2)
-    sigmoids = slice(0, 3)
+    order = (3, 0, 1, 2)
+    recurrent_order = (3, 0, 1, 2)
+    scales = (-1.0, -1.0, -1.0, -2.0)
     slopes = 4
     memories = 2
     differentiable = (True, True, True, True, True, True, False)
@@ -41,15 +43,16 @@ class Lstm(Recurrent, name="lstm"):
     def views(self, k: int) -> tuple[Any, ...]:
         cells, a = self.kept[1], self.gates[:, k]
         states = cells[k], cells[k + 1], self.bent[k], self.hidden[k + 1]
-        return self.fed[k], a, a[:3], *a, *states
+        return self.fed[k], a, *a[1:], a[0], *states
 
     def step(self, *views: Any) -> None:
-        before, a, sigmoids, i, f, o, g, old, c, bent, h = views
+        before, a, i, f, g, o, old, c, bent, h = views
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(a, sums, out=a)
-        self.squash(sigmoids)
-        xp.tanh(g, out=g)
+        self.squash(a)
+        xp.multiply(g, 2, out=g)
+        xp.subtract(g, 1, out=g)
         xp.multiply(f, old, out=c)
         xp.multiply(i, g, out=h)
         xp.add(c, h, out=c)
@@ -69,31 +72,37 @@ class Lstm(Recurrent, name="lstm"):
         c = f * c + i * g
         return o * xp.tanh(c), c
 
+    def bend(self, steps: slice, factors: Array) -> None:
+        """Write dh's factor in da_o, dc's in da_i, da_f and da_g, and dh's in dc."""
+        gates = self.gates[:, steps]
+        o, i, _, g = gates
+        bent, sigmoids = self.bent[steps], factors[:3]
+        to_o, to_i, to_f, to_g, to_c = factors
+        xp.multiply(gates[:3], gates[:3], out=sigmoids)
+        xp.subtract(gates[:3], sigmoids, out=sigmoids)
+        xp.multiply(to_o, bent, out=to_o)
+        xp.multiply(to_i, g, out=to_i)
+        xp.multiply(to_f, self.kept[1][steps], out=to_f)
+        for tanh, gate, factor in ((g, i, to_g), (bent, o, to_c)):
+            xp.multiply(tanh, tanh, out=factor)
+            xp.subtract(1, factor, out=factor)
+            xp.multiply(factor, gate, out=factor)
+
     def step_back(
         self,
         k: int,
-        block: Array,
+        factors: Array,
         dh: Array,
-        work: Array,
         direct: Array,
+        block: Array,
         *cells: Array,
     ) -> bool:
-        _, _, sigmoids, i, f, o, g, old, _, bent, _ = self.steps[k]
-        (dc,), (di, df, do, dg), one = cells, block, work[0]
-        xp.multiply(dh, o, out=one)
-        xp.multiply(one, bent, out=do)
-        xp.multiply(do, bent, out=di)
-        xp.subtract(one, di, out=one)
-        xp.add(dc, one, out=dc)
-        xp.multiply(dc, i, out=dg)
-        xp.multiply(dg, g, out=di)
-        xp.multiply(di, g, out=one)
-        xp.subtract(dg, one, out=dg)
-        xp.multiply(dc, f, out=dc)
-        xp.multiply(dc, old, out=df)
-        # Of s·(1 − s), the s is there already.
-        xp.multiply(block[:3], sigmoids, out=work[:3])
-        xp.subtract(block[:3], work[:3], out=block[:3])
+        (dc,), to_c = cells, factors[4]
+        xp.multiply(dh, to_c, out=to_c)
+        xp.add(dc, to_c, out=dc)
+        xp.multiply(factors[0], dh, out=block[0])
+        xp.multiply(factors[1:4], dc, out=block[1:])
+        xp.multiply(dc, self.gates[2, k], out=dc)
         return False
 
     @classmethod

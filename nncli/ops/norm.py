@@ -62,7 +62,7 @@ class ByRow(Function):
         A row whose squares overflow is infinitely long: its x̂ is 0.
         """
         inverse = self.inverse
-        xp.einsum("ij,ij->i", self.normal, self.normal, out=inverse[:, 0])
+        xp.vecdot(self.normal, self.normal, out=inverse[:, 0])
         xp.divide(inverse, len(self.share), out=inverse)
         xp.add(inverse, self.eps, out=inverse)
         xp.sqrt(inverse, out=inverse)

@@ -17,11 +17,11 @@ class Projection:
     """Writes W x + b, a block a gate, (G, T, N, H), and its gradients.
 
     One product for all steps; or for all rows of a table, of which each step then takes
-    those that it names. Of gates that are sigmoids −W x − b is written.
+    those that it names. Each block is multiplied by a number of its own.
 
     Args:
         order: Which of W's blocks each block of gates is.
-        sigmoids: Which blocks of gates are sigmoids.
+        scales: What each block is multiplied by.
         sizes: N, T, F and H.
         dtype: The type of all numbers.
         table: How many rows the table has; None where x has a row a step.
@@ -35,7 +35,7 @@ class Projection:
     def __init__(
         self,
         order: tuple[int, ...],
-        sigmoids: slice,
+        scales: tuple[float, ...],
         sizes: tuple[int, int, int, int],
         dtype: np.dtype[Any],
         table: int | None,
@@ -43,7 +43,7 @@ class Projection:
         reverse: bool,
     ) -> None:
         n, t, f, units = sizes
-        self.order, self.sigmoids, self.sizes = order, sigmoids, sizes
+        self.order, self.scales, self.sizes = order, scales, sizes
         self.table, self.reverse, self.dtype = table is not None, reverse, dtype
         self.columns = len(order) * units
         rows = t * n if table is None else table
@@ -57,32 +57,38 @@ class Projection:
             self.projected = aligned((len(order), rows, units), dtype)
         self.index = xp.empty((t, n) if self.table else (0, 0), xp.intp)
 
-    def forward(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
-        """Write the gates of x (N, T, F), or of a table x (V, F) and index (N, T)."""
+    def prepare(self, x: Array, weight: Array, bias: Array, index: Array) -> None:
+        """Take x (N, T, F), or a table x (V, F) and index (N, T), and parameters."""
         n, t, f, units = self.sizes
         for mine, theirs in enumerate(self.order):
             block, own = block_of(theirs, units), block_of(mine, units)
-            xp.copyto(self.weights[mine, :f], weight[block].T)
-            xp.copyto(self.weights[mine, f], bias[block])
+            scale = self.scales[mine]
+            xp.multiply(weight[block].T, scale, out=self.weights[mine, :f])
+            xp.multiply(bias[block], scale, out=self.weights[mine, f])
             xp.copyto(self.origins[own], weight[block])
-        sigmoids = self.weights[self.sigmoids]
-        xp.negative(sigmoids, out=sigmoids)
-        if not self.table:
+        if self.table:
+            xp.copyto(self.inputs[:, :f], x)
+            xp.copyto(self.index, turned(index, reverse=self.reverse))
+            xp.matmul(self.inputs, self.weights, out=self.projected)
+        else:
             steps = self.inputs.reshape(t, n, f + 1)[..., :f]
             xp.copyto(steps, turned(x, reverse=self.reverse))
-            xp.matmul(self.inputs, self.weights, out=self.projected)
+
+    def write(self, steps: slice) -> None:
+        """Write the gates of some steps."""
+        if self.table:
+            for rows, gate in zip(self.projected, self.gates, strict=True):
+                rows.take(self.index[steps], 0, gate[steps], "clip")
             return
-        xp.copyto(self.inputs[:, :f], x)
-        xp.copyto(self.index, turned(index, reverse=self.reverse))
-        xp.matmul(self.inputs, self.weights, out=self.projected)
-        for rows, gate in zip(self.projected, self.gates, strict=True):
-            rows.take(self.index, 0, gate, "clip")
+        n = self.sizes[0]
+        part = slice(steps.start * n, steps.stop * n)
+        xp.matmul(self.inputs[part], self.weights, out=self.projected[:, part])
 
     def rooms(self, columns: int) -> tuple[Form, ...]:
         """Return the forms of what ``backward`` computes with."""
         n, t, f, _ = self.sizes
         rows = len(self.inputs)
-        forms = form((f + 1, self.columns), self.dtype), form((rows, f), self.dtype)
+        forms = form((self.columns, f + 1), self.dtype), form((rows, f), self.dtype)
         if not self.table:
             return forms
         steps = form((t * n, columns), self.dtype)
@@ -106,13 +112,13 @@ class Projection:
             slopes = summed
         slopes = slopes[:, : self.columns]
         if dweight is not None or dbias is not None:
-            xp.matmul(self.inputs.T, slopes, out=square)
+            xp.matmul(slopes.T, self.inputs, out=square)
         for mine, theirs in enumerate(self.order):
             block, own = block_of(theirs, units), block_of(mine, units)
             if dweight is not None:
-                xp.copyto(dweight[block], square[:f, own].T)
+                xp.copyto(dweight[block], square[own, :f])
             if dbias is not None:
-                xp.copyto(dbias[block], square[f, own])
+                xp.copyto(dbias[block], square[own, f])
         if dx is not None:
             xp.matmul(slopes, self.origins, out=total)
             steps = total.reshape(t, n, f) if not self.table else None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
 from nncli.autograd.buffers import form, scratches
-from nncli.autograd.function import Function, Sized
+from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
+from nncli.ops.cell import Cell
 from nncli.ops.projection import Projection, aligned, block_of, outward, turned
 
+TOGETHER = 2**15
+"""Elements of a gate that are computed together where steps do not depend on each
+other: they are then in the cache when the steps come to them."""
 
-class Recurrent(Function):
+
+class Recurrent(Cell):
     """Base of ops that go through the steps of sequences with a state, forward in time.
 
     x (N, T, F), W (G·H, F), b (G·H,), U (G·H, H), what the cell has besides, the first
@@ -24,9 +27,9 @@ class Recurrent(Function):
     steps the state stays as it is, and h is 0 there. In reverse, the last one of the n
     steps comes first.
 
-    W x + b of all steps is one product, written where the gates will stand: a block a
+    W x + b of some steps is one product, written where the gates will stand: a block a
     gate, (G, T, N, H), steps in the order in which they are taken. No step then turns
-    anything round. All gates that are sigmoids are made by a few calls; the minus of
+    anything round. Gates that are sigmoids are made by a few calls; the minus of
     σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
 
     Args:
@@ -37,15 +40,6 @@ class Recurrent(Function):
         table: x is a table (V, F), and the last input names its rows, (N, T): W x + b
             is made once for each of them.
         state: Arrays (N, H) that the last state is written to, by every ``forward``.
-
-    Class attributes:
-        order: Which of PyTorch's blocks each block of gates is.
-        recurrent_order: Which of PyTorch's blocks each block of U is, here.
-        sigmoids: Which blocks of gates are sigmoids: they lie side by side.
-        slopes: How many blocks of derivatives there are; the first are those of the
-            gates, the last those of U h.
-        memories: How many states there are.
-        extras: How many parameters there are besides.
     """
 
     reverse: bool = False
@@ -53,13 +47,6 @@ class Recurrent(Function):
     dropped: bool = False
     table: bool = False
     state: tuple[Array, ...] = ()
-
-    order: ClassVar[tuple[int, ...]]
-    recurrent_order: ClassVar[tuple[int, ...]]
-    sigmoids: ClassVar[slice] = slice(0, 0)
-    slopes: ClassVar[int]
-    memories: ClassVar[int] = 1
-    extras: ClassVar[int] = 0
 
     saves_inputs = False
     saves_output = False
@@ -74,7 +61,7 @@ class Recurrent(Function):
         self.sizes, self.dtype = (n, t, f, units), x.dtype
         self.projection = Projection(
             self.order,
-            self.sigmoids,
+            self.scales,
             self.sizes,
             self.dtype,
             len(x) if self.table else None,
@@ -82,8 +69,7 @@ class Recurrent(Function):
         )
         self.gates = self.projection.gates
         self.recurrents = self.empty(blocks, units, units)
-        # Columns first in memory, as the products back through time like it.
-        self.backs = self.empty(units, blocks * units).T
+        self.backs = self.empty(blocks * units, units)
         self.kept = [self.empty(t + 1, n, units) for _ in range(self.memories)]
         self.hidden = self.kept[0]
         self.fed = self.empty(t, n, units) if self.dropped else self.hidden[:-1]
@@ -94,6 +80,8 @@ class Recurrent(Function):
         self.passing = self.backs
         self.make_room()
         self.steps = [self.views(k) for k in range(t)]
+        some = max(1, TOGETHER // max(n * units, 1))
+        self.parts = [slice(k, min(k + some, t)) for k in range(0, t, some)]
         return self.empty(*((n, units) if self.last else (n, t, units)))
 
     def _check(
@@ -139,20 +127,22 @@ class Recurrent(Function):
         mask = self.mask
         if mask is not None:
             xp.copyto(mask, starts[self.memories + 1])
-        self.projection.forward(x, weight, bias, given[-1])
+        self.projection.prepare(x, weight, bias, given[-1])
         self._copy_recurrent(recurrent)
         self.take_extras(*given[: self.extras])
         for kept, start in zip(self.kept, starts, strict=False):
             xp.copyto(kept[0], start)
         xp.greater_equal(self.clock, lengths[:, None], out=self.pad)
         self.padded = xp.logical_or.reduce(self.pad, axis=(1, 2)).tolist()
-        for k, (views, padded) in enumerate(zip(self.steps, self.padded, strict=True)):
-            if mask is not None:
-                xp.multiply(self.hidden[k], mask, out=self.fed[k])
-            self.step(*views)
-            if padded:
-                for kept in self.kept:
-                    xp.copyto(kept[k + 1], kept[k], where=self.pad[k])
+        for part in self.parts:
+            self.projection.write(part)
+            for k in range(part.start, part.stop):
+                if mask is not None:
+                    xp.multiply(self.hidden[k], mask, out=self.fed[k])
+                self.step(*self.steps[k])
+                if self.padded[k]:
+                    for kept in self.kept:
+                        xp.copyto(kept[k + 1], kept[k], where=self.pad[k])
         for target, kept in zip(self.state, self.kept, strict=False):
             xp.copyto(target, kept[-1])
         if self.last:
@@ -165,8 +155,8 @@ class Recurrent(Function):
     def _copy_recurrent(self, recurrent: Array) -> None:
         for mine, theirs in enumerate(self.recurrent_order):
             rows = recurrent[self.block(theirs)]
-            copy = xp.negative if theirs in self.order[self.sigmoids] else xp.positive
-            copy(rows.T, out=self.recurrents[mine])
+            scale = self.scales[self.order.index(theirs)]
+            xp.multiply(rows.T, scale, out=self.recurrents[mine])
             if self.differentiated:
                 xp.copyto(self.backs[self.block(mine)], rows)
 
@@ -181,17 +171,16 @@ class Recurrent(Function):
     ) -> None:
         """Step back through time; then the weights' gradients, of all steps at once."""
         n, t, _, units = self.sizes
-        step, blocks = (n, units), (self.slopes, n, units)
+        some = self.parts[0].stop if self.parts else 0
         shapes = (
-            *((t, n, self.slopes * units), (t, n, units), blocks, blocks),
-            *[step] * (2 * self.memories + 2),
-            (units, len(self.backs)),
+            (t, n, self.slopes, units),
+            (self.slopes + 1, some, n, units),
+            *[(n, units)] * (2 * self.memories + 2),
+            self.backs.shape,
         )
         forms = [form(shape, grad.dtype) for shape in shapes]
         more = self.projection.rooms(self.slopes * units)
-        slopes, steps, block, work, dh, direct, *rooms = scratches(*forms, *more)
-        if not self.last:
-            xp.copyto(steps, turned(grad, reverse=self.reverse))
+        slopes, factors, dh, direct, *rooms = scratches(*forms, *more)
         flows = rooms[: self.memories]
         olds, later = (
             rooms[self.memories : 2 * self.memories],
@@ -201,55 +190,57 @@ class Recurrent(Function):
             flow.fill(0)
         if self.last:
             xp.copyto(flows[0], grad)
-        self._go_back(steps, slopes, block, work, dh, direct, flows, olds)
+        steps = grad if self.last else turned(grad, reverse=self.reverse)
+        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, -1)
+        for part in reversed(self.parts):
+            self.bend(part, factors[:, : part.stop - part.start])
+            for k in reversed(range(part.start, part.stop)):
+                if self.last:
+                    xp.copyto(dh, flows[0])
+                else:
+                    xp.add(steps[k], flows[0], out=dh)
+                arrays = factors[:, k - part.start], rows[k], blocks[:, k]
+                self._go_back(k, *arrays, dh, direct, flows, olds)
         for target, flow in zip(rest[self.extras :], flows, strict=False):
             if target is not None:
                 xp.copyto(target, flow)
-        rows = slopes.reshape(t * n, -1)
-        self.differentiate_extras(rows, rest[: self.extras])
+        flat = slopes.reshape(t * n, -1)
+        self.differentiate_extras(flat, rest[: self.extras])
         if drecurrent is not None:
-            self.differentiate_recurrent(rows, later[0], drecurrent)
-        self.projection.backward(rows, later[1:], dx, dweight, dbias)
+            self.differentiate_recurrent(flat, later[0], drecurrent)
+        self.projection.backward(flat, later[1:], dx, dweight, dbias)
 
     def _go_back(
         self,
-        steps: Array,
-        slopes: Array,
+        k: int,
+        factors: Array,
+        row: Array,
         block: Array,
-        work: Array,
         dh: Array,
         direct: Array,
         flows: list[Array],
         olds: list[Array],
     ) -> None:
-        """Write the derivatives of all gates, and to ``flows`` of the first state."""
-        n, t, _, units = self.sizes
+        """Write the derivatives of a step's gates, and to ``flows`` those before it."""
         rec, *cells = flows
-        for k in reversed(range(t)):
-            pad = self.pad[k] if self.padded[k] else None
-            if self.last:
-                xp.copyto(dh, rec)
-            else:
-                xp.add(steps[k], rec, out=dh)
-            if pad is not None:
-                xp.copyto(dh, rec, where=pad)
-                for old, flow in zip(olds, cells, strict=False):
-                    xp.copyto(old, flow)
-            passed = self.step_back(k, block, dh, work, direct, *cells)
-            row = slopes[k]
-            xp.copyto(row.reshape(n, -1, units).swapaxes(0, 1), block)
-            if pad is not None:
-                xp.copyto(row, 0, where=pad)
-            xp.matmul(row[:, -len(self.passing) :], self.passing, out=rec)
-            if self.mask is not None:
-                xp.multiply(rec, self.mask, out=rec)
-            if passed:
-                xp.add(rec, direct, out=rec)
-            if pad is not None:
-                # Rows do not mix: those that stay as they are are put right at last.
-                xp.copyto(rec, dh, where=pad)
-                for old, flow in zip(olds, cells, strict=False):
-                    xp.copyto(flow, old, where=pad)
+        pad = self.pad[k] if self.padded[k] else None
+        if pad is not None:
+            xp.copyto(dh, rec, where=pad)
+            for old, flow in zip(olds, cells, strict=False):
+                xp.copyto(old, flow)
+        passed = self.step_back(k, factors, dh, direct, block, *cells)
+        if pad is not None:
+            xp.copyto(row, 0, where=pad)
+        xp.matmul(row[:, -len(self.passing) :], self.passing, out=rec)
+        if self.mask is not None:
+            xp.multiply(rec, self.mask, out=rec)
+        if passed:
+            xp.add(rec, direct, out=rec)
+        if pad is not None:
+            # Rows do not mix: those that stay as they are are put right at last.
+            xp.copyto(rec, dh, where=pad)
+            for old, flow in zip(olds, cells, strict=False):
+                xp.copyto(flow, old, where=pad)
 
     def differentiate_recurrent(
         self, rows: Array, room: Array, drecurrent: Array
@@ -257,9 +248,9 @@ class Recurrent(Function):
         """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
         columns = rows[:, -len(self.backs) :]
-        xp.matmul(self.fed.reshape(t * n, units).T, columns, out=room)
+        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
         for mine, theirs in enumerate(self.recurrent_order):
-            xp.copyto(drecurrent[self.block(theirs)], room[:, self.block(mine)].T)
+            xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
 
     def block(self, index: int) -> slice:
         """Return the rows of a parameter that belong to one gate."""
@@ -268,65 +259,6 @@ class Recurrent(Function):
     def empty(self, *shape: int) -> Array:
         """Return an array that begins at a cache line."""
         return aligned(shape, self.dtype)
-
-    def make_room(self) -> None:
-        """Make what the cell keeps besides."""
-
-    def take_extras(self, *extras: Array) -> None:
-        """Keep the parameters that the cell has besides."""
-
-    def differentiate_extras(
-        self, rows: Array, targets: Sequence[Array | None]
-    ) -> None:
-        """Write the gradients of the parameters that the cell has besides."""
-
-    @abstractmethod
-    def views(self, k: int) -> tuple[Any, ...]:
-        """Return the arguments of ``step`` for the k-th step."""
-
-    @abstractmethod
-    def step(self, *views: Any) -> None:
-        """Compute a step's states from its gates, of which W x + b is there.
-
-        Of a gate that is a sigmoid, −W x − b is there.
-        """
-
-    @abstractmethod
-    def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
-        """Return the states after one step, as new arrays.
-
-        For sequences that are made step by step, where laying weights out for many
-        steps does not pay.
-
-        Args:
-            x: (N, F) the step.
-            arrays: The parameters, then the states before it.
-        """
-
-    @abstractmethod
-    def step_back(
-        self,
-        k: int,
-        block: Array,
-        dh: Array,
-        work: Array,
-        direct: Array,
-        *cells: Array,
-    ) -> bool:
-        """Write the derivatives of a step's gates.
-
-        Args:
-            k: Which step.
-            block: (slopes, N, H) where they are written.
-            dh: (N, H) that of the step's h.
-            work: (slopes, N, H) to compute with.
-            direct: (N, H) for what reaches h before the step past U, if any does.
-            cells: (N, H) that of each further state behind the step, to be replaced
-                by that before it.
-
-        Returns:
-            Whether something was written to ``direct``.
-        """
 
     def flops(self, *arrays: Sized) -> int:
         """Count the products, and ten operations for an element of each gate."""
@@ -337,15 +269,3 @@ class Recurrent(Function):
         gates = len(self.order) * units
         terms = rows * (arrays[0].shape[-1] + 1) + steps * (units + 5)
         return int(2 * gates * terms)
-
-    @staticmethod
-    def squash(a: Array) -> None:
-        """Write σ(a) over −a."""
-        xp.exp(a, out=a)
-        xp.add(a, 1, out=a)
-        xp.reciprocal(a, out=a)
-
-
-def sigmoid(a: Array) -> Array:
-    """Return σ(a) = ½ + ½·tanh(a/2), which overflows nowhere."""
-    return xp.tanh(a / 2) / 2 + 0.5

@@ -28,6 +28,7 @@ class Rnn(Recurrent, name="rnn"):
 
     order = (0,)
     recurrent_order = (0,)
+    scales = (1.0,)
     slopes = 1
     differentiable = (True, True, True, True, True, False)
 
@@ -48,23 +49,25 @@ class Rnn(Recurrent, name="rnn"):
         a = x @ weight.T + bias + h @ recurrent.T
         return (xp.tanh(a) if self.activation == "tanh" else xp.maximum(a, 0),)
 
+    def bend(self, steps: slice, factors: Array) -> None:
+        """Write the slope of the activation."""
+        h = self.hidden[steps.start + 1 : steps.stop + 1]
+        if self.activation == "tanh":
+            xp.multiply(h, h, out=factors[0])
+            xp.subtract(1, factors[0], out=factors[0])
+        else:
+            xp.greater(h, 0, out=factors[0])
+
     def step_back(
         self,
         k: int,
-        block: Array,
+        factors: Array,
         dh: Array,
-        work: Array,
         direct: Array,
+        block: Array,
         *cells: Array,
     ) -> bool:
-        h, (da,) = self.hidden[k + 1], block
-        if self.activation == "tanh":
-            xp.multiply(h, h, out=work[0])
-            xp.multiply(work[0], dh, out=work[0])
-            xp.subtract(dh, work[0], out=da)
-        else:
-            xp.greater(h, 0, out=da)
-            xp.multiply(da, dh, out=da)
+        xp.multiply(factors[:1], dh, out=block)
         return False
 
     @classmethod
