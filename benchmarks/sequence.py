@@ -197,6 +197,7 @@ def main() -> None:
     if asked.memory == "nncli":
         peak(NETS[asked.nets[0]][0], asked.nets[0], asked.steps)
         return
+    import numpy as np
     import torch
 
     torch.set_num_threads(asked.threads)
@@ -209,7 +210,7 @@ def main() -> None:
         sides = [make(name) for make in NETS[name]]
         ours, theirs = paired(sides[0], sides[1], asked.steps)
         ratios = [t / o for o, t in zip(ours, theirs, strict=True)]
-        low, ratio, high = statistics.quantiles(ratios, method="inclusive")
+        low, ratio, high = np.quantile(ratios, (0.25, 0.5, 0.75))
         print(
             f"{name:<8} nncli {statistics.median(ours) * 1e3:.1f} ms   PyTorch "
             f"{statistics.median(theirs) * 1e3:.1f} ms   {ratio:.2f} x "
