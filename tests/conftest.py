@@ -21,7 +21,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-SLOW = ("mnist_cnn", "mnist_resnet", "shakespeare_gpt", "shakespeare_lstm")
+SLOW = (
+    "adding_problem",
+    "mnist_cnn",
+    "mnist_resnet",
+    "shakespeare_gpt",
+    "shakespeare_lstm",
+)
 """Configs whose networks are large: tried with ``pytest -m slow``, as .ci/run does."""
 
 each_config = pytest.mark.parametrize(
