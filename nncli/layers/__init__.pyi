@@ -21,6 +21,9 @@ from nncli.layers.activations_smooth import Silu as Silu
 from nncli.layers.activations_smooth import Softplus as Softplus
 from nncli.layers.activations_smooth import Softsign as Softsign
 from nncli.layers.attention import Attention as Attention
+from nncli.layers.cells import Gru as Gru
+from nncli.layers.cells import Lstm as Lstm
+from nncli.layers.cells import Rnn as Rnn
 from nncli.layers.channel_norm import GroupNorm as GroupNorm
 from nncli.layers.channel_norm import InstanceNorm as InstanceNorm
 from nncli.layers.channel_norm import LocalResponseNorm as LocalResponseNorm
@@ -67,9 +70,6 @@ from nncli.layers.pooling_whole import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from nncli.layers.pooling_whole import GlobalAveragePool as GlobalAveragePool
 from nncli.layers.pooling_whole import GlobalMaxPool as GlobalMaxPool
 from nncli.layers.positions import Positions as Positions
-from nncli.layers.recurrent import Gru as Gru
-from nncli.layers.recurrent import Lstm as Lstm
-from nncli.layers.recurrent import Rnn as Rnn
 from nncli.layers.resize import Pad as Pad
 from nncli.layers.resize import PixelShuffle as PixelShuffle
 from nncli.layers.resize import Upsample as Upsample
