@@ -151,8 +151,8 @@ def _table(
     *,
     typed: bool,
 ) -> Iterator[Chunk]:
-    from nncli.data.base import Table
     from nncli.data.csv import Csv
+    from nncli.data.table import Table
     from nncli.tables.chunks import table_chunks
     from nncli.tables.reading import Reading
 
@@ -268,10 +268,10 @@ def _arrays(path: Path, experiment: Experiment) -> Rows:
     from nncli.core.errors import DataError
     from nncli.core.npy import read_npy, read_npz
     from nncli.core.text import nearest
-    from nncli.data.base import Table
     from nncli.data.columns import rows_of
     from nncli.data.frames import as_rows
     from nncli.data.rows import finite
+    from nncli.data.table import Table
     from nncli.tables.frames import raw_of
 
     if path.suffix == ".npy":

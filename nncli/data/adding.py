@@ -9,7 +9,8 @@ from annotated_types import Ge
 
 from nncli.core.arrays import check_memory
 from nncli.core.signature import Positive
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 
 
 class Adding(Dataset, name="adding"):

@@ -11,8 +11,9 @@ import numpy as np
 from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import ArgumentError, DataError
 from nncli.core.signature import File, Positive
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
 from nncli.data.labels import Labels
+from nncli.data.table import Table
 from nncli.data.texts import read_text
 from nncli.data.token_table import TokenTable, rows_of_texts, token_rows
 from nncli.data.vocabulary import RawTokens, Vocabulary

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nncli.core.errors import DataError
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 
 _PACKAGE = Path(__file__).parents[1]
 

@@ -12,8 +12,9 @@ import numpy as np
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.core.registry import spec_of
-from nncli.data.base import Field, Index, Rows, Table, count_of
+from nncli.data.base import Field, Index, Rows, count_of
 from nncli.data.rooms import Rooms
+from nncli.data.table import Table
 from nncli.tables.encoder import Encoder
 from nncli.tables.fit import SAMPLE, fit
 from nncli.tables.memory import remembered

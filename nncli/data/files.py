@@ -13,7 +13,8 @@ from nncli.core.errors import DataError
 from nncli.core.npy import read_npy, read_npz
 from nncli.core.signature import File, Positive
 from nncli.core.text import nearest
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 
 Kind = Literal["auto", "classes", "numbers"]
 

@@ -14,7 +14,8 @@ from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import DataError
 from nncli.core.files import open_file
 from nncli.core.signature import File
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP = b"\x1f\x8b"

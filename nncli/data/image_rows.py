@@ -13,7 +13,7 @@ import numpy as np
 from nncli.autograd.buffers import form, scratch
 from nncli.core.arrays import Array, Shape, check_memory
 from nncli.core.errors import DataError
-from nncli.data.base import Field, Index, Rows, gather
+from nncli.data.base import Field, Index, Rows
 from nncli.data.pictures import (
     CHANNELS,
     SUFFIXES,
@@ -24,6 +24,7 @@ from nncli.data.pictures import (
     is_picture,
     size_of,
 )
+from nncli.data.table import gather
 
 CACHE = 2**30
 """Bytes of decoded images that are kept in memory: of the first rows, where all are

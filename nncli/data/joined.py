@@ -9,8 +9,9 @@ import numpy as np
 
 from nncli.autograd.buffers import form, scratch
 from nncli.core.arrays import Array
-from nncli.data.base import Field, Index, Rows, Table, gather
+from nncli.data.base import Field, Index, Rows
 from nncli.data.mapped import FileRows
+from nncli.data.table import Table, gather
 
 
 class Joined(Rows):

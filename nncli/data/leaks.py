@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.data.base import Rows, Table
+from nncli.data.base import Rows
 from nncli.data.profile import cells_of
+from nncli.data.table import Table
 from nncli.tables.fit import SAMPLE
 from nncli.tables.raw import RawTable
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.data.base import Table
+from nncli.data.table import Table
 from nncli.tables.raw import Kind, RawColumn, RawTable
 from nncli.tables.typed import spelled, spelled_booleans, spelled_dates
 

@@ -14,9 +14,10 @@ from nncli.core.arrays import Array, Shape
 from nncli.core.balance import balanced_weights
 from nncli.core.errors import ArgumentError, DataError, ShapeError
 from nncli.core.text import show
-from nncli.data.base import Rows, Table
+from nncli.data.base import Rows
 from nncli.data.frames import columns_of
 from nncli.data.labels import Labels
+from nncli.data.table import Table
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:

@@ -11,10 +11,11 @@ from nncli.core.arrays import Array, check_memory
 from nncli.core.errors import DataError
 from nncli.core.signature import File, Positive
 from nncli.core.text import show
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
 from nncli.data.columns import RawRows, whole_cells
 from nncli.data.csv import Csv
 from nncli.data.files import Kind
+from nncli.data.table import Table
 from nncli.data.token_table import checked_lengths
 from nncli.tables.raw import RawColumn, RawTable
 

@@ -11,7 +11,8 @@ from annotated_types import Ge
 from nncli.core.arrays import check_memory
 from nncli.core.errors import ArgumentError
 from nncli.core.signature import NonNegative, Positive
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 
 Classes = Annotated[int, Ge(2)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from nncli.core.arrays import Array, check_memory
 from nncli.core.errors import DataError
 from nncli.core.text import count
-from nncli.data.base import Table
+from nncli.data.table import Table
 from nncli.data.vocabulary import (
     BYTES,
     PADDING,

@@ -12,8 +12,9 @@ from nncli.config.schema import Config, Training
 from nncli.core.arrays import DTYPES, Shape
 from nncli.core.errors import ConfigError, Problem
 from nncli.core.randomness import Streams, stream
-from nncli.data.base import Rows, Table
+from nncli.data.base import Rows
 from nncli.data.labels import Labels
+from nncli.data.table import Table
 from nncli.experiment.crosschecks import check_full_batch, check_rows
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.fit import encoded_parts, split_parts, take, token_parts

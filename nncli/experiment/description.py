@@ -13,12 +13,13 @@ from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.core.npy import read_npy
 from nncli.core.randomness import stream
-from nncli.data.base import Dataset, Rows, Table
+from nncli.data.base import Dataset, Rows
 from nncli.data.columns import RawRows
 from nncli.data.csv import Csv
 from nncli.data.files import Npz
 from nncli.data.leaks import shared_rows, telling
 from nncli.data.profile import Profile, cells_of, profile_of, profiles_of
+from nncli.data.table import Table
 from nncli.experiment.build import numbered
 from nncli.experiment.fit import split_parts
 from nncli.experiment.survey import target_of, task_of

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nncli.core.arrays import Array, Shape, xp
-from nncli.data.base import Field, Index, Rows, Table, Transform, count_of, gather
+from nncli.data.base import Field, Index, Rows, Transform, count_of
 from nncli.data.batches import Batch
 from nncli.data.rooms import Rooms
+from nncli.data.table import Table, gather
 
 KEEP = 2**26
 """Bytes up to which prepared inputs, and encoded targets, are kept in memory."""

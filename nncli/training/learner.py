@@ -15,7 +15,7 @@ from nncli.config.validate import component_from
 from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
 from nncli.core.text import show
-from nncli.data.base import Rows, Table
+from nncli.data.base import Rows
 from nncli.data.columns import RawRows, notes_of
 from nncli.data.frames import columns_of, numeric_columns
 from nncli.data.labels import Labels
@@ -29,6 +29,7 @@ from nncli.data.rows import (
     weighted,
 )
 from nncli.data.split import Split
+from nncli.data.table import Table
 from nncli.experiment.build import (
     assemble,
     input_of,

@@ -12,12 +12,13 @@ from nncli.autograd.tensor import Tensor
 from nncli.config.schema import Config
 from nncli.core.arrays import DTYPES, Array, Shape, xp
 from nncli.core.errors import NncliError
-from nncli.data.base import Rows, Table
+from nncli.data.base import Rows
 from nncli.data.batches import Batch
 from nncli.data.columns import rows_of
 from nncli.data.frames import columns_of
 from nncli.data.labels import Labels
 from nncli.data.rows import finite, shaped
+from nncli.data.table import Table
 from nncli.experiment.build import assemble
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.predict import predictions

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.base import Table
 from nncli.data.leaks import shared_rows
+from nncli.data.table import Table
 from nncli.tables import read
 from tests.command import Command
 from tests.conftest import CONFIGS

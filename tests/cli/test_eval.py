@@ -256,7 +256,8 @@ def test_eval_takes_names_of_classes_as_they_are(
 
 
 ODD = """\
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 from nncli.data.synthetic import Xor
 
 class OddNames(Dataset, name="odd_names"):

@@ -21,8 +21,9 @@ from nncli.data.augmentations_images import (
     Scale,
     Shift,
 )
-from nncli.data.base import Augmentation, Field, Table
+from nncli.data.base import Augmentation, Field
 from nncli.data.batches import Batches
+from nncli.data.table import Table
 from nncli.data.warp import Fill, pad, warp
 from nncli.experiment.build import build
 from nncli.experiment.part import Part

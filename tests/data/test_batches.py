@@ -7,8 +7,8 @@ import pytest
 
 from nncli.core.arrays import Array
 from nncli.data.augmentations import GaussianNoise
-from nncli.data.base import Table
 from nncli.data.batches import Batches
+from nncli.data.table import Table
 from nncli.experiment.part import Part
 
 ROWS = 23

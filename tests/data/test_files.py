@@ -12,9 +12,9 @@ import pytest
 from nncli.config.load import load_config
 from nncli.core.errors import DataError, NncliError
 from nncli.data import mapped
-from nncli.data.base import Table
 from nncli.data.files import Npy, Npz
 from nncli.data.mapped import FileRows
+from nncli.data.table import Table
 from nncli.experiment import part
 from nncli.experiment.build import build
 from nncli.experiment.part import Part

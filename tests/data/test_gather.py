@@ -12,7 +12,8 @@ import pytest
 
 from nncli.core.arrays import Array
 from nncli.data import base
-from nncli.data.base import Index, Table, gather
+from nncli.data.base import Index
+from nncli.data.table import Table, gather
 
 ROWS, SHAPE = 29, (3, 2)
 TYPES = ["?", "u1", "u2", "i4", "i8", ">i4", "f2", "f4", "f8", ">f8"]

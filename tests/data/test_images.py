@@ -16,12 +16,13 @@ from nncli.config.load import load_values
 from nncli.core import arrays
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError, NncliError
-from nncli.data.base import Dataset, Rows, Table
+from nncli.data.base import Dataset, Rows
 from nncli.data.cifar import Cifar10, Cifar100
 from nncli.data.idx import Idx, read_idx
 from nncli.data.joined import Joined
 from nncli.data.mapped import FileRows
 from nncli.data.mnist import Emnist, Mnist
+from nncli.data.table import Table
 from nncli.experiment.build import build
 from tests.pictures import TEST, TRAIN, idx_bytes, write_cifar, write_idx, write_mnist
 

@@ -11,8 +11,8 @@ import nncli as nn
 from nncli.config.schema import Config
 from nncli.config.validate import component_from
 from nncli.core.errors import NncliError
-from nncli.data.base import Table
 from nncli.data.rows import finite, not_finite, paired
+from nncli.data.table import Table
 from nncli.experiment.crosschecks import check_rows
 
 X = np.random.default_rng(0).normal(size=(150, 4))

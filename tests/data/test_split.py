@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.core.errors import ArgumentError, DataError, NncliError
-from nncli.data.base import Table
 from nncli.data.draw import by_class
 from nncli.data.split import PARTS, Fold, Split, split_rows
+from nncli.data.table import Table
 
 
 def _table(sizes: list[int], classes: bool = True) -> Table:

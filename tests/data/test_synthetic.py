@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from nncli.core.errors import ArgumentError, NncliError
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
 from nncli.data.synthetic import Linear, Spiral, TwoEllipses, Xor, XorTable
+from nncli.data.table import Table
 
 
 def _load(dataset: Dataset, seed: int = 0) -> Any:

@@ -11,8 +11,9 @@ import pytest
 from nncli.core.arrays import Array
 from nncli.core.errors import DataError
 from nncli.data import batches as batches_module
-from nncli.data.base import Index, Table, Transform
+from nncli.data.base import Index, Transform
 from nncli.data.batches import Batches
+from nncli.data.table import Table
 from nncli.data.transforms import Scale, Standardize
 from nncli.experiment import part as part_module
 from nncli.experiment.part import Part

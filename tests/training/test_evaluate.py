@@ -9,7 +9,7 @@ import pytest
 
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
-from nncli.data.base import Table
+from nncli.data.table import Table
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.network.network import AT_ONCE

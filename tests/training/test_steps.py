@@ -12,7 +12,8 @@ import pytest
 from nncli.cli.app import run as call
 from nncli.core.errors import DataError, UsageError
 from nncli.data import batches as batches_module
-from nncli.data.base import Dataset, Table
+from nncli.data.base import Dataset
+from nncli.data.table import Table
 from nncli.experiment import part as part_module
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
