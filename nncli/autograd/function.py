@@ -136,6 +136,10 @@ class Function(metaclass=FieldsMeta):
         """Count floating-point operations of one forward pass, ``(*inputs, out)``."""
         return int(arrays[-1].size)
 
+    def turns(self, *arrays: Sized) -> int:
+        """Count the parts that these follow on each other in, as steps of time do."""
+        return 1
+
     @classmethod
     @abstractmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Protocol
 
 from nncli.autograd.buffers import Form
-from nncli.autograd.function import Function
+from nncli.autograd.function import Function, Sized
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
 
@@ -99,11 +99,18 @@ class Step:
 
     def flops(self) -> int:
         """Count the operations of the call; only of a step that was recorded."""
+        return self.function.flops(*self._arrays())
+
+    def flops_at_once(self) -> int:
+        """Count those that several threads may share."""
+        return self.flops() // self.function.turns(*self._arrays())
+
+    def _arrays(self) -> list[Sized]:
         inputs = [
             source.form if isinstance(source, Step) else source
             for source in self.sources
         ]
-        return self.function.flops(*inputs, self.form)
+        return [*inputs, self.form]
 
     def check_unchanged(self) -> None:
         """Refuse to differentiate what was changed in place since.

@@ -269,3 +269,7 @@ class Recurrent(Cell):
         gates = len(self.order) * units
         terms = rows * (arrays[0].shape[-1] + 1) + steps * (units + 5)
         return int(2 * gates * terms)
+
+    def turns(self, *arrays: Sized) -> int:
+        """Count the steps."""
+        return max(1, (arrays[-2] if self.table else arrays[0]).shape[1])

@@ -13,7 +13,7 @@ from nncli.experiment.experiment import Experiment
 from nncli.network.trial import trial
 
 LARGE = 2**27
-"""Operations of one op in a step from which several threads take part in it.
+"""Operations of one product in a step from which several threads take part in it.
 
 A few milliseconds on one core. Below, threads wait for each other longer than they
 compute: where another program keeps a core busy, a step would take ten times as long.
@@ -24,7 +24,8 @@ def threads_of(experiment: Experiment) -> int:
     """Return how many threads its products use: a function of the work, never the load.
 
     What the config says; else what its checkpoint says; else one, or all cores where an
-    op of a training step takes 2²⁷ operations forward. Bits depend on it.
+    op of a training step takes 2²⁷ operations forward, of a recurrent one a step of
+    time. Bits depend on it.
     """
     wanted = experiment.config.training.threads
     if wanted != "auto":
@@ -43,11 +44,11 @@ def cores() -> int:
 
 
 def _largest(experiment: Experiment) -> int:
-    """Return the operations of the largest op on one row, forward."""
+    """Return the most operations at once on one row, forward."""
     network = experiment.network
     with trial(network, training=False), no_grad(), record() as steps:
         network(network.zeros(1))
-    return max((step.flops() for step in steps), default=0)
+    return max((step.flops_at_once() for step in steps), default=0)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,23 @@ def test_small_steps_use_one_thread_and_large_ones_all(
     assert threads_of(experiment("training.threads=3")) == 3
 
 
+@pytest.mark.parametrize(("units", "wanted"), [(8, 1), (400, 7)])
+def test_steps_of_time_are_each_small(
+    monkeypatch: pytest.MonkeyPatch, units: int, wanted: int
+) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: 7)
+    monkeypatch.setattr(threads, "LARGE", 2**20)
+    lstm = f"{{type: lstm, units: {units}, return_sequences: false}}"
+    made = experiment(
+        "dataset={type: adding, length: 50, samples: 64}",
+        f"layers=[{lstm}, {{type: dense, units: 1}}]",
+        "loss=mse",
+        "metrics=[]",
+        "training.batch_size=16",
+    )
+    assert threads_of(made) == wanted
+
+
 def test_a_run_goes_on_with_as_many_as_it_began_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
