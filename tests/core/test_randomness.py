@@ -19,6 +19,7 @@ FIRST: dict[str, int] = {
     "augmentation": 4838454377821401865,
     "check": 2128253685141683958,
     "evaluation": 5633225198675825446,
+    "generation": 15067852003256446195,
 }
 
 

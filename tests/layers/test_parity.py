@@ -420,6 +420,7 @@ def test_softmax_layer_agrees_with_torch_for_scores_far_apart() -> None:
 ELSEWHERE = {
     *("input", "embed_columns", "embedding", "tied", "rnn", "lstm", "gru"),
     *("attention", "positions", "transformer_block"),
+    *("embedding_bag", "last_step", "mean_over_time"),
 }
 """Layers that other files compare: those of sequences, with lengths."""
 

@@ -117,6 +117,10 @@ WITHOUT_TORCH = {
         "tests/layers/test_recurrent_parity.py compares its layer with PyTorch's, and "
         "the other reset with a loop of PyTorch's ops",
     ),
+    **dict.fromkeys(
+        ("last_step", "mean_over_time"),
+        "tests/layers/test_over_time.py compares them with a loop over rows",
+    ),
     "ctc": "tests/losses/test_sequences.py compares it with PyTorch's, "
     "which takes time first, and log-softmax",
     "dropout": "PyTorch cannot be given NumPy's mask; tests/layers/test_dropout.py "
