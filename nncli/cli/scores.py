@@ -14,14 +14,15 @@ MOST = 20
 """Labels or columns up to which each is shown."""
 
 
-def show_scores(result: dict[str, Any], saved: Path | None) -> None:
+def show_scores(result: dict[str, Any], saved: Path | None, unit: str) -> None:
     """Print what ``eval`` found.
 
     Args:
         result: What ``--json`` gives.
         saved: Where predictions were written to.
+        unit: What tells how long was trained: ``epoch`` or ``step``.
     """
-    say_wrapped(f"{result['checkpoint']} (after\xa0epoch\xa0{result['epoch']:,})")
+    say_wrapped(f"{result['checkpoint']} (after\xa0{unit}\xa0{result[unit]:,})")
     tokens = f", {count(result['tokens'], 'token')}" if "tokens" in result else ""
     say(f"{result['split']}: {count(result['rows'], 'row')}{tokens}")
     if "baseline" in result:

@@ -108,6 +108,11 @@ class Training(Section):
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
 
+    @property
+    def unit(self) -> Literal["epoch", "step"]:
+        """What evaluations, and so lines of progress, are counted by."""
+        return "step" if self.evaluate_steps else "epoch"
+
     def __post_init__(self) -> None:
         """Refuse a training without an end, and to gather batches where is only one."""
         if (self.epochs is None) == (self.steps is None):

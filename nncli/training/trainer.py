@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch
@@ -51,9 +51,7 @@ class Trainer:
         config, steps = experiment.config, experiment.steps_per_epoch
         self.total_steps = at.end_of(experiment) if more is None else at.step + more
         self.epochs = at.epoch + -(-(self.total_steps - at.step + at.batch) // steps)
-        self.unit: Literal["epoch", "step"] = (
-            "step" if config.training.evaluate_steps else "epoch"
-        )
+        self.unit = config.training.unit
         self.end = {"epoch": self.epochs, "step": self.total_steps}[self.unit]
         self.batches = experiment.batches()
         self.step = TrainingStep(

@@ -102,6 +102,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     result: dict[str, Any] = {
         "checkpoint": str(checkpoint),
         "epoch": restored.progress.epoch,
+        "step": restored.progress.step,
         "split": name,
         **({} if seed is None else {"seed": seed}),
         "rows": len(part),
@@ -113,7 +114,7 @@ def eval(  # noqa: A001 - the verb's name; nobody imports it from here
     if json:
         say_json(result)
     else:
-        show_scores(result, save)
+        show_scores(result, save, experiment.config.training.unit)
 
 
 def _wanted(asked: int | None, experiment: Experiment, part: Part) -> int:
