@@ -23,8 +23,13 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 SLOW = (
     "adding_problem",
+    "babi_lstm",
+    "babi_rnn",
+    "digits_cnn",
     "mnist_cnn",
+    "mnist_lenet",
     "mnist_resnet",
+    "residual",
     "shakespeare_gpt",
     "shakespeare_lstm",
 )

@@ -193,7 +193,7 @@ class DirectConv(Convolution, name="direct_conv"):
         """One element, depthwise, strides, borders, dilation; one to three axes."""
         none = ((0, 0), (0, 0))
         one = cls((1, 1), none, (1, 1))
-        yield Case(one, inputs_of(rng, (2, 3, 4, 3), (2, 3, 1, 1)))
+        yield Case(one, inputs_of(rng, (2, 3, 4, 3), (4, 3, 1, 1)))
         depthwise = cls((1, 1), none, (1, 1), 3)
         yield Case(depthwise, inputs_of(rng, (2, 3, 4, 3), (6, 1, 2, 2)))
         mixed = cls((1, 2), ((1, 1), (2, 0)), (2, 1))

@@ -50,6 +50,7 @@ def test_components_in_json_are_those_of_that_name(command: Command) -> None:
         assert len(found) == count[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_components_tells_all_about_one(command: Command, family: str) -> None:
     for entry in command("components", family, "--json").json():

@@ -127,9 +127,14 @@ def assert_same_runs(run: RunDirectory, whole: RunDirectory) -> None:
 @pytest.mark.parametrize(
     ("seconds", "patience"),
     [
-        pytest.param(0, 500, id="saved at every evaluation"),
+        pytest.param(0, 500, id="saved at every evaluation", marks=pytest.mark.slow),
         pytest.param(0.001, 500, id="saved within epochs"),
-        pytest.param(0.05, 25, id="saved now and then, stopped early"),
+        pytest.param(
+            0.05,
+            25,
+            id="saved now and then, stopped early",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_run_killed_many_times_ends_with_the_same_bits(
