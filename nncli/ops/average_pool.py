@@ -9,12 +9,12 @@ import numpy as np
 from nncli.autograd.buffers import Form, form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, batch_innermost, xp
+from nncli.ops.images import channels_first
 from nncli.ops.windows import (
     Adaptive,
     Placing,
     Plan,
     Sliding,
-    channels_first,
     combine,
     pooled_flops,
     spread,

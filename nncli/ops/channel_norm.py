@@ -10,7 +10,7 @@ from nncli.autograd.buffers import Form, form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.windows import channels_first, groups_of
+from nncli.ops.images import channels_first, groups_of
 
 
 class ByChannel(Function):

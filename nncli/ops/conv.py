@@ -14,7 +14,7 @@ from nncli.autograd.function import Function, Sized
 from nncli.core.arrays import Array, Shape, batch_innermost, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.conv_geometry import Borders, Geometry, lies_inward
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from nncli.ops.conv import (
     turned_form,
 )
 from nncli.ops.conv_geometry import Geometry
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 
 class DepthwiseConv(Convolution, name="depthwise_conv"):

@@ -21,8 +21,8 @@ from nncli.ops.conv import (
     turned_form,
 )
 from nncli.ops.conv_geometry import Geometry
+from nncli.ops.images import channels_first
 from nncli.ops.matmul import product_over
-from nncli.ops.windows import channels_first
 
 
 class Row(NamedTuple):

@@ -9,7 +9,7 @@ from itertools import product
 
 from nncli.core.arrays import Array, Shape
 from nncli.core.errors import ShapeError
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 Borders = tuple[tuple[int, int], ...]
 """For each axis of an image, how many zeros come before and after it."""

@@ -23,7 +23,7 @@ from nncli.ops.conv import (
     turned_form,
 )
 from nncli.ops.conv_geometry import Box, Geometry
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 
 class Chunk(NamedTuple):

@@ -19,7 +19,7 @@ from nncli.ops.conv import (
 )
 from nncli.ops.conv_geometry import Geometry
 from nncli.ops.conv_tiling import Tiling, counts_of, span_of
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 
 class Work(NamedTuple):

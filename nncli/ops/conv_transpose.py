@@ -12,7 +12,7 @@ from nncli.core.errors import ShapeError
 from nncli.ops.conv import Views
 from nncli.ops.conv_geometry import Borders, lies_inward
 from nncli.ops.conv_im2col import Im2colConv
-from nncli.ops.windows import channels_first
+from nncli.ops.images import channels_first
 
 
 class ConvTranspose(Function, name="conv_transpose"):

@@ -11,7 +11,7 @@ from nncli.autograd.buffers import Form, scratch
 from nncli.autograd.function import Case, Function
 from nncli.core.arrays import Array, batch_innermost, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.windows import along, channels_first, check_rank
+from nncli.ops.images import along, channels_first, check_rank
 
 Edge = Literal["reflect", "replicate", "circular"]
 

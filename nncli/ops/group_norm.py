@@ -10,14 +10,8 @@ from nncli.autograd.buffers import Form, form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, batch_innermost, xp
 from nncli.core.errors import ShapeError
-from nncli.ops.windows import (
-    Part,
-    Windows,
-    channels_first,
-    combine,
-    groups_of,
-    spread,
-)
+from nncli.ops.images import channels_first, groups_of
+from nncli.ops.windows import Part, Windows, combine, spread
 
 RUN = 256
 """Elements of a run of memory, at least: shorter ones take as long."""

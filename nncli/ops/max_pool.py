@@ -9,14 +9,13 @@ import numpy as np
 from nncli.autograd.buffers import form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, batch_innermost, xp
+from nncli.ops.images import along, channels_first
 from nncli.ops.windows import (
     Adaptive,
     Placing,
     Plan,
     Sliding,
     Windows,
-    along,
-    channels_first,
     combine,
     pooled_flops,
 )

@@ -11,8 +11,8 @@ from nncli.autograd.buffers import Form, form, scratches
 from nncli.autograd.function import Case, Function, Sized
 from nncli.core.arrays import Array, Shape, batch_innermost, xp
 from nncli.core.errors import ShapeError
+from nncli.ops.images import along, channels_first, check_rank, groups_of
 from nncli.ops.shape import Rearrangement
-from nncli.ops.windows import along, channels_first, check_rank, groups_of
 
 
 class UpsampleNearest(Function, name="upsample_nearest"):

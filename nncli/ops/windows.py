@@ -14,9 +14,7 @@ from nncli.autograd.buffers import Form, form
 from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, Shape, xp
 from nncli.core.errors import ShapeError
-
-ROOM = 2**20
-"""Bytes of the input that are pooled together: they stay in a core's L2 cache."""
+from nncli.ops.images import along, check_rank, groups_of
 
 
 @dataclass(frozen=True)
@@ -252,32 +250,6 @@ class Plan:
     def downwards(self) -> list[tuple[int, Windows]]:
         """Return the axes of (C, space..., N) and their windows, the last one first."""
         return [*enumerate(self.windows, 1)][::-1]
-
-
-def check_rank(name: str, x: Array, rank: int) -> None:
-    """Refuse inputs that have not so many axes of space, or no elements."""
-    if x.ndim != rank + 2 or not x.size:
-        shape = ", ".join(("N", "C", *("L", "HW", "DHW")[rank - 1]))
-        raise ShapeError(f"{name}: expected inputs of shape ({shape}), got {x.shape}.")
-
-
-def groups_of(x: Array) -> list[slice]:
-    """Return channels of x (N, C, ...) that are computed together: about ROOM bytes."""
-    channels = x.shape[1]
-    # Features of (N, F) lie side by side: parts of them would be short runs.
-    few = max(1, ROOM * channels // x.nbytes) if x.ndim > 2 else channels
-    step = min(few, channels)
-    return [slice(c, c + step) for c in range(0, channels, step)]
-
-
-def channels_first(array: Array) -> Array:
-    """Return (N, C, ...) as a view (C, ..., N)."""
-    return xp.moveaxis(array, 0, -1)
-
-
-def along(array: Array, axis: int, part: slice) -> Array:
-    """Return a slice along an axis."""
-    return array[(slice(None),) * axis + (part,)]
 
 
 def combine(
