@@ -74,7 +74,9 @@ def generate(
     ] = 1.0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Seed of the random choices.", show_default="the config's seed"),
+        typer.Option(
+            min=0, help="Seed of the random choices.", show_default="the config's seed"
+        ),
     ] = None,
     stop: Annotated[
         list[str] | None,
