@@ -22,6 +22,9 @@ PADDING = "<padding>"
 UNKNOWN = "<unknown>"
 """What stands for words that the vocabulary does not have."""
 
+BYTES = tuple(map(chr, range(256)))
+"""What each byte stands for."""
+
 WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]|\n")
 
 _CLOSING = frozenset(".,;:!?)]}…")
@@ -46,6 +49,14 @@ class Vocabulary:
     tokenizer: Tokenizer
     tokens: tuple[str, ...]
     edge: str | None = None
+
+    def __post_init__(self) -> None:
+        # A checkpoint may say anything.
+        known = len(self.numbers) == len(self.tokens)
+        if self.tokenizer == "bytes":
+            known = known and {*self.tokens} <= {*BYTES, PADDING}
+        if not known:
+            raise ValueError(f"expected different tokens, {self.tokenizer}")
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -186,10 +197,6 @@ def joined(vocabulary: Vocabulary, numbers: Sequence[int]) -> str:
     if vocabulary.tokenizer == "bytes":
         return text.encode("latin-1").decode(errors="replace")
     return text
-
-
-BYTES = tuple(map(chr, range(256)))
-"""What each byte stands for."""
 
 
 def narrow(count: int) -> np.dtype[np.unsignedinteger]:
