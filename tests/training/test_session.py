@@ -416,7 +416,7 @@ def test_checkpoint_with_odd_arrays_is_refused_by_name(
 def test_checkpoint_of_other_data_is_refused(
     stopped: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.base.Table.digest", lambda table: "another")
+    monkeypatch.setattr("nncli.data.table.Table.digest", lambda table: "another")
     with pytest.raises(RunError, match=r"dataset xor.*Bring back the old data"):
         restore_checkpoint(stopped.last, allow_plugins=False)
 
