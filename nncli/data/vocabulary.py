@@ -88,7 +88,8 @@ class Vocabulary:
             if strange:
                 raise DataError(
                     f"{source}: expected {self._noun} that the training part has, got "
-                    f"{_told(strange)}. Leave them out, or train on text that has them."
+                    f"{_named(strange)}. Leave them out, or train on text that has "
+                    "them."
                 )
         found = (numbers.get(piece, unknown) for piece in pieces)
         return np.fromiter(found, np.int64)
@@ -174,14 +175,14 @@ class RawTokens:
         if strange and unknown is None:
             raise DataError(
                 f"{self.source}: expected characters that the training part has, got "
-                f"{_told(strange)} in other parts. Leave them out, keep less from "
+                f"{_named(strange)} in other parts. Leave them out, keep less from "
                 "training, or set tokenizer: bytes."
             )
         found = (numbers.get(token, unknown) for token in self.tokens)
         return np.fromiter(found, np.int64)
 
 
-def _told(strange: Iterable[str]) -> str:
+def _named(strange: Iterable[str]) -> str:
     """Name tokens, each once."""
     counts = Counter(strange)
     named = ", ".join(map(repr, list(counts)[:MOST_NAMED]))

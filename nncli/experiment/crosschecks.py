@@ -89,7 +89,7 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
         problems.append(Problem(("loss",), refusal))
     else:
         try:
-            for (block,) in rows.blocks("y", index=rows.once(None)):
+            for (block,) in rows.blocks("y", index=rows.without_overlap(None)):
                 experiment.encode(rows, block)
         except ShapeError as error:
             problems.append(

@@ -140,7 +140,7 @@ def token_parts(
 def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     """Let the loss take what it wants from the training part, into the config too."""
     config = experiment.config
-    index = rows.once(index)
+    index = rows.without_overlap(index)
     places = slice(0, len(rows)) if index is None else index
     values = rows.read("y", places)
     experiment.target_names = rows.target_names
