@@ -253,7 +253,7 @@ class Attention(Function, name="attention"):
 
     def _heads(self, x: Array) -> Array:
         """Return a view (N, T, heads, d)."""
-        return x.reshape(*x.shape[:2], -1, self.size)
+        return x.reshape(*x.shape[:2], x.shape[2] // self.size, self.size)
 
     def _split(self, x: Array) -> tuple[Array, Array, Array]:
         """Return queries (N, K, G, T, d), keys and values (N, K, 1, T, d), as views."""

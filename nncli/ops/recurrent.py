@@ -173,6 +173,7 @@ class Recurrent(Cell):
     ) -> None:
         """Step back through time; then the weights' gradients, of all steps at once."""
         n, t, _, units = self.sizes
+        wide = self.slopes * units
         some = self.parts[0].stop if self.parts else 0
         shapes = (
             (t, n, self.slopes, units),
@@ -181,7 +182,7 @@ class Recurrent(Cell):
             self.backs.shape,
         )
         forms = [form(shape, grad.dtype) for shape in shapes]
-        more = self.projection.rooms(self.slopes * units)
+        more = self.projection.rooms(wide)
         slopes, factors, dh, direct, *rooms = scratches(*forms, *more)
         flows = rooms[: self.memories]
         olds, later = (
@@ -193,7 +194,7 @@ class Recurrent(Cell):
         if self.last:
             xp.copyto(flows[0], grad)
         steps = grad if self.last else time_major(grad, reverse=self.reverse)
-        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, -1)
+        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, wide)
         for part in reversed(self.parts):
             self.write_factors(part, factors[:, : part.stop - part.start])
             for k in reversed(range(part.start, part.stop)):
@@ -206,7 +207,7 @@ class Recurrent(Cell):
         for target, flow in zip(rest[self.extras :], flows, strict=False):
             if target is not None:
                 xp.copyto(target, flow)
-        flat = slopes.reshape(t * n, -1)
+        flat = slopes.reshape(t * n, wide)
         self.differentiate_extras(flat, rest[: self.extras])
         if drecurrent is not None:
             self.differentiate_recurrent(flat, later[0], drecurrent)
