@@ -150,6 +150,10 @@ def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
         experiment.yes_or_no = bool(((values == 0) | (values == 1)).all())
     if rows.scale_targets and config.loss.distance and rows.classes is None:
         experiment.target_scale = TargetScale.of(values)
+    stepwise = values.shape[1:2] == rows.fields["x"].shape[:1]
+    if "lengths" in rows.fields and stepwise:
+        # Padding is no target.
+        values = counted(values, rows.read("lengths", places))
     targets = experiment.targets(rows, values)
     try:
         fitted = experiment.loss.fitted(targets)

@@ -163,6 +163,19 @@ def test_states_do_not_go_on_from_one_line_to_another(text: str) -> None:
     assert "layers[1].stateful" in str(caught.value)
 
 
+def test_balanced_weights_do_not_count_padding(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("a\nab\nabbbb\nb\n", encoding="utf-8", newline="\n")
+    text = TEXT.format(path=path).replace("type: text", "type: lines")
+    text = text.replace(", block: 6, windows: 40", "").replace("split: ", "# ")
+    balanced = "loss={type: softmax_cross_entropy, class_weights: balanced}"
+    made = experiment(balanced, text=text)
+    # Of 13 targets, four end a line, three are a, and six b.
+    expected = [13 / (3 * count) for count in (4, 3, 6)]
+    weights = made.config.loss.arguments["class_weights"]
+    assert weights == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("tokens", [["a", "a"], ["€"]])
 def test_a_checkpoint_with_tokens_that_are_none_is_refused(tokens: list[str]) -> None:
     meta = {"fitted": {"vocabulary": {"tokenizer": "bytes", "tokens": tokens}}}
