@@ -136,8 +136,8 @@ class Function(metaclass=FieldsMeta):
         """Count floating-point operations of one forward pass, ``(*inputs, out)``."""
         return int(arrays[-1].size)
 
-    def turns(self, *arrays: Sized) -> int:
-        """Count the parts that these follow on each other in, as steps of time do."""
+    def sequential_parts(self, *arrays: Sized) -> int:
+        """Count the parts that are computed one after another, as steps of time."""
         return 1
 
     @classmethod

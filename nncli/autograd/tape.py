@@ -103,7 +103,7 @@ class Step:
 
     def flops_at_once(self) -> int:
         """Count those that several threads may share."""
-        return self.flops() // self.function.turns(*self._arrays())
+        return self.flops() // self.function.sequential_parts(*self._arrays())
 
     def _arrays(self) -> list[Sized]:
         inputs = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nncli.cli.completion import complete_config, complete_override, complete_run
+from nncli.core.errors import DataError
 from nncli.core.text import json_text, wrapped
 
 if TYPE_CHECKING:
@@ -97,6 +98,38 @@ def err() -> Console:
 def columns() -> int:
     """Return how wide results may be; without rich, which takes a while to load."""
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def read_stdin() -> str:
+    """Return all that stdin holds.
+
+    Raises:
+        DataError: It is no UTF-8.
+    """
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError:
+        raise _no_text("stdin") from None
+    return checked_text(text, "stdin")
+
+
+def checked_text(text: str, source: str) -> str:
+    """Return a text that came from outside, if all of it is characters.
+
+    Arguments, and stdin in some locales, hold other bytes as half characters.
+
+    Raises:
+        DataError: It was no UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _no_text(source) from None
+    return text
+
+
+def _no_text(source: str) -> DataError:
+    return DataError(f"{source}: expected text in UTF-8, got other bytes.")
 
 
 def say(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -108,8 +107,9 @@ def _texts(
     file: str, delimiter: str | None, experiment: Experiment, wanted: list[str] | None
 ) -> Iterator[Chunk]:
     """Read texts: a column of a table, or each line of a file of text."""
+    from nncli.cli.console import read_stdin
     from nncli.data.babi import Babi
-    from nncli.data.texts import read_text
+    from nncli.data.texts import lines_of, read_text
     from nncli.data.token_table import rows_of_texts
     from nncli.tables.chunks import table_chunks
     from nncli.tables.raw import RawColumn
@@ -125,14 +125,14 @@ def _texts(
     cut = bool(getattr(dataset, "cut", False))
     column = getattr(dataset, "text", None)
     if column is None or Path(file).suffix == ".txt":
-        text = sys.stdin.read() if file == "-" else read_text(Path(file))
+        text = read_stdin() if file == "-" else read_text(Path(file))
         if isinstance(dataset, Babi):
             shape = experiment.network.shapes[0]
             source = "stdin" if file == "-" else file
             rows = dataset.unanswered(text, vocabulary, shape, source)
             yield Chunk(experiment.prepare(rows))
             return
-        rows = rows_of_texts(text.splitlines(), vocabulary, steps, file, cut=cut)
+        rows = rows_of_texts(lines_of(text), vocabulary, steps, file, cut=cut)
         yield Chunk(experiment.prepare(rows))
         return
     path, source = (None, "stdin") if file == "-" else (Path(file), file)

@@ -52,7 +52,7 @@ def sequences(
     turned = first.argsort()
     of = turned.argsort()[of.reshape(-1)]
     whole = RawTable(source, columns, np.concatenate(cells))
-    rows = dataset.together(
+    rows = dataset.assemble(
         whole.values[:, : len(inputs)],
         of,
         dataset.order(whole, of, names[turned], source),

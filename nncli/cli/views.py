@@ -13,7 +13,7 @@ from nncli.core.atomic import write_bytes
 from nncli.core.files import append_text, open_file
 from nncli.core.text import duration, number
 from nncli.training.callbacks import Callback, Row
-from nncli.training.progress import PlainView, row_line, told
+from nncli.training.progress import PlainView, progress_text, row_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -152,7 +152,7 @@ class LiveView(Callback):
         at = trainer.progress
         name = trainer.experiment.config.name
         share = at.step / trainer.total_steps
-        words = f"{told(trainer)} {share:.0%}"
+        words = f"{progress_text(trainer)} {share:.0%}"
         words = f"{words} {self._left(trainer)}".rstrip()
         head = Table.grid(padding=(0, 1))
         free = self._console.width - len(words) - 3

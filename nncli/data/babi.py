@@ -14,7 +14,7 @@ from nncli.core.signature import File, Positive
 from nncli.data.base import Dataset
 from nncli.data.labels import Labels
 from nncli.data.table import Table
-from nncli.data.texts import read_text
+from nncli.data.texts import lines_of, read_text
 from nncli.data.token_table import TokenTable, rows_of_texts, token_rows
 from nncli.data.vocabulary import RawTokens, Vocabulary
 
@@ -140,7 +140,7 @@ class Babi(Dataset, name="babi"):
         story: list[str] = []
         found: list[tuple[list[str], str]] = []
         count = 0
-        for place, line in enumerate(text.splitlines(), start=1):
+        for place, line in enumerate(lines_of(text), start=1):
             number, _, said = line.strip(" ").partition(" ")
             if number == "1":
                 story, count = [], 0

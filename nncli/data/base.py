@@ -101,7 +101,7 @@ class Rows(ABC):
         self.take(index, {name: out})
         return out
 
-    def once(self, index: Array | None) -> Array | None:
+    def without_overlap(self, index: Array | None) -> Array | None:
         """Return the places of rows that hold each target of some rows once.
 
         Args:

@@ -82,7 +82,7 @@ class Sequences(Dataset, name="sequences"):
         of = of.reshape(-1)
         values = np.array(rows.table.values[:, places])
         order = self.order(rows.table, of, names, self.path)
-        table = self.together(
+        table = self.assemble(
             values, of, order, self.max_length, rows.inputs, self.path
         )
         return StepTable(
@@ -124,7 +124,7 @@ class Sequences(Dataset, name="sequences"):
             )
         return order
 
-    def together(
+    def assemble(
         self,
         values: Array,
         of: Array,

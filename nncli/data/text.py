@@ -9,7 +9,7 @@ import numpy as np
 from nncli.core.errors import ArgumentError, DataError
 from nncli.core.signature import File, Positive
 from nncli.data.base import Dataset
-from nncli.data.texts import read_text, tokens_of
+from nncli.data.texts import lines_of, read_text, tokens_of
 from nncli.data.token_table import TokenTable, token_rows
 from nncli.data.vocabulary import RawTokens, Tokenizer
 from nncli.data.windows import Use, Windows
@@ -85,9 +85,8 @@ class Lines(Dataset, name="lines"):
 
     def load(self, rng: np.random.Generator) -> TokenTable:
         """Read the file."""
-        lines = [
-            line for line in read_text(Path(self.path)).split("\n") if line.strip()
-        ]
+        text = read_text(Path(self.path))
+        lines = [line for line in lines_of(text) if line.strip()]
         if not lines:
             raise DataError(f"{self.path}: expected lines of text, got empty ones.")
         longest = None if self.max_length is None else self.max_length + 1

@@ -59,6 +59,11 @@ def read_text(path: Path) -> str:
     return text
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, which end in newlines and in nothing else."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _empty(path: Path) -> DataError:
     return DataError(f"{path}: expected text, got an empty file.")
 

@@ -22,6 +22,9 @@ PADDING = "<padding>"
 UNKNOWN = "<unknown>"
 """What stands for words that the vocabulary does not have."""
 
+BYTES = tuple(map(chr, range(256)))
+"""What each byte stands for."""
+
 WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]|\n")
 
 _CLOSING = frozenset(".,;:!?)]}…")
@@ -46,6 +49,14 @@ class Vocabulary:
     tokenizer: Tokenizer
     tokens: tuple[str, ...]
     edge: str | None = None
+
+    def __post_init__(self) -> None:
+        # A checkpoint may say anything.
+        known = len(self.numbers) == len(self.tokens)
+        if self.tokenizer == "bytes":
+            known = known and {*self.tokens} <= {*BYTES, PADDING}
+        if not known:
+            raise ValueError(f"expected different tokens, {self.tokenizer}")
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -77,7 +88,8 @@ class Vocabulary:
             if strange:
                 raise DataError(
                     f"{source}: expected {self._noun} that the training part has, got "
-                    f"{_told(strange)}. Leave them out, or train on text that has them."
+                    f"{_named(strange)}. Leave them out, or train on text that has "
+                    "them."
                 )
         found = (numbers.get(piece, unknown) for piece in pieces)
         return np.fromiter(found, np.int64)
@@ -163,14 +175,14 @@ class RawTokens:
         if strange and unknown is None:
             raise DataError(
                 f"{self.source}: expected characters that the training part has, got "
-                f"{_told(strange)} in other parts. Leave them out, keep less from "
+                f"{_named(strange)} in other parts. Leave them out, keep less from "
                 "training, or set tokenizer: bytes."
             )
         found = (numbers.get(token, unknown) for token in self.tokens)
         return np.fromiter(found, np.int64)
 
 
-def _told(strange: Iterable[str]) -> str:
+def _named(strange: Iterable[str]) -> str:
     """Name tokens, each once."""
     counts = Counter(strange)
     named = ", ".join(map(repr, list(counts)[:MOST_NAMED]))
@@ -186,10 +198,6 @@ def joined(vocabulary: Vocabulary, numbers: Sequence[int]) -> str:
     if vocabulary.tokenizer == "bytes":
         return text.encode("latin-1").decode(errors="replace")
     return text
-
-
-BYTES = tuple(map(chr, range(256)))
-"""What each byte stands for."""
 
 
 def narrow(count: int) -> np.dtype[np.unsignedinteger]:

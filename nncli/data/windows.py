@@ -90,7 +90,7 @@ class Windows(Rows):
             self.numbers, self.raw, self.block, stretch, use, windows, vocabulary
         )
 
-    def once(self, index: Array | None) -> Array | None:
+    def without_overlap(self, index: Array | None) -> Array | None:
         """Return windows that lie side by side."""
         if index is not None or self.use != "train":
             return index

@@ -89,7 +89,7 @@ def misfits(experiment: Experiment, rows: Rows) -> list[Problem]:
         problems.append(Problem(("loss",), refusal))
     else:
         try:
-            for (block,) in rows.blocks("y", index=rows.once(None)):
+            for (block,) in rows.blocks("y", index=rows.without_overlap(None)):
                 experiment.encode(rows, block)
         except ShapeError as error:
             problems.append(
@@ -135,8 +135,8 @@ def _one_token(rows: Rows) -> list[Problem]:
 def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
     """Find what changes numbers, where inputs are tokens; and states without a stream.
 
-    Layers that are stateful go on from batch to batch, which windows that are drawn do
-    not.
+    Layers that are stateful go on from batch to batch, which neither windows that are
+    drawn do nor sequences of their own.
     """
     if rows.below is None:
         return []
@@ -155,12 +155,14 @@ def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
         for key, members in named.items()
         for i, each in enumerate(members)
     ]
-    if rows.per_epoch is not None and not rows.stream:
+    if not rows.stream:
+        got = "sequences of their own. Leave stateful out."
+        if rows.per_epoch is not None:
+            got = "windows that are drawn. Set dataset.stream: true."
         problems += [
             Problem(
                 ("layers", *layer.source, "stateful"),
-                "expected rows that go on from batch to batch, got windows that are "
-                "drawn. Set dataset.stream: true.",
+                f"expected rows that go on from batch to batch, got {got}",
             )
             for layer in experiment.network.nested.values()
             if getattr(layer, "stateful", False)

@@ -140,7 +140,7 @@ def token_parts(
 def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
     """Let the loss take what it wants from the training part, into the config too."""
     config = experiment.config
-    index = rows.once(index)
+    index = rows.without_overlap(index)
     places = slice(0, len(rows)) if index is None else index
     values = rows.read("y", places)
     experiment.target_names = rows.target_names
@@ -150,6 +150,10 @@ def _fit_loss(experiment: Experiment, rows: Rows, index: Array | None) -> None:
         experiment.yes_or_no = bool(((values == 0) | (values == 1)).all())
     if rows.scale_targets and config.loss.distance and rows.classes is None:
         experiment.target_scale = TargetScale.of(values)
+    stepwise = values.shape[1:2] == rows.fields["x"].shape[:1]
+    if "lengths" in rows.fields and stepwise:
+        # Padding is no target.
+        values = counted(values, rows.read("lengths", places))
     targets = experiment.targets(rows, values)
     try:
         fitted = experiment.loss.fitted(targets)

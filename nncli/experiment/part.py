@@ -64,9 +64,9 @@ class Part:
         """Shape of the inputs in one row."""
         return self.rows.fields["x"].shape
 
-    def once(self) -> Part:
+    def without_overlap(self) -> Part:
         """Return a part that has each target once: of windows, those side by side."""
-        index = self.rows.once(self.index)
+        index = self.rows.without_overlap(self.index)
         if index is self.index:
             return self
         return Part(self.rows, index, self.transforms, self.encode, self.dtype)

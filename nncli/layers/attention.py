@@ -34,7 +34,7 @@ class Cache:
         self.rows: Array = xp.empty(shape, dtype)
         self.used = 0
 
-    def behind(self, seen: int, count: int) -> Cache:
+    def extended(self, seen: int, count: int) -> Cache:
         """Return a cache with room for more steps behind the first ``seen``.
 
         It is another one where the room does not do, or holds what others go on from.
@@ -48,7 +48,7 @@ class Cache:
         return cache
 
 
-class Seen(NamedTuple):
+class CachedSteps(NamedTuple):
     """What steps before the next one left: the first ``steps`` of a cache."""
 
     cache: Cache
@@ -147,12 +147,12 @@ class Attention(Layer, name="attention"):
         (n, steps, features), kv = x.shape, self._kv_heads
         if state is None:
             room = max(int(self.input_shape[0]), steps)
-            state = Seen(Cache((n, 2 * kv, room, self.size), self.dtype), 0)
+            state = CachedSteps(Cache((n, 2 * kv, room, self.size), self.dtype), 0)
         seen, end = state.steps, state.steps + steps
-        cache = state.cache.behind(seen, steps)
+        cache = state.cache.extended(seen, steps)
         packed = self._affine("", x.data).reshape(n, steps, -1, self.size)
         if self.rotary:
-            self._turn(packed[:, :, : self.heads + kv], seen)
+            self._rotate(packed[:, :, : self.heads + kv], seen)
         by_head = packed.swapaxes(1, 2)
         cache.rows[:, :, seen:end] = by_head[:, self.heads :]
         cache.used = end
@@ -168,14 +168,14 @@ class Attention(Layer, name="attention"):
         p /= xp.add.reduce(p, axis=-1, keepdims=True)
         y = (p @ values).reshape(n, self.heads, steps, self.size).swapaxes(1, 2)
         y = self._affine("out_", y.reshape(n, steps, features))
-        return Tensor(y), Seen(cache, end)
+        return Tensor(y), CachedSteps(cache, end)
 
     def _affine(self, prefix: str, x: Array) -> Array:
         bias = self.parameters[f"{prefix}bias"].data if self.bias else None
         return affine(x, self.parameters[f"{prefix}weight"].data, bias)
 
-    def _turn(self, heads: Array, seen: int) -> None:
+    def _rotate(self, heads: Array, seen: int) -> None:
         """Turn queries and keys (N, T, heads, d), behind so many steps."""
         given = heads.copy()
         rotation = Rotation(given.shape[1], self.size, given.dtype, seen)
-        rotation.turn(given, xp.empty_like(given[..., ::2]), heads)
+        rotation.rotate(given, xp.empty_like(given[..., ::2]), heads)

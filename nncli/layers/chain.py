@@ -174,12 +174,12 @@ def advance(
     after = []
     for layer, before in zip(layers, state or [None] * len(layers), strict=True):
         try:
-            x, reached = layer.advance(x, before)
+            x, new = layer.advance(x, before)
         except Exception:
             # Entering it for every step of every layer takes as long as the layers.
             with blaming(layer):
                 raise
-        after.append(reached)
+        after.append(new)
     return x, after
 
 

@@ -185,6 +185,11 @@ class Scale(Layer, name="scale"):
         factor = run(list(self.children.values()), x)
         return x * factor.reshape(x.shape[0], *self.spread)
 
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        y, after = advance(list(self.children.values()), x, state)
+        factor = y.data.reshape(*y.shape, *(1,) * (x.ndim - y.ndim))
+        return Tensor(x.data * factor), after
+
 
 class Parallel(Layer, name="parallel"):
     """y = f_1(x) + f_2(x) + ..., or their product, or their features side by side.

@@ -21,7 +21,7 @@ from nncli.ops.recurrent import Recurrent as RecurrentOp
 from nncli.ops.shape import Concat
 
 
-class Reached(NamedTuple):
+class RecurrentState(NamedTuple):
     """How far sequences that are made step by step have come.
 
     Attributes:
@@ -232,7 +232,9 @@ class Recurrent(Layer):
                 "expected layers that go forward, to make a sequence step by step, got "
                 "a bidirectional one."
             )
-        before: Reached = state or Reached(self.function(), self._first(len(x)))
+        before: RecurrentState = state or RecurrentState(
+            self.function(), self._first(len(x))
+        )
         take = self._step if x.shape[1] == 1 else self._steps
         y, after = x.data, []
         for layer, states in enumerate(before.states):
@@ -240,7 +242,7 @@ class Recurrent(Layer):
             after.append(left)
         if not self.return_sequences:
             y = y[:, -1]
-        return Tensor(y), Reached(before.cell, after)
+        return Tensor(y), RecurrentState(before.cell, after)
 
     def _first(self, rows: int) -> list[tuple[Array, ...]]:
         starts = [self._starts(rows, f"{layer}")[0] for layer in range(self.layers)]

@@ -23,7 +23,7 @@ def advance_alone(layer: Layer, x: Tensor, state: Any) -> tuple[Tensor, Any]:
     """
     if state is not None and x.shape[1] == 1:
         return state(x), state
-    if layer.children or (x.ndim == 2 and x.shape[1:] == layer.input_shape):
+    if x.ndim == 2 and x.shape[1:] == layer.input_shape:
         return _with_steps(layer, layer(x), x), state
     if state is None:
         state = Repeated(layer)

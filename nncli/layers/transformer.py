@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Shape
-from nncli.core.errors import ArgumentError, ShapeError
+from nncli.core.errors import ShapeError
 from nncli.core.randomness import Streams
 from nncli.core.signature import Fraction, Positive
 from nncli.initializers.base import Initializer
@@ -61,11 +61,8 @@ class TransformerBlock(Layer, name="transformer_block"):
     examples = ((2, 4),)
 
     def __post_init__(self) -> None:
-        if self.kv_heads is not None and self.heads % self.kv_heads:
-            raise ArgumentError(
-                f"expected kv_heads that divide the {self.heads} heads, got "
-                f"{self.kv_heads}."
-            )
+        # Attention refuses heads that do not fit.
+        Attention(self.heads, self.kv_heads)
 
     def count(self) -> int:
         return 1 + sum(layer.count() for layer in self._layers(1))

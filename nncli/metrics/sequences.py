@@ -10,7 +10,7 @@ from nncli.metrics.base import Metric, decide
 from nncli.metrics.classification import Likelihood
 
 
-class Surprise(Likelihood):
+class Surprisal(Likelihood):
     """Base of scores of the mean of −ln p(right token) over tokens that count.
 
     p lies between ε and 1 − ε, the resolution of the dtype, as in ``log_loss``.
@@ -33,7 +33,7 @@ class Surprise(Likelihood):
         return super().mean() if self.rows else math.nan
 
 
-class Perplexity(Surprise, name="perplexity"):
+class Perplexity(Surprisal, name="perplexity"):
     """e^(−Σ ln p(right class) / n): among so many equally likely classes one guesses.
 
     Of tokens, those that ``ignore_label`` names and those beyond a row's length are no
@@ -48,7 +48,7 @@ class Perplexity(Surprise, name="perplexity"):
             return math.inf
 
 
-class BitsPerCharacter(Surprise, name="bits_per_character"):
+class BitsPerCharacter(Surprisal, name="bits_per_character"):
     """−Σ log₂ p(right token) / n: how many bits a token takes when coded by the model.
 
     Bits a character where a token is one; of other tokens, bits a token. It is the log

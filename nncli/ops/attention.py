@@ -64,7 +64,7 @@ class Attention(Function, name="attention"):
         self.size = size = width // (self.heads + 2 * self.kv_heads)
         self.rotation = Rotation(t, size, dtype) if self.rotary else None
         self.scale = 1 / math.sqrt(size)
-        turned = (n, t, (self.heads + self.kv_heads) * self.rotary)
+        rotated = (n, t, (self.heads + self.kv_heads) * self.rotary)
         self.pieces = pieces = list(
             cut(n, self.kv_heads, self.group, t, wide, causal=self.causal)
         )
@@ -80,14 +80,14 @@ class Attention(Function, name="attention"):
         ]
         wanted = [p.keys * math.prod(p.shape[1:4]) * size for p in pieces]
         self.forms = (
-            form((*turned, size), dtype),
-            form((*turned, size // 2), dtype),
+            form((*rotated, size), dtype),
+            form((*rotated, size // 2), dtype),
             form((max(cells, default=0),), dtype),
             form((max(cells, default=0),), dtype),
             form((max(lines, default=0),), dtype),
             form((max(wanted, default=0),), dtype),
         )
-        self.later = self._later(dtype) if self.causal else {}
+        self.causal_masks = self._causal_masks(dtype) if self.causal else {}
         self.steps = xp.arange(t)[:, None]
         self.masked = bool(lengths)
         self.hidden, self.empty = xp.zeros((t, n), bool), xp.zeros(n, bool)
@@ -107,7 +107,7 @@ class Attention(Function, name="attention"):
                 f"{lengths[0].shape}."
             )
 
-    def _later(self, dtype: np.dtype[np.generic]) -> dict[int, Array]:
+    def _causal_masks(self, dtype: np.dtype[np.generic]) -> dict[int, Array]:
         """Return masks by count of queries: −∞ where a key is later than its query."""
         longest: dict[int, int] = {}
         for piece in self.pieces:
@@ -126,17 +126,17 @@ class Attention(Function, name="attention"):
         if self.masked:
             xp.less(rest[0], 1, out=self.empty)
             xp.greater_equal(self.steps, rest[0], out=self.hidden)
-            # Of no scores, not even −∞ is the largest; see ``_forget``.
+            # Of no scores, not even −∞ is the largest; see ``_zero_empty_rows``.
             self.hidden[:1] = False
-        turned, half, cells, others, row, _ = scratches(*self.forms)
-        q, k, v = self._parts(turned, half)
+        rotated, half, cells, others, row, _ = scratches(*self.forms)
+        q, k, v = self._parts(rotated, half)
         y = self._by_head(self.out, self.heads)
         for i, piece in enumerate(self.pieces):
             p, weights = piece.over(self.kept[i] if self.kept else cells)
             self._score(piece, q, k, p, weights)
             self._normalize(p, row[: piece.line], self.logs[i])
             if self.masked:
-                self._forget(piece, p)
+                self._zero_empty_rows(piece, p)
             if self.rng is not None and self.rate:
                 self._draw(self.rng, self.drops[i], others)
                 dropped, weights = piece.over(others)
@@ -153,7 +153,7 @@ class Attention(Function, name="attention"):
         if self.causal:
             count = piece.shape[-1]
             last = scores[piece.keys - count :]
-            xp.add(last, self.later[count][:, : piece.line], out=last)
+            xp.add(last, self.causal_masks[count][:, : piece.line], out=last)
         if self.masked:
             hidden = self.hidden[: piece.keys, piece.rows, None, None, None]
             xp.copyto(scores.reshape(piece.shape), -xp.inf, where=hidden)
@@ -172,7 +172,7 @@ class Attention(Function, name="attention"):
             xp.log(row, out=row)
             xp.subtract(log, row, out=log)
 
-    def _forget(self, piece: Piece, p: Array) -> None:
+    def _zero_empty_rows(self, piece: Piece, p: Array) -> None:
         """Let rows without keys have weights of 0."""
         empty = self.empty[piece.rows, None, None, None]
         xp.copyto(p.reshape(piece.shape), 0, where=empty)
@@ -190,8 +190,8 @@ class Attention(Function, name="attention"):
     def backward(self, grad: Array, dx: Array | None, *_constants: None) -> None:
         if dx is None:
             return
-        turned, half, cells, others, row, products = scratches(*self.forms)
-        q, k, v = self._parts(turned, half)
+        rotated, half, cells, others, row, products = scratches(*self.forms)
+        q, k, v = self._parts(rotated, half)
         g, y = self._by_head(grad, self.heads), self._by_head(self.out, self.heads)
         dq, dk, dv = self._split(dx)
         for i, piece in enumerate(self.pieces):
@@ -203,7 +203,7 @@ class Attention(Function, name="attention"):
                 xp.subtract(p, self.logs[i], out=p)
                 xp.exp(p, out=p)
                 if self.masked:
-                    self._forget(piece, p)
+                    self._zero_empty_rows(piece, p)
             if self.rate:
                 self._drop(p, self.drops[i], s)
             used = by_head if self.rate else weights
@@ -219,9 +219,9 @@ class Attention(Function, name="attention"):
             self._add(piece, by_head, q[piece.place], products, dk)
             xp.matmul(by_head.swapaxes(-1, -2), k[piece.seen], out=dq[piece.place])
         if self.rotation is not None:
-            given = self._heads(dx)[:, :, : turned.shape[2]]
-            xp.copyto(turned, given)
-            self.rotation.turn_back(turned, half, given)
+            given = self._heads(dx)[:, :, : rotated.shape[2]]
+            xp.copyto(rotated, given)
+            self.rotation.rotate_back(rotated, half, given)
 
     def _add(
         self, piece: Piece, left: Array, right: Array, products: Array, out: Array
@@ -240,20 +240,20 @@ class Attention(Function, name="attention"):
         for i in range(self.group):
             xp.add(target, room[:, :, i : i + 1], out=target)
 
-    def _parts(self, turned: Array, half: Array) -> tuple[Array, Array, Array]:
-        """Return queries, keys and values; where rotary, the first two turned."""
+    def _parts(self, rotated: Array, half: Array) -> tuple[Array, Array, Array]:
+        """Return queries, keys and values; where rotary, the first two rotated."""
         q, k, v = self._split(self.x)
         if self.rotation is not None:
-            self.rotation.turn(
-                self._heads(self.x)[:, :, : turned.shape[2]], half, turned
+            self.rotation.rotate(
+                self._heads(self.x)[:, :, : rotated.shape[2]], half, rotated
             )
-            q = self._by_head(turned[:, :, : self.heads], self.heads)
-            k = self._by_head(turned[:, :, self.heads :], self.kv_heads)
+            q = self._by_head(rotated[:, :, : self.heads], self.heads)
+            k = self._by_head(rotated[:, :, self.heads :], self.kv_heads)
         return q, k, v
 
     def _heads(self, x: Array) -> Array:
         """Return a view (N, T, heads, d)."""
-        return x.reshape(*x.shape[:2], -1, self.size)
+        return x.reshape(*x.shape[:2], x.shape[2] // self.size, self.size)
 
     def _split(self, x: Array) -> tuple[Array, Array, Array]:
         """Return queries (N, K, G, T, d), keys and values (N, K, 1, T, d), as views."""
@@ -277,7 +277,7 @@ class Attention(Function, name="attention"):
 
     @classmethod
     def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """One head, several, grouped; causal, with lengths, turned, with dropout."""
+        """One head, several, grouped; causal, with lengths, rotated, with dropout."""
         drawn = np.random.default_rng(7)
         calls: list[tuple[Function, Shape]] = [
             (cls(1, 1), (1, 1, 3)),

@@ -66,7 +66,7 @@ class Cell(Function):
         """
 
     @abstractmethod
-    def bend(self, steps: slice, factors: Array) -> None:
+    def write_factors(self, steps: slice, factors: Array) -> None:
         """Write what the derivatives of gates are multiples of, for several steps.
 
         Args:
@@ -88,7 +88,8 @@ class Cell(Function):
 
         Args:
             k: Which step.
-            factors: (slopes + 1, N, H) as ``bend`` wrote them; they may be overwritten.
+            factors: (slopes + 1, N, H) as ``write_factors`` wrote them; they may be
+                overwritten.
             dh: (N, H) that of the step's h.
             direct: (N, H) for what reaches h before the step past U, if any does.
             block: (slopes, N, H) where derivatives are written.
@@ -100,7 +101,7 @@ class Cell(Function):
         """
 
     @staticmethod
-    def squash(a: Array) -> None:
+    def sigmoid_of_negated(a: Array) -> None:
         """Write σ(a) over −a."""
         xp.exp(a, out=a)
         xp.add(a, 1, out=a)

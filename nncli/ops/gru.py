@@ -36,7 +36,7 @@ class Gru(Recurrent, name="gru"):
     def make_room(self) -> None:
         """Make room for u at all steps, and for a step's products."""
         n, t, _, units = self.sizes
-        self.reached = self.empty(t, n, units)
+        self.recurrent_terms = self.empty(t, n, units)
         self.sums = self.empty(3, n, units)
 
     def take_extras(self, *extras: Array) -> None:
@@ -44,14 +44,21 @@ class Gru(Recurrent, name="gru"):
 
     def views(self, k: int) -> tuple[Any, ...]:
         a, old = self.gates[:, k], self.hidden[k]
-        return self.fed[k], old, *a, a[1:], self.reached[k], self.hidden[k + 1]
+        return (
+            self.recurrent_inputs[k],
+            old,
+            *a,
+            a[1:],
+            self.recurrent_terms[k],
+            self.hidden[k + 1],
+        )
 
     def step(self, *views: Any) -> None:
         before, old, n, r, z, both, u, h = views
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(both, sums[:2], out=both)
-        self.squash(both)
+        self.sigmoid_of_negated(both)
         xp.add(sums[2], self.offset, out=u)
         xp.multiply(r, u, out=h)
         xp.add(n, h, out=n)
@@ -68,7 +75,7 @@ class Gru(Recurrent, name="gru"):
         n = xp.tanh(a[:, 2 * units :] + r * (u[:, 2 * units :] + offset))
         return (n + z * (h - n),)
 
-    def bend(self, steps: slice, factors: Array) -> None:
+    def write_factors(self, steps: slice, factors: Array) -> None:
         """Write dh's factor in da_n, da_r, da_z and du."""
         n, r, z = self.gates[:, steps]
         to_n, to_r, to_z, to_u, _ = factors
@@ -76,7 +83,7 @@ class Gru(Recurrent, name="gru"):
         xp.multiply(to_n, r, out=to_u)
         xp.subtract(1, r, out=to_r)
         xp.multiply(to_r, to_u, out=to_r)
-        xp.multiply(to_r, self.reached[steps], out=to_r)
+        xp.multiply(to_r, self.recurrent_terms[steps], out=to_r)
 
     def step_back(
         self,
@@ -127,13 +134,20 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
 
     def views(self, k: int) -> tuple[Any, ...]:
         a, old = self.gates[:, k], self.hidden[k]
-        return self.fed[k], old, *a, a[1:], self.reset[k], self.hidden[k + 1]
+        return (
+            self.recurrent_inputs[k],
+            old,
+            *a,
+            a[1:],
+            self.reset[k],
+            self.hidden[k + 1],
+        )
 
     def step(self, *views: Any) -> None:
         before, old, n, r, z, both, reset, h = views
         xp.matmul(before, self.recurrents[1:], out=self.sums)
         xp.add(both, self.sums, out=both)
-        self.squash(both)
+        self.sigmoid_of_negated(both)
         xp.multiply(r, before, out=reset)
         xp.matmul(reset, self.recurrents[0], out=h)
         xp.add(n, h, out=n)
@@ -149,14 +163,14 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
         n = xp.tanh(a[:, 2 * units :] + (r * h) @ recurrent[2 * units :].T)
         return (n + z * (h - n),)
 
-    def bend(self, steps: slice, factors: Array) -> None:
+    def write_factors(self, steps: slice, factors: Array) -> None:
         """Write dh's factor in da_n and da_z, and dq's in da_r."""
         n, r, z = self.gates[:, steps]
         to_n, to_r, to_z, one = factors
         unmixed(n, z, self.hidden[steps], to_n, to_z, one)
         xp.multiply(r, r, out=to_r)
         xp.subtract(r, to_r, out=to_r)
-        xp.multiply(to_r, self.fed[steps], out=to_r)
+        xp.multiply(to_r, self.recurrent_inputs[steps], out=to_r)
 
     def step_back(
         self,
@@ -186,10 +200,10 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     ) -> None:
         n, t, _, units = self.sizes
         for mine, theirs in enumerate(self.recurrent_order):
-            fed = self.fed if mine else self.reset
+            inputs = self.recurrent_inputs if mine else self.reset
             xp.matmul(
                 rows[:, self.block(mine)].T,
-                fed.reshape(t * n, units),
+                inputs.reshape(t * n, units),
                 out=drecurrent[self.block(theirs)],
             )
 

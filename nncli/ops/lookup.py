@@ -111,7 +111,8 @@ def add_rows(index: Array, rows: Array, out: Array, rooms: Sequence[Array]) -> N
     if not count:
         return
     # Number and place in one integer: sorted where they lie.
-    xp.multiply(index, count, out=keys)
+    # Small types of integers would overflow.
+    xp.multiply(index, count, out=keys, dtype=keys.dtype)
     xp.add(keys, xp.arange(count), out=keys)
     keys.sort()
     xp.remainder(keys, count, out=places)

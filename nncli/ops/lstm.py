@@ -37,27 +37,27 @@ class Lstm(Recurrent, name="lstm"):
     def make_room(self) -> None:
         """Make the tanh of the memory, and room for a step's products."""
         n, t, _, units = self.sizes
-        self.bent = self.empty(t, n, units)
+        self.tanh_cell = self.empty(t, n, units)
         self.sums = self.empty(4, n, units)
 
     def views(self, k: int) -> tuple[Any, ...]:
         cells, a = self.kept[1], self.gates[:, k]
-        states = cells[k], cells[k + 1], self.bent[k], self.hidden[k + 1]
-        return self.fed[k], a, *a[1:], a[0], *states
+        states = cells[k], cells[k + 1], self.tanh_cell[k], self.hidden[k + 1]
+        return self.recurrent_inputs[k], a, *a[1:], a[0], *states
 
     def step(self, *views: Any) -> None:
-        before, a, i, f, g, o, old, c, bent, h = views
+        before, a, i, f, g, o, old, c, tanh_cell, h = views
         sums = self.sums
         xp.matmul(before, self.recurrents, out=sums)
         xp.add(a, sums, out=a)
-        self.squash(a)
+        self.sigmoid_of_negated(a)
         xp.multiply(g, 2, out=g)
         xp.subtract(g, 1, out=g)
         xp.multiply(f, old, out=c)
         xp.multiply(i, g, out=h)
         xp.add(c, h, out=c)
-        xp.tanh(c, out=bent)
-        xp.multiply(o, bent, out=h)
+        xp.tanh(c, out=tanh_cell)
+        xp.multiply(o, tanh_cell, out=h)
 
     def advance(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
         weight, bias, recurrent, h, c = arrays
@@ -72,18 +72,18 @@ class Lstm(Recurrent, name="lstm"):
         c = f * c + i * g
         return o * xp.tanh(c), c
 
-    def bend(self, steps: slice, factors: Array) -> None:
+    def write_factors(self, steps: slice, factors: Array) -> None:
         """Write dh's factor in da_o, dc's in da_i, da_f and da_g, and dh's in dc."""
         gates = self.gates[:, steps]
         o, i, _, g = gates
-        bent, sigmoids = self.bent[steps], factors[:3]
+        tanh_cell, sigmoids = self.tanh_cell[steps], factors[:3]
         to_o, to_i, to_f, to_g, to_c = factors
         xp.multiply(gates[:3], gates[:3], out=sigmoids)
         xp.subtract(gates[:3], sigmoids, out=sigmoids)
-        xp.multiply(to_o, bent, out=to_o)
+        xp.multiply(to_o, tanh_cell, out=to_o)
         xp.multiply(to_i, g, out=to_i)
         xp.multiply(to_f, self.kept[1][steps], out=to_f)
-        for tanh, gate, factor in ((g, i, to_g), (bent, o, to_c)):
+        for tanh, gate, factor in ((g, i, to_g), (tanh_cell, o, to_c)):
             xp.multiply(tanh, tanh, out=factor)
             xp.subtract(1, factor, out=factor)
             xp.multiply(factor, gate, out=factor)

@@ -68,11 +68,11 @@ class Projection:
             xp.copyto(self.origins[own], weight[block])
         if self.table:
             xp.copyto(self.inputs[:, :f], x)
-            xp.copyto(self.index, turned(index, reverse=self.reverse))
+            xp.copyto(self.index, time_major(index, reverse=self.reverse))
             xp.matmul(self.inputs, self.weights, out=self.projected)
         else:
             steps = self.inputs.reshape(t, n, f + 1)[..., :f]
-            xp.copyto(steps, turned(x, reverse=self.reverse))
+            xp.copyto(steps, time_major(x, reverse=self.reverse))
 
     def write(self, steps: slice) -> None:
         """Write the gates of some steps."""
@@ -122,7 +122,7 @@ class Projection:
         if dx is not None:
             xp.matmul(slopes, self.origins, out=total)
             steps = total.reshape(t, n, f) if not self.table else None
-            whole = total if steps is None else outward(steps, reverse=self.reverse)
+            whole = total if steps is None else batch_major(steps, reverse=self.reverse)
             xp.copyto(dx, whole)
 
 
@@ -131,13 +131,13 @@ def block_of(index: int, units: int) -> slice:
     return slice(index * units, (index + 1) * units)
 
 
-def turned(array: Array, *, reverse: bool) -> Array:
+def time_major(array: Array, *, reverse: bool) -> Array:
     """Turn (N, T, ...) to (T, N, ...), with steps as they are taken."""
     steps = array.swapaxes(0, 1)
     return steps[::-1] if reverse else steps
 
 
-def outward(array: Array, *, reverse: bool) -> Array:
+def batch_major(array: Array, *, reverse: bool) -> Array:
     """Turn (T, N, ...), with steps as they are taken, to (N, T, ...)."""
     return (array[::-1] if reverse else array).swapaxes(0, 1)
 

@@ -9,7 +9,7 @@ from nncli.autograd.function import Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.cell import Cell
-from nncli.ops.projection import Projection, aligned, block_of, outward, turned
+from nncli.ops.projection import Projection, aligned, batch_major, block_of, time_major
 
 TOGETHER = 2**15
 """Elements of a gate that are computed together where steps do not depend on each
@@ -72,10 +72,12 @@ class Recurrent(Cell):
         self.backs = self.empty(blocks * units, units)
         self.kept = [self.empty(t + 1, n, units) for _ in range(self.memories)]
         self.hidden = self.kept[0]
-        self.fed = self.empty(t, n, units) if self.dropped else self.hidden[:-1]
+        self.recurrent_inputs = (
+            self.empty(t, n, units) if self.dropped else self.hidden[:-1]
+        )
         self.mask = self.empty(n, units) if self.dropped else None
         self.pad = xp.empty((t, n, 1), bool)
-        self.clock = turned(xp.arange(t)[None, :, None], reverse=self.reverse)
+        self.clock = time_major(xp.arange(t)[None, :, None], reverse=self.reverse)
         self.keeps_lengths = not self.last
         self.passing = self.backs
         self.make_room()
@@ -138,7 +140,7 @@ class Recurrent(Cell):
             self.projection.write(part)
             for k in range(part.start, part.stop):
                 if mask is not None:
-                    xp.multiply(self.hidden[k], mask, out=self.fed[k])
+                    xp.multiply(self.hidden[k], mask, out=self.recurrent_inputs[k])
                 self.step(*self.steps[k])
                 if self.padded[k]:
                     for kept in self.kept:
@@ -148,9 +150,9 @@ class Recurrent(Cell):
         if self.last:
             xp.copyto(out, self.hidden[-1])
             return
-        xp.copyto(out, outward(self.hidden[1:], reverse=self.reverse))
+        xp.copyto(out, batch_major(self.hidden[1:], reverse=self.reverse))
         if any(self.padded):
-            xp.copyto(out, 0, where=outward(self.pad, reverse=self.reverse))
+            xp.copyto(out, 0, where=batch_major(self.pad, reverse=self.reverse))
 
     def _copy_recurrent(self, recurrent: Array) -> None:
         for mine, theirs in enumerate(self.recurrent_order):
@@ -171,6 +173,7 @@ class Recurrent(Cell):
     ) -> None:
         """Step back through time; then the weights' gradients, of all steps at once."""
         n, t, _, units = self.sizes
+        wide = self.slopes * units
         some = self.parts[0].stop if self.parts else 0
         shapes = (
             (t, n, self.slopes, units),
@@ -179,7 +182,7 @@ class Recurrent(Cell):
             self.backs.shape,
         )
         forms = [form(shape, grad.dtype) for shape in shapes]
-        more = self.projection.rooms(self.slopes * units)
+        more = self.projection.rooms(wide)
         slopes, factors, dh, direct, *rooms = scratches(*forms, *more)
         flows = rooms[: self.memories]
         olds, later = (
@@ -190,10 +193,10 @@ class Recurrent(Cell):
             flow.fill(0)
         if self.last:
             xp.copyto(flows[0], grad)
-        steps = grad if self.last else turned(grad, reverse=self.reverse)
-        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, -1)
+        steps = grad if self.last else time_major(grad, reverse=self.reverse)
+        blocks, rows = slopes.transpose(2, 0, 1, 3), slopes.reshape(t, n, wide)
         for part in reversed(self.parts):
-            self.bend(part, factors[:, : part.stop - part.start])
+            self.write_factors(part, factors[:, : part.stop - part.start])
             for k in reversed(range(part.start, part.stop)):
                 if self.last:
                     xp.copyto(dh, flows[0])
@@ -204,7 +207,7 @@ class Recurrent(Cell):
         for target, flow in zip(rest[self.extras :], flows, strict=False):
             if target is not None:
                 xp.copyto(target, flow)
-        flat = slopes.reshape(t * n, -1)
+        flat = slopes.reshape(t * n, wide)
         self.differentiate_extras(flat, rest[: self.extras])
         if drecurrent is not None:
             self.differentiate_recurrent(flat, later[0], drecurrent)
@@ -248,7 +251,7 @@ class Recurrent(Cell):
         """Write the gradient of U, given the derivatives (T·N, slopes·H)."""
         n, t, _, units = self.sizes
         columns = rows[:, -len(self.backs) :]
-        xp.matmul(columns.T, self.fed.reshape(t * n, units), out=room)
+        xp.matmul(columns.T, self.recurrent_inputs.reshape(t * n, units), out=room)
         for mine, theirs in enumerate(self.recurrent_order):
             xp.copyto(drecurrent[self.block(theirs)], room[self.block(mine)])
 
@@ -270,6 +273,6 @@ class Recurrent(Cell):
         terms = rows * (arrays[0].shape[-1] + 1) + steps * (units + 5)
         return int(2 * gates * terms)
 
-    def turns(self, *arrays: Sized) -> int:
+    def sequential_parts(self, *arrays: Sized) -> int:
         """Count the steps."""
         return max(1, (arrays[-2] if self.table else arrays[0]).shape[1])

@@ -33,7 +33,7 @@ class Rnn(Recurrent, name="rnn"):
     differentiable = (True, True, True, True, True, False)
 
     def views(self, k: int) -> tuple[Any, ...]:
-        return self.fed[k], self.gates[0, k], self.hidden[k + 1]
+        return self.recurrent_inputs[k], self.gates[0, k], self.hidden[k + 1]
 
     def step(self, *views: Any) -> None:
         before, a, h = views
@@ -49,7 +49,7 @@ class Rnn(Recurrent, name="rnn"):
         a = x @ weight.T + bias + h @ recurrent.T
         return (xp.tanh(a) if self.activation == "tanh" else xp.maximum(a, 0),)
 
-    def bend(self, steps: slice, factors: Array) -> None:
+    def write_factors(self, steps: slice, factors: Array) -> None:
         """Write the slope of the activation."""
         h = self.hidden[steps.start + 1 : steps.stop + 1]
         if self.activation == "tanh":

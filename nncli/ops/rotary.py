@@ -1,4 +1,4 @@
-"""Rotation: positions as angles by which queries and keys are turned."""
+"""Rotation: positions as angles by which queries and keys are rotated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BASE = 10_000.0
 
 
 class Rotation:
-    """Turns pairs of features by the angle t·10000^(−2i/d) at step t.
+    """Rotates pairs of features by the angle t·10000^(−2i/d) at step t.
 
     (a, b) becomes (a·cos − b·sin, b·cos + a·sin), where a and b are the features i and
     i + d/2, as in GPT-NeoX and Llama; the paper pairs 2i and 2i + 1, which is the same
@@ -40,15 +40,15 @@ class Rotation:
         self.sin: Array = np.sin(angles).astype(dtype)
         self.back: Array = -self.sin
 
-    def turn(self, x: Array, work: Array, out: Array) -> None:
-        """Write x (N, T, H, d), turned; ``work`` (N, T, H, d/2) is written over."""
-        self._turn(x, self.sin, work, out)
+    def rotate(self, x: Array, work: Array, out: Array) -> None:
+        """Write x (N, T, H, d), rotated; ``work`` (N, T, H, d/2) is written over."""
+        self._rotate(x, self.sin, work, out)
 
-    def turn_back(self, x: Array, work: Array, out: Array) -> None:
-        """Write x, turned the other way: what ``turn`` does to gradients."""
-        self._turn(x, self.back, work, out)
+    def rotate_back(self, x: Array, work: Array, out: Array) -> None:
+        """Write x, rotated the other way: what ``rotate`` does to gradients."""
+        self._rotate(x, self.back, work, out)
 
-    def _turn(self, x: Array, sin: Array, work: Array, out: Array) -> None:
+    def _rotate(self, x: Array, sin: Array, work: Array, out: Array) -> None:
         half = x.shape[-1] // 2
         a, b = x[..., :half], x[..., half:]
         to_a, to_b = out[..., :half], out[..., half:]

@@ -148,8 +148,9 @@ def _quick(block: Block, layout: Layout) -> Any | None:
         return polars().DataFrame(schema=_schema(layout)) if not data else None
     try:
         frame = polars().read_csv(
-            # Without a newline at its end a last cell that is too many is overlooked.
-            data + b"\n",
+            # Without a newline at its end a last cell that is too many is overlooked;
+            # with two, a single column would have another row.
+            data.removesuffix(b"\n") + b"\n",
             has_header=False,
             schema=_schema(layout),
             separator=layout.delimiter,

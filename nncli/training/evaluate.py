@@ -131,7 +131,10 @@ def scored_parts(experiment: Experiment) -> dict[str, Part]:
     Of the training part as many rows as the config says, drawn once for all.
     """
     parts = {name: part for name, part in experiment.parts.items() if name != "test"}
-    train, wanted = parts["train"].once(), experiment.config.training.evaluate_rows
+    train, wanted = (
+        parts["train"].without_overlap(),
+        experiment.config.training.evaluate_rows,
+    )
     parts["train"] = train
     if wanted is None:
         wanted = len(parts["validation"]) if "validation" in parts else "all"

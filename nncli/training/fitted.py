@@ -74,7 +74,9 @@ def fitted_from(meta: dict[str, Any], source: str) -> Fitted:
         text = json.dumps(meta.get("fitted", {}))
         return TypeAdapter(Fitted).validate_json(text, strict=True)
     except (ValidationError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[-1].strip() or str(error)
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            reason = error.errors()[0]["msg"]
         raise RunError(
             f"{source}: expected what was learned of columns, got: {reason}"
         ) from None

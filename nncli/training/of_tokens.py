@@ -29,7 +29,7 @@ class OfTokens(Assessment):
     def __init__(self, experiment: Experiment, train: Part, names: list[str]) -> None:
         self.tokens = names
         counts = xp.zeros(len(names), xp.int64)
-        for tokens, lengths in _tokens(train.once()):
+        for tokens, lengths in _tokens(train.without_overlap()):
             counts += xp.bincount(
                 counted(tokens, lengths).ravel(), minlength=len(names)
             )

@@ -101,7 +101,7 @@ class LineView(Callback):
         self._draw(trainer, f"  in {duration(time.monotonic() - self._started)}\n")
 
     def _draw(self, trainer: Trainer, end: str = "") -> None:
-        text = f"{told(trainer)}  {self._scores}".rstrip()
+        text = f"{progress_text(trainer)}  {self._scores}".rstrip()
         # The last column stays free: some terminals would begin another line.
         room = shutil.get_terminal_size().columns - 1 - len(end.rstrip())
         if len(text) > room:
@@ -114,7 +114,7 @@ class LineView(Callback):
 BEST = "  best"
 
 
-def told(trainer: Trainer) -> str:
+def progress_text(trainer: Trainer) -> str:
     """Write how far a training is as ``epoch 3/20``, or by steps."""
     reached = getattr(trainer.progress, trainer.unit)
     return f"{trainer.unit} {reached:,}/{trainer.end:,}"

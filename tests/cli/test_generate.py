@@ -99,6 +99,25 @@ def test_on_a_terminal_each_line_is_gone_on_with(
     assert len(outcome.out) >= 8
 
 
+def test_a_line_on_a_terminal_begins_a_sequence_where_training_had_lines(
+    text: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "names.yaml"
+    config.write_text(
+        text.replace("type: text", "type: lines")
+        .replace(", block: 8, windows: 8", "")
+        .replace("name: gpt", "name: names")
+    )
+    command.train(config)
+    asked = ("generate", command.runs / "names-1", "--tokens", 5, "--temperature", 0)
+    expected = [command(*asked, "--prompt", p, "--json").json()["text"] for p in "tm"]
+    terminal = io.StringIO("t\nm\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert expected[0] != expected[1]
+    assert command(*asked).out == "".join(f"{each}\n" for each in expected)
+
+
 def test_unknown_characters_of_a_prompt_are_named(run: Path, command: Command) -> None:
     outcome = command("generate", run, "--prompt", "Über the cat?")
     assert outcome.code == 2

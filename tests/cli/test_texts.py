@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,10 @@ def test_predict_takes_a_column_of_texts_or_lines(
     ]
     lines = command("predict", reviews, text, "--json").json()
     assert lines["prediction"] == ["yes", "no"]
+    # Other characters that end lines for Python are spaces between words.
+    text.write_text("so\u2028good\na bad\x0cone\n", encoding="utf-8")
+    lines = command("predict", reviews, text, "--json").json()
+    assert lines["prediction"] == ["yes", "no"]
     text.write_text("so " * 9, encoding="utf-8")
     outcome = command("predict", reviews, text)
     assert outcome.code == 2
@@ -171,7 +176,11 @@ def test_predict_gives_one_prediction_a_sequence(
     ("steps", "first"), [("words", "embedding"), ("sentences", "embedding_bag")]
 )
 def test_predict_answers_questions_of_stories(
-    steps: str, first: str, command: Command, tmp_path: Path
+    steps: str,
+    first: str,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lines = ["1 A is in the hall.", "2 B left.", "3 Where is A? \thall\t1"]
     lines += ["4 A went out.", "5 Where is A? \tout\t4"]
@@ -193,3 +202,8 @@ def test_predict_answers_questions_of_stories(
     assert f"at most {'4 sentences' if steps == 'sentences' else ''}" in outcome.err
     new.write_text("A left. Where is A?")
     assert "expected a number and a sentence" in command("predict", run, new).err
+    stdin = io.TextIOWrapper(io.BytesIO(b"1 A left.\xff"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    outcome = command("predict", run, "-")
+    assert outcome.code == 2
+    assert "stdin: expected text in UTF-8, got other bytes" in outcome.err

@@ -62,7 +62,7 @@ def test_windows_that_hold_each_training_target_once_lie_side_by_side(
     story: Path,
 ) -> None:
     train = parts_of(story)["train"]
-    once = train.once(None)
+    once = train.without_overlap(None)
     assert once is not None
     y = train.read("y", once)
     assert "".join(np.array(train.classes)[y.ravel()]) == STORY[1:160][: y.size]

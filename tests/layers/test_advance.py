@@ -15,6 +15,7 @@ from nncli.core.arrays import Shape
 from nncli.core.errors import NncliError
 from nncli.core.randomness import Streams
 from nncli.layers.base import InputSpec, Layer, LayerError
+from nncli.layers.chain import add_children, copies, run
 from nncli.network.network import Network
 
 FLOAT64 = np.dtype(np.float64)
@@ -41,6 +42,8 @@ def steps(network: Network, x: Any, *counts: int) -> Any:
         nn.Residual([nn.Dense(3), nn.layers.Tanh()]),
         nn.Sequential([nn.Dense(2), nn.layers.LayerNorm()], repeat=2),
         nn.Parallel([nn.Dense(2), nn.Dense(3)], mode="concat"),
+        nn.layers.Scale([nn.layers.Gru(3), nn.layers.Sigmoid()]),
+        nn.layers.Scale([nn.Dense(1)]),
     ],
     ids=lambda layer: layer.type_name,
 )
@@ -118,8 +121,40 @@ def test_attention_without_positions_goes_on_beyond_the_rows_it_was_built_for() 
         np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("layer", [nn.Flatten(), nn.layers.Permute([1, 0])])
-def test_advance_refuses_a_layer_that_mixes_steps(layer: Layer) -> None:
+class Around(Layer):
+    """A layer of a plugin around another one, which does not say how it advances."""
+
+    inside: Layer
+
+    def build(self, input_shape: Shape, rng: Streams) -> Shape:
+        inside = copies([self.inside])
+        return add_children(self, "inside", inside, InputSpec(input_shape)).shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return run(list(self.children.values()), x)
+
+
+def test_a_layer_around_others_is_taken_step_by_step_where_these_do_not_mix() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 4, 3))
+    network = build([Around(nn.Dense(2))], (4, 3))
+    np.testing.assert_allclose(steps(network, x), network(Tensor(x)).data, rtol=1e-12)
+    network = build([Around(nn.layers.Gru(2))], (4, 3))
+    for counts in ((), (4,), (1, 3)):
+        with pytest.raises(LayerError, match="takes the steps of a sequence one by"):
+            steps(network, x, *counts)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Flatten(),
+        nn.layers.Permute([1, 0]),
+        nn.layers.Scale([nn.layers.Gru(3, bidirectional=True), nn.Dense(3)]),
+    ],
+    ids=lambda layer: layer.type_name,
+)
+@pytest.mark.parametrize("count", [1, 4])
+def test_advance_refuses_a_layer_that_mixes_steps(layer: Layer, count: int) -> None:
     network = build([layer], (4, 3))
     with pytest.raises(LayerError):
-        network.advance(Tensor(np.zeros((2, 1, 3))))
+        network.advance(Tensor(np.zeros((2, count, 3))))

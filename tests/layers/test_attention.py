@@ -52,7 +52,7 @@ def test_rotary_scores_depend_on_the_distance_alone() -> None:
         sides = []
         for vector, step in ((q, at), (k, to)):
             turned = np.empty_like(vector)
-            Rotation(1, 8, FLOAT64, step).turn(vector, work, turned)
+            Rotation(1, 8, FLOAT64, step).rotate(vector, work, turned)
             sides.append(turned.ravel())
         return float(sides[0] @ sides[1])
 

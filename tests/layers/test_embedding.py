@@ -34,6 +34,19 @@ def test_padding_counts_as_zeros_whatever_is_trained() -> None:
     np.testing.assert_array_equal(weight.grad, [[1, 1], [0, 0], [0, 0], [0, 0]])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_gradients_are_the_same_whatever_the_type_of_the_integers(dtype: Any) -> None:
+    index = np.random.default_rng(0).integers(0, 200, (100, 4))
+    network = Network(
+        [nn.layers.Embedding(2)], InputSpec((4,), 200), Streams(0), FLOAT64
+    )
+    network(Tensor(index.astype(dtype))).sum().backward()
+    counts = np.bincount(index.ravel(), minlength=200)
+    grad = network.layers[0].parameters["weight"].grad
+    assert grad is not None
+    np.testing.assert_array_equal(grad[:, 0], counts)
+
+
 def test_padding_must_be_one_of_the_integers() -> None:
     with pytest.raises(NncliError, match="padding below 4"):
         build(nn.layers.Embedding(2, padding=4))

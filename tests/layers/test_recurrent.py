@@ -29,6 +29,25 @@ def sequences(steps: int = 6) -> Array:
     return np.random.default_rng(0).normal(size=(4, steps, 3))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [cls(3, bidirectional=True) for cls in CELLS]
+    + [nn.layers.Gru(3, reset="before"), nn.layers.Attention(1, causal=True)],
+    ids=lambda layer: layer.type_name,
+)
+def test_no_rows_give_no_outputs_and_gradients_of_zero(layer: Layer) -> None:
+    network = build(layer)
+    x = Tensor(np.zeros((0, 6, 3)), requires_grad=True)
+    y = network(x)
+    y.sum().backward()
+    assert y.shape == (0, *network.shapes[-1])
+    assert x.grad is not None
+    assert x.grad.shape == x.shape
+    for name, tensor in network.flat.tensors.items():
+        assert tensor.grad is not None, name
+        assert not tensor.grad.any(), name
+
+
 @each_cell
 def test_steps_one_by_one_give_what_a_call_gives(cls: Any) -> None:
     for layer in (cls(2, layers=2), cls(2, initial_state="learned")):

@@ -48,6 +48,17 @@ def chunks(path: Path | None, rows: int = 30, **options: Any) -> tuple[Any, Any]
     return frame, np.concatenate([raw.values for _, raw in parts])
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_one_column_of_quoted_cells_has_no_row_behind_the_last(
+    end: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'c\n"x"\n"y"' + end.encode())
+    (frame, _), *more = table_chunks(path, Reading(), [RawColumn("c", "category")])
+    assert frame["c"].to_list() == ["x", "y"]
+    assert not more
+
+
 def test_parts_hold_what_the_whole_table_holds(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(TEXT)

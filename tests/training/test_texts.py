@@ -14,6 +14,7 @@ from nncli.core.errors import ConfigError, RunError, UsageError
 from nncli.metrics.classification import log_losses
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.training.evaluate import Evaluator, scored_parts
+from nncli.training.fitted import fitted_from
 from nncli.training.session import restore_checkpoint
 from nncli.training.state import capture, restore
 from nncli.training.trainer import Trainer
@@ -152,6 +153,34 @@ def test_what_makes_no_sense_on_tokens_is_refused_at_its_line(
     with pytest.raises(ConfigError, match=message) as caught:
         experiment(override, text=text)
     assert place in str(caught.value)
+
+
+def test_states_do_not_go_on_from_one_line_to_another(text: str) -> None:
+    lines = text.replace("type: text", "type: lines")
+    lines = lines.replace(", block: 6, windows: 40", "")
+    with pytest.raises(ConfigError, match="sequences of their own") as caught:
+        experiment("layers[1].stateful=true", text=lines)
+    assert "layers[1].stateful" in str(caught.value)
+
+
+def test_balanced_weights_do_not_count_padding(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("a\nab\nabbbb\nb\n", encoding="utf-8", newline="\n")
+    text = TEXT.format(path=path).replace("type: text", "type: lines")
+    text = text.replace(", block: 6, windows: 40", "").replace("split: ", "# ")
+    balanced = "loss={type: softmax_cross_entropy, class_weights: balanced}"
+    made = experiment(balanced, text=text)
+    # Of 13 targets, four end a line, three are a, and six b.
+    expected = [13 / (3 * count) for count in (4, 3, 6)]
+    weights = made.config.loss.arguments["class_weights"]
+    assert weights == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("tokens", [["a", "a"], ["€"]])
+def test_a_checkpoint_with_tokens_that_are_none_is_refused(tokens: list[str]) -> None:
+    meta = {"fitted": {"vocabulary": {"tokenizer": "bytes", "tokens": tokens}}}
+    with pytest.raises(RunError, match="expected different tokens"):
+        fitted_from(meta, "best.npz")
 
 
 def test_a_checkpoint_keeps_the_vocabulary_and_another_one_is_refused(

@@ -213,4 +213,4 @@ def _part(experiment: Experiment, name: str, seed: int | None) -> Part:
             f"eval: the run has no {name} part. Expected one of: {names}, or fresh for "
             "a dataset that is drawn."
         )
-    return experiment.parts[name].once()
+    return experiment.parts[name].without_overlap()

@@ -1,4 +1,4 @@
-"""``nncli generate``: text that a network goes on with, token by token."""
+"""``nncli generate``: text that a network continues, token by token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from nncli.cli.console import (
     RunsDir,
     Threads,
     Trained,
+    checked_text,
     note,
+    read_stdin,
     say_json,
 )
 from nncli.core.errors import DataError, UsageError
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   nncli generate shakespeare_gpt-1 --prompt "ROMEO:" --tokens 99 --top-p 0.9
-  nncli generate names-1 --tokens 150 --seed 2
+  nncli generate names-1 --prompt "" --tokens 150 --seed 2
   nncli generate shakespeare_gpt-1 --prompt "ROMEO:" --stop "\\n\\n" --json
   echo "To be" | nncli generate shakespeare_gpt-1 --top-k 40
 """
@@ -41,7 +43,7 @@ def generate(
         str | None,
         typer.Option(
             help="What the text begins with. By default what stdin holds; on a "
-            "terminal, a conversation: each line is gone on with.",
+            "terminal, a conversation: each line is continued.",
             show_default=False,
         ),
     ] = None,
@@ -72,7 +74,9 @@ def generate(
     ] = 1.0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of what is drawn.", show_default="the config's seed"),
+        typer.Option(
+            min=0, help="Seed of the random choices.", show_default="the config's seed"
+        ),
     ] = None,
     stop: Annotated[
         list[str] | None,
@@ -131,19 +135,14 @@ def generate(
 
 def _text_of(prompt: str | None) -> str:
     """Return the prompt, or all that stdin holds without the end of its last line."""
-    try:
-        text = sys.stdin.read().removesuffix("\n") if prompt is None else prompt
-        # Arguments, and stdin in some locales, hold other bytes as half characters.
-        text.encode()
-    except UnicodeError:
-        source = "stdin" if prompt is None else "--prompt"
-        raise DataError(f"{source}: expected text in UTF-8, got other bytes.") from None
-    return text
+    if prompt is None:
+        return read_stdin().removesuffix("\n")
+    return checked_text(prompt, "--prompt")
 
 
 def _converse(generator: Generator, tokens: int, stops: list[str]) -> None:
-    """Read lines from a terminal, and go on with each until there are no more."""
-    note("Each line is gone on with; Ctrl-D ends.")
+    """Read lines from a terminal, and continue each until there are no more."""
+    note("Each line is continued; Ctrl-D ends.")
     while True:
         sys.stderr.write("> ")
         sys.stderr.flush()
@@ -151,6 +150,10 @@ def _converse(generator: Generator, tokens: int, stops: list[str]) -> None:
         if not line:
             note("")
             return
+        edge = generator.vocabulary.edge
+        if edge is not None:
+            # The end of the line would be that of the sequence to be continued.
+            line = edge + line.removesuffix("\n")
         try:
             numbers = generator.vocabulary.encode(line, "prompt").tolist()
         except DataError as error:
