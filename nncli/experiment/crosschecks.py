@@ -133,11 +133,7 @@ def _one_token(rows: Rows) -> list[Problem]:
 
 
 def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
-    """Find what changes numbers, where inputs are tokens; and states without a stream.
-
-    Layers that are stateful go on from batch to batch, which neither windows that are
-    drawn do nor sequences of their own.
-    """
+    """Find what changes numbers, where inputs are tokens."""
     if rows.below is None:
         return []
     config = experiment.config
@@ -145,7 +141,7 @@ def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
         "transforms": config.transforms,
         "augmentations": config.augmentations,
     }
-    problems = [
+    return [
         Problem(
             (key, i),
             f"{each.type_name} changes numbers; the inputs of dataset "
@@ -155,19 +151,26 @@ def unfit_for_tokens(experiment: Experiment, rows: Rows) -> list[Problem]:
         for key, members in named.items()
         for i, each in enumerate(members)
     ]
-    if not rows.stream:
-        got = "sequences of their own. Leave stateful out."
-        if rows.per_epoch is not None:
-            got = "windows that are drawn. Set dataset.stream: true."
-        problems += [
-            Problem(
-                ("layers", *layer.source, "stateful"),
-                f"expected rows that go on from batch to batch, got {got}",
-            )
-            for layer in experiment.network.nested.values()
-            if getattr(layer, "stateful", False)
-        ]
-    return problems
+
+
+def stateful_without_stream(experiment: Experiment, rows: Rows) -> list[Problem]:
+    """Find layers that go on from batch to batch, where rows do not.
+
+    Neither windows that are drawn do so nor rows that are sequences of their own.
+    """
+    if rows.stream:
+        return []
+    got = "rows of their own in drawn order. Leave stateful out."
+    if rows.per_epoch is not None:
+        got = "windows that are drawn. Set dataset.stream: true."
+    return [
+        Problem(
+            ("layers", *layer.source, "stateful"),
+            f"expected rows that go on from batch to batch, got {got}",
+        )
+        for layer in experiment.network.nested.values()
+        if getattr(layer, "stateful", False)
+    ]
 
 
 def unsuited(experiment: Experiment) -> list[Problem]:

@@ -19,6 +19,7 @@ from nncli.data.windows import Windows
 from nncli.experiment.crosschecks import (
     lonely_row,
     misfits,
+    stateful_without_stream,
     unfit_for_tokens,
     unsuited,
 )
@@ -45,7 +46,11 @@ def take(
         ConfigError: The rows do not fit the network, the loss or the metrics.
     """
     rows, index = parts["train"]
-    problems = misfits(experiment, rows) + unfit_for_tokens(experiment, rows)
+    problems = [
+        *misfits(experiment, rows),
+        *unfit_for_tokens(experiment, rows),
+        *stateful_without_stream(experiment, rows),
+    ]
     if problems:
         raise ConfigError(problems)
     if fit:

@@ -158,7 +158,7 @@ def test_what_makes_no_sense_on_tokens_is_refused_at_its_line(
 def test_states_do_not_go_on_from_one_line_to_another(text: str) -> None:
     lines = text.replace("type: text", "type: lines")
     lines = lines.replace(", block: 6, windows: 40", "")
-    with pytest.raises(ConfigError, match="sequences of their own") as caught:
+    with pytest.raises(ConfigError, match="rows of their own") as caught:
         experiment("layers[1].stateful=true", text=lines)
     assert "layers[1].stateful" in str(caught.value)
 

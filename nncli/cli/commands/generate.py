@@ -192,6 +192,9 @@ def _write(
 
 
 def _say(text: str) -> None:
+    """Write text; to a terminal without what would control it."""
+    if sys.stdout.isatty():
+        text = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
     if text:
         sys.stdout.write(text)
         sys.stdout.flush()
