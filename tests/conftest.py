@@ -48,7 +48,8 @@ def evaluations(config: Path, number: int) -> list[str]:
     """Return the overrides with which a config that ships is evaluated so often."""
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
     # Of rows that are drawn, few are enough.
-    many = values["dataset"].get("samples", 0) > 1000
+    drawn = isinstance(values["dataset"], dict) and "samples" in values["dataset"]
+    many = drawn and values["dataset"]["samples"] > 1000
     rows = ["dataset.samples=500"] if many else []
     if "steps" in values["training"]:
         return [f"training.steps={number}", "training.evaluate_steps=1", *rows]
