@@ -60,8 +60,8 @@ class BitsPerCharacter(Surprisal, name="bits_per_character"):
         return self.mean() / math.log(2)
 
 
-class TokenAccuracy(Metric, name="token_accuracy"):
-    """Share of tokens (N, T) that are the most probable ones at their step.
+class Share(Metric):
+    """Base of shares of what is right in sequences of tokens (N, T).
 
     Args:
         ignore_label: Index of a token that counts nothing, such as padding.
@@ -72,35 +72,32 @@ class TokenAccuracy(Metric, name="token_accuracy"):
     task = "classification"
 
     def reset(self) -> None:
-        self.right = self.tokens = 0
+        self.right = self.total = 0
+
+    def count(self, right: Array, counts: Array) -> None:
+        """Count what is right among what counts."""
+        self.right += int(xp.count_nonzero(right & counts))
+        self.total += int(xp.count_nonzero(counts))
+
+    def result(self) -> float:
+        """Return right / total; NaN of none."""
+        return self.right / self.total if self.total else math.nan
+
+
+class TokenAccuracy(Share, name="token_accuracy"):
+    """Share of tokens (N, T) that are the most probable ones at their step."""
 
     def update(self, predictions: Array, targets: Array) -> None:
         """Count the right tokens."""
         counts = _counts(targets, self.ignore_label)
-        right = (decide(predictions) == targets) & counts
-        self.right += int(xp.count_nonzero(right))
-        self.tokens += int(xp.count_nonzero(counts))
-
-    def result(self) -> float:
-        """Return right / tokens; NaN of no tokens."""
-        return self.right / self.tokens if self.tokens else math.nan
+        self.count(decide(predictions) == targets, counts)
 
 
-class SequenceAccuracy(Metric, name="sequence_accuracy"):
+class SequenceAccuracy(Share, name="sequence_accuracy"):
     """Share of rows (N, T) of which all tokens are the most probable ones.
 
     A row without any token that counts is no part of it.
-
-    Args:
-        ignore_label: Index of a token that counts nothing, such as padding.
     """
-
-    ignore_label: Count | None = None
-
-    task = "classification"
-
-    def reset(self) -> None:
-        self.right = self.sequences = 0
 
     def update(self, predictions: Array, targets: Array) -> None:
         """Count the rows that are right."""
@@ -113,13 +110,8 @@ class SequenceAccuracy(Metric, name="sequence_accuracy"):
             counts &= xp.arange(targets.shape[1]) < lengths[:, None]
         steps = tuple(range(1, targets.ndim))
         wrong = ((decide(predictions) != targets) & counts).any(axis=steps)
-        there = counts.any(axis=steps)
-        self.right += int(xp.count_nonzero(there & ~wrong))
-        self.sequences += int(xp.count_nonzero(there))
-
-    def result(self) -> float:
-        """Return right / sequences; NaN of none."""
-        return self.right / self.sequences if self.sequences else math.nan
+        there: Array = counts.any(axis=steps)
+        self.count(~wrong, there)
 
 
 def _counts(targets: Array, ignore_label: int | None) -> Array:
