@@ -110,8 +110,7 @@ class SequenceAccuracy(Share, name="sequence_accuracy"):
             counts &= xp.arange(targets.shape[1]) < lengths[:, None]
         steps = tuple(range(1, targets.ndim))
         wrong = ((decide(predictions) != targets) & counts).any(axis=steps)
-        there: Array = counts.any(axis=steps)
-        self.count(~wrong, there)
+        self.count(~wrong, xp.asarray(counts.any(axis=steps)))
 
 
 def _counts(targets: Array, ignore_label: int | None) -> Array:
