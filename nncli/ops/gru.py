@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-import numpy as np
-
-from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.cell import sigmoid
 from nncli.ops.recurrent import Recurrent
-from nncli.ops.recurrent_cases import recurrent_cases
 
 
-class Gru(Recurrent, name="gru"):
+class GatedUnit(Recurrent):
+    """Base of both: h_t = (1 − z)·n + z·h_(t−1), gates in the order n, r, z.
+
+    Class attributes:
+        products: How many products of a state are made at once.
+    """
+
+    order = (2, 0, 1)
+    scales = (1.0, -1.0, -1.0)
+    products: ClassVar[int]
+
+    def make_room(self) -> None:
+        """Make room for what r changes at all steps, and for a step's products."""
+        n, t, _, units = self.sizes
+        self.terms = self.empty(t, n, units)
+        self.sums = self.empty(self.products, n, units)
+
+    def views(self, k: int) -> tuple[Any, ...]:
+        a, old, h = self.gates[:, k], self.hidden[k], self.hidden[k + 1]
+        return self.recurrent_inputs[k], old, *a, a[1:], self.terms[k], h
+
+
+class Gru(GatedUnit, name="gru"):
     """h_t = (1 − z)·n + z·h_(t−1) with n = tanh(W x_t + b + r·(U h_(t−1) + v)).
 
     r, z = σ(a), each with its block of a = W x_t + b + U h_(t−1); see ``Recurrent``.
@@ -26,32 +44,14 @@ class Gru(Recurrent, name="gru"):
     the b of r and z are split in two.
     """
 
-    order = (2, 0, 1)
     recurrent_order = (0, 1, 2)
-    scales = (1.0, -1.0, -1.0)
     slopes = 4
     extras = 1
+    products = 3
     differentiable = (True, True, True, True, True, True, False)
-
-    def make_room(self) -> None:
-        """Make room for u at all steps, and for a step's products."""
-        n, t, _, units = self.sizes
-        self.recurrent_terms = self.empty(t, n, units)
-        self.sums = self.empty(3, n, units)
 
     def take_extras(self, *extras: Array) -> None:
         (self.offset,) = extras
-
-    def views(self, k: int) -> tuple[Any, ...]:
-        a, old = self.gates[:, k], self.hidden[k]
-        return (
-            self.recurrent_inputs[k],
-            old,
-            *a,
-            a[1:],
-            self.recurrent_terms[k],
-            self.hidden[k + 1],
-        )
 
     def step(self, *views: Any) -> None:
         before, old, n, r, z, both, u, h = views
@@ -83,7 +83,7 @@ class Gru(Recurrent, name="gru"):
         xp.multiply(to_n, r, out=to_u)
         xp.subtract(1, r, out=to_r)
         xp.multiply(to_r, to_u, out=to_r)
-        xp.multiply(to_r, self.recurrent_terms[steps], out=to_r)
+        xp.multiply(to_r, self.terms[steps], out=to_r)
 
     def step_back(
         self,
@@ -104,13 +104,8 @@ class Gru(Recurrent, name="gru"):
         if targets[0] is not None:
             xp.add.reduce(rows[:, self.block(3)], axis=0, out=targets[0])
 
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Those of all recurrent ops."""
-        yield from recurrent_cases(cls, rng)
 
-
-class GruResetBefore(Recurrent, name="gru_reset_before"):
+class GruResetBefore(GatedUnit, name="gru_reset_before"):
     """h_t = (1 − z)·n + z·h_(t−1) with n = tanh(W x_t + b + U (r·h_(t−1))).
 
     The unit as it was published, which resets the state before the product; else as
@@ -119,29 +114,14 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     Source: Cho et al. 2014; Keras' GRU with reset_after=False.
     """
 
-    order = (2, 0, 1)
     recurrent_order = (2, 0, 1)
-    scales = (1.0, -1.0, -1.0)
     slopes = 3
+    products = 2
     differentiable = (True, True, True, True, True, False)
 
     def make_room(self) -> None:
-        """Make room for r·h at all steps, and for a step's products."""
+        super().make_room()
         self.passing = self.backs[self.block(1).start :]
-        n, t, _, units = self.sizes
-        self.reset = self.empty(t, n, units)
-        self.sums = self.empty(2, n, units)
-
-    def views(self, k: int) -> tuple[Any, ...]:
-        a, old = self.gates[:, k], self.hidden[k]
-        return (
-            self.recurrent_inputs[k],
-            old,
-            *a,
-            a[1:],
-            self.reset[k],
-            self.hidden[k + 1],
-        )
 
     def step(self, *views: Any) -> None:
         before, old, n, r, z, both, reset, h = views
@@ -200,17 +180,12 @@ class GruResetBefore(Recurrent, name="gru_reset_before"):
     ) -> None:
         n, t, _, units = self.sizes
         for mine, theirs in enumerate(self.recurrent_order):
-            inputs = self.recurrent_inputs if mine else self.reset
+            inputs = self.recurrent_inputs if mine else self.terms
             xp.matmul(
                 rows[:, self.block(mine)].T,
                 inputs.reshape(t * n, units),
                 out=drecurrent[self.block(theirs)],
             )
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Those of all recurrent ops."""
-        yield from recurrent_cases(cls, rng)
 
 
 def mixed(z: Array, old: Array, n: Array, h: Array) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from nncli.autograd.function import Case
 from nncli.core.arrays import Array, xp
 from nncli.ops.cell import sigmoid
 from nncli.ops.recurrent import Recurrent
-from nncli.ops.recurrent_cases import recurrent_cases
 
 
 class Lstm(Recurrent, name="lstm"):
@@ -104,8 +99,3 @@ class Lstm(Recurrent, name="lstm"):
         xp.multiply(factors[1:4], dc, out=block[1:])
         xp.multiply(dc, self.gates[2, k], out=dc)
         return False
-
-    @classmethod
-    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
-        """Those of all recurrent ops."""
-        yield from recurrent_cases(cls, rng)

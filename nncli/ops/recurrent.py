@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from nncli.autograd.buffers import form, scratches
-from nncli.autograd.function import Sized
+from nncli.autograd.function import Case, Sized
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ShapeError
 from nncli.ops.cell import Cell
 from nncli.ops.projection import Projection, aligned, batch_major, block_of, time_major
+from nncli.ops.recurrent_cases import recurrent_cases
 
 TOGETHER = 2**15
 """Elements of a gate that are computed together where steps do not depend on each
@@ -276,3 +279,8 @@ class Recurrent(Cell):
     def sequential_parts(self, *arrays: Sized) -> int:
         """Count the steps."""
         return max(1, (arrays[-2] if self.table else arrays[0]).shape[1])
+
+    @classmethod
+    def cases(cls, rng: np.random.Generator) -> Iterator[Case]:
+        """Those of all recurrent ops."""
+        yield from recurrent_cases(cls, rng)

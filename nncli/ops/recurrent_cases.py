@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nncli.autograd.function import Case
-from nncli.ops.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from nncli.ops.recurrent import Recurrent
 
 
 def recurrent_cases(
