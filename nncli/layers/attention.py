@@ -13,6 +13,7 @@ from nncli.core.signature import Fraction, Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.constant import Zeros
 from nncli.layers.base import Layer
+from nncli.layers.stepwise import check_sequences
 from nncli.ops import attention
 from nncli.ops.matmul import Linear, affine
 from nncli.ops.rotary import Rotation
@@ -96,8 +97,7 @@ class Attention(Layer, name="attention"):
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make the weights of both products."""
-        if len(input_shape) != 2:
-            raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
+        check_sequences(input_shape)
         features = input_shape[-1]
         self.size = features // self.heads
         if features % self.heads or (self.rotary and self.size % 2):

@@ -53,16 +53,9 @@ class Embedding(Layer, name="embedding"):
             raise ArgumentError("expected init or weights, got both.")
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        rows = self.below or 0
-        if self.padding is not None and self.padding >= rows:
-            raise ShapeError(
-                f"expected a padding below {rows}, as the inputs are, got "
-                f"{self.padding}."
-            )
-        shape, init = (rows, self.units), self.init or Normal(std=1.0)
-        weight = self.add_parameter("weight", shape, init, rng)
+        weight = add_table(self, self.units, self.padding, self.init, rng)
         if self.weights is not None and self.context.files:
-            xp.copyto(weight.data, _vectors(Path(self.weights), shape))
+            xp.copyto(weight.data, _vectors(Path(self.weights), weight.shape))
         if self.padding is not None:
             weight.data[self.padding] = 0
         if self.name:
@@ -76,6 +69,33 @@ class Embedding(Layer, name="embedding"):
         y = apply(Lookup(self.padding), weight, x)
         y.lookup = weight, x, self.padding
         return y
+
+
+def add_table(
+    layer: Layer,
+    units: int,
+    padding: int | None,
+    init: Initializer | None,
+    rng: Streams,
+) -> Tensor:
+    """Give a layer its parameter E (V, units), where V is what its inputs are below.
+
+    Args:
+        layer: Of integers; it is being built.
+        units: Length of each vector.
+        padding: The integer that stands for nothing.
+        init: First values of E; by default N(0, 1).
+        rng: Where they are drawn from.
+
+    Raises:
+        ShapeError: No input is the padding.
+    """
+    rows = layer.below or 0
+    if padding is not None and padding >= rows:
+        raise ShapeError(
+            f"expected a padding below {rows}, as the inputs are, got {padding}."
+        )
+    return layer.add_parameter("weight", (rows, units), init or Normal(std=1.0), rng)
 
 
 class Tied(Layer, name="tied"):

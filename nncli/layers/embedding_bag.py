@@ -11,8 +11,8 @@ from nncli.core.errors import ShapeError
 from nncli.core.randomness import Streams
 from nncli.core.signature import Count, Positive
 from nncli.initializers.base import Initializer
-from nncli.initializers.random import Normal
 from nncli.layers.base import InputSpec, Layer
+from nncli.layers.embedding import add_table
 from nncli.ops.lookup import Lookup
 
 
@@ -39,16 +39,9 @@ class EmbeddingBag(Layer, name="embedding_bag"):
     examples = (InputSpec((4,), 3), InputSpec((2, 3), 4))
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        rows = self.below or 0
         if not input_shape:
             raise ShapeError("expected several integers a row, got one.")
-        if self.padding is not None and self.padding >= rows:
-            raise ShapeError(
-                f"expected a padding below {rows}, as the inputs are, got "
-                f"{self.padding}."
-            )
-        init = self.init or Normal(std=1.0)
-        self.add_parameter("weight", (rows, self.units), init, rng)
+        add_table(self, self.units, self.padding, self.init, rng)
         return (*input_shape[:-1], self.units)
 
     def __call__(self, x: Tensor) -> Tensor:

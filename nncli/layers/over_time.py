@@ -6,9 +6,9 @@ from typing import Any
 
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Shape
-from nncli.core.errors import ShapeError
 from nncli.core.randomness import Streams
 from nncli.layers.base import Layer
+from nncli.layers.stepwise import check_sequences
 from nncli.ops import over_time
 
 
@@ -19,8 +19,7 @@ class OverTime(Layer):
     examples = ((3, 4), (1, 2))
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        if len(input_shape) != 2:
-            raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
+        check_sequences(input_shape)
         return input_shape[1:]
 
 

@@ -12,6 +12,7 @@ from nncli.core.signature import Positive
 from nncli.initializers.base import Initializer
 from nncli.initializers.random import Normal
 from nncli.layers.base import Layer
+from nncli.layers.stepwise import check_sequences
 
 
 class Positions(Layer, name="positions"):
@@ -36,8 +37,7 @@ class Positions(Layer, name="positions"):
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make P."""
-        if len(input_shape) != 2:
-            raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
+        check_sequences(input_shape)
         self.steps = self.block or int(input_shape[0])
         self._check(input_shape[0])
         shape = (self.steps, input_shape[1])

@@ -1,4 +1,4 @@
-"""Stepwise: how layers that act on each step of a sequence alone take a few steps."""
+"""Stepwise: layers on sequences, and those that act on each step alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from nncli.autograd.repeated import Repeated
 from nncli.autograd.tensor import Tensor
-from nncli.core.arrays import xp
+from nncli.core.arrays import Shape, xp
 from nncli.core.errors import ShapeError
 
 if TYPE_CHECKING:
     from nncli.layers.base import Layer
+
+
+def check_sequences(input_shape: Shape) -> None:
+    """Refuse rows that are no sequences of vectors."""
+    if len(input_shape) != 2:
+        raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
 
 
 def advance_alone(layer: Layer, x: Tensor, state: Any) -> tuple[Tensor, Any]:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Shape
-from nncli.core.errors import ShapeError
 from nncli.core.randomness import Streams
 from nncli.core.signature import Fraction, Positive
 from nncli.initializers.base import Initializer
@@ -19,6 +18,7 @@ from nncli.layers.containers import Parallel, Residual, Sequential
 from nncli.layers.dense import Dense
 from nncli.layers.dropout import Dropout
 from nncli.layers.normalization import LayerNorm
+from nncli.layers.stepwise import check_sequences
 
 
 class TransformerBlock(Layer, name="transformer_block"):
@@ -101,8 +101,7 @@ class TransformerBlock(Layer, name="transformer_block"):
         return [Dropout(self.dropout)] if self.dropout else []
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
-        if len(input_shape) != 2:
-            raise ShapeError(f"expected sequences (T, F), got rows {input_shape}.")
+        check_sequences(input_shape)
         layers = copies(self._layers(input_shape[-1]))
         return add_children(self, "layers", layers, InputSpec(input_shape)).shape
 
