@@ -155,6 +155,21 @@ def restore_checkpoint(path: Path, *, allow_plugins: bool) -> Restored:
     return rebuild(path, checkpoint, [], allow_plugins=allow_plugins)
 
 
+def restore_network(path: Path, *, allow_plugins: bool) -> Restored:
+    """Make the experiment of a checkpoint's file, without the data of its training.
+
+    Raises:
+        RunError: The file is no whole checkpoint, or not that of a model.
+        UsageError: Its config names plugins and they are not allowed.
+    """
+    return restore_without_data(
+        load_checkpoint(path),
+        str(path),
+        allow_plugins=allow_plugins,
+        copies=plugins_of(path),
+    )
+
+
 def restore_without_data(
     checkpoint: Checkpoint,
     source: str,

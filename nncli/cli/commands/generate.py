@@ -99,18 +99,12 @@ def generate(
     """
     from nncli.core.randomness import stream
     from nncli.experiment.generate import Generator, Sampling
-    from nncli.runs.checkpoint import load_checkpoint
-    from nncli.runs.sources import find_checkpoint, plugins_of
-    from nncli.training.session import restore_without_data
+    from nncli.runs.sources import find_checkpoint
+    from nncli.training.session import restore_network
     from nncli.training.threads import threads_of, using
 
     source = find_checkpoint(path, runs_dir)
-    experiment = restore_without_data(
-        load_checkpoint(source),
-        str(source),
-        allow_plugins=allow_plugins,
-        copies=plugins_of(source),
-    ).experiment
+    experiment = restore_network(source, allow_plugins=allow_plugins).experiment
     seed = experiment.config.seed if seed is None else seed
     sampling = Sampling(temperature, top_k, top_p)
     stops = [each.replace("\\n", "\n") for each in stop or ()]

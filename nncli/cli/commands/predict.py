@@ -89,22 +89,15 @@ def predict(
     from nncli.cli.inputs import chunks
     from nncli.cli.predictions import Sink, sink_of
     from nncli.experiment.predict import part_predictions, prediction_columns
-    from nncli.runs.checkpoint import load_checkpoint
-    from nncli.runs.sources import find_checkpoint, plugins_of
-    from nncli.training.session import restore_without_data
+    from nncli.runs.sources import find_checkpoint
+    from nncli.training.session import restore_network
     from nncli.training.threads import threads_of, using
 
     kind = sink_of(output)
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"predict: expected one character, got {delimiter!r}.")
     source = find_checkpoint(path, runs_dir)
-    restored = restore_without_data(
-        load_checkpoint(source),
-        str(source),
-        allow_plugins=allow_plugins,
-        copies=plugins_of(source),
-    )
-    experiment = restored.experiment
+    experiment = restore_network(source, allow_plugins=allow_plugins).experiment
     wanted = None if columns is None else [c for c in columns.split(",") if c]
     typed = output is not None and output.suffix in TYPED
     read = chunks(files, experiment, delimiter=delimiter, wanted=wanted, typed=typed)
