@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -51,9 +52,7 @@ class Flat(Home):
         for name, tensor in sorted(tensors.items(), key=lambda item: item[1].ndim < 2):
             self._parts[name] = slice(start, start + tensor.size)
             start += tensor.size
-        values, grads = self.views(self.values), self.views(self.grads)
-        for name, tensor in tensors.items():
-            tensor.move(self, values[name], grads[name])
+        self.move(self.values, self.grads)
 
     @classmethod
     def of(cls, tensors: Iterable[Tensor]) -> Flat:
@@ -82,6 +81,27 @@ class Flat(Home):
             name: array[self._parts[name]].reshape(tensor.shape)
             for name, tensor in self.tensors.items()
         }
+
+    def move(self, values: Array, grads: Array) -> None:
+        """Let all values and gradients live in two other (P,) arrays from here on."""
+        own, theirs = self.views(values), self.views(grads)
+        for name, tensor in self.tensors.items():
+            tensor.move(self, own[name], theirs[name])
+        self.values, self.grads = values, grads
+
+    @contextmanager
+    def gradients_in(self, grads: Array) -> Iterator[None]:
+        """Let what is planned inside the block write gradients to a (P,) array."""
+        views = self.views(grads)
+        leaves = [(t.leaf, views[name]) for name, t in self.tensors.items() if t.leaf]
+        before = [leaf.grad for leaf, _ in leaves]
+        for leaf, view in leaves:
+            leaf.grad = view
+        try:
+            yield
+        finally:
+            for (leaf, _), grad in zip(leaves, before, strict=True):
+                leaf.grad = grad
 
     @property
     def leaves(self) -> list[Tensor]:

@@ -21,6 +21,7 @@ from nncli.core.text import count, duration, json_text, number, scores_text
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
     from nncli.runs.directory import RunDirectory
+    from nncli.training.shards.sharded import Sharded
     from nncli.training.state import Progress
     from nncli.training.trainer import Trainer
 
@@ -44,8 +45,17 @@ def run_training(
     progress: Progress,
     view: View,
     changes: list[str] | None = None,
+    workers: int | None = None,
 ) -> None:
     """Train, and tell how it went.
+
+    Args:
+        experiment: What to train.
+        run: Where it is written.
+        progress: How far it is.
+        view: What is printed.
+        changes: Overrides that it was resumed with.
+        workers: How many processes share a step; None for what suits the machine.
 
     Raises:
         DivergedError: A loss or gradient is not finite.
@@ -57,7 +67,8 @@ def run_training(
 
     views = [] if view.quiet else [make_view()]
     onlookers = Onlookers([*views, LogWriter(changes)])
-    trainer = Trainer(experiment, run, [onlookers], progress)
+    sharded = shared_by(experiment, workers)
+    trainer = Trainer(experiment, run, [onlookers], progress, sharded=sharded)
     first = progress.step
     if not view.json:
         say_of_run(f"run {run.path}")
@@ -71,7 +82,7 @@ def run_training(
     began = time.perf_counter()
     failure: DivergedError | None = None
     try:
-        with _interruptible(trainer, run):
+        with sharded or contextlib.nullcontext(), _interruptible(trainer, run):
             trainer.fit()
     except DivergedError as error:
         failure = error
@@ -93,6 +104,22 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
+
+
+def shared_by(experiment: Experiment, workers: int | None) -> Sharded | None:
+    """Return the workers that share a training; None where it is not cut into shards.
+
+    Args:
+        experiment: What to train.
+        workers: How many at most; None for what suits the machine.
+    """
+    from nncli.training.shards.sharded import Sharded
+    from nncli.training.threads import shards_of, workers_for
+
+    shards, _ = shards_of(experiment)
+    if shards == 1:
+        return None
+    return Sharded(experiment, shards, workers or workers_for(shards))
 
 
 def _keep_failure(

@@ -31,6 +31,7 @@ Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 
 Threads = Annotated[int, Ge(1), Le(1024)]
+Shards = Annotated[int, Ge(1), Le(1024)]
 
 
 class EarlyStopping(Section):
@@ -87,6 +88,11 @@ class Training(Section):
         threads: Threads that products of matrices use; ``auto`` for one where steps are
             small, and all cores where they are large. A run that is resumed uses as
             many as it began with: bits depend on it. Example: 2.
+        shards: Into how many parts each batch is cut, which worker processes (or ranks
+            of MPI) differentiate side by side; ``auto`` for one where steps are small,
+            and two where they are large. How many workers there are makes no
+            difference to bits, the number of shards does: a run that is resumed has as
+            many as it began with. Example: 4.
         early_stopping: When to stop before the last epoch; null for never.
             Example: {patience: 30}.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
@@ -105,6 +111,7 @@ class Training(Section):
     accumulate: Positive = 1
     average: Averaging | None = None
     threads: Threads | Literal["auto"] = "auto"
+    shards: Shards | Literal["auto"] = "auto"
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
 

@@ -109,6 +109,9 @@ class Batches:
         stream: Row i of a batch goes on where row i of the batch before stopped: the
             rows are cut into as many stretches as a batch has rows. What is left at the
             end is left out.
+        shard: Which shard of each batch is wanted, as (index, number of shards); None
+            for all of it. Augmentations of a shard are its own. Of a batch with fewer
+            rows than shards, the last shards are empty.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class Batches:
         augmentations: Sequence[Augmentation] = (),
         per_epoch: int | None = None,
         stream: bool = False,
+        shard: tuple[int, int] | None = None,
     ) -> None:
         self.part = part
         self.rows = len(part) if seed is None or per_epoch is None else per_epoch
@@ -128,12 +132,14 @@ class Batches:
             self.rows -= self.rows % self.size
         self.seed = seed
         self.augmentations = augmentations
+        self.shard = shard
         self._same = len(self) == 1 and self.rows == len(part)
         self._buffers: dict[int, Batch] = {}
         self._next: dict[int, Batch] = {}
         sample = part.room(0).x.data
         width = sample.itemsize * int(np.prod(sample.shape[1:]))
-        self._ahead = part.x is None and self.size * width >= AHEAD and not self._same
+        several = part.x is None and not self._same
+        self._ahead = several and self._rows_of(self.size) * width >= AHEAD
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -143,7 +149,7 @@ class Batches:
         """Yield the batches of an epoch, from the batch with index ``first`` on.
 
         Their order is a pure function of (seed, epoch), what changes them of (seed,
-        epoch, batch).
+        epoch, batch, shard).
         """
         if self._same:
             batches: Iterator[Batch] = iter([self._whole()])
@@ -155,10 +161,20 @@ class Batches:
                 self._augment(batch, epoch, number)
             yield batch
 
+    def at(self, number: int) -> Batch:
+        """Return one of the batches in the given order."""
+        begin = number * self.size
+        return self._filled(
+            self._buffers, self._cut(begin, min(begin + self.size, self.rows))
+        )
+
     def _augment(self, batch: Batch, epoch: int, number: int) -> None:
+        if not batch.rows:
+            return
         if self._same:
-            self.part.fill(slice(0, batch.rows), batch)
-        rng = stream(self.seed or 0, "augmentation", epoch, number)
+            self.part.fill(self._cut(0, self.rows), batch)
+        keys = () if self.shard is None else self.shard[:1]
+        rng = stream(self.seed or 0, "augmentation", epoch, number, *keys)
         for augmentation in self.augmentations:
             augmentation.apply(batch.x.data, batch.targets.data, rng)
 
@@ -167,11 +183,23 @@ class Batches:
         begins = range(first * self.size, self.rows, self.size)
         if self.seed is None:
             for begin in begins:
-                yield slice(begin, min(begin + self.size, self.rows))
+                yield self._cut(begin, min(begin + self.size, self.rows))
             return
         order = self._order(epoch)
         for begin in begins:
-            yield order[begin : begin + self.size]
+            yield order[self._cut(begin, min(begin + self.size, self.rows))]
+
+    def _cut(self, begin: int, end: int) -> slice:
+        """Return the places of the shard's rows, of those of a batch."""
+        if self.shard is None:
+            return slice(begin, end)
+        index, shards = self.shard
+        each, over = divmod(end - begin, shards)
+        first = begin + index * each + min(index, over)
+        return slice(first, first + each + (index < over))
+
+    def _rows_of(self, rows: int) -> int:
+        return count_of(self._cut(0, rows))
 
     def _order(self, epoch: int) -> Order:
         if self.stream:
@@ -185,22 +213,23 @@ class Batches:
 
     def _made(self, indices: Iterator[Index]) -> Iterator[Batch]:
         for index in indices:
-            batch = self._buffer(self._buffers, count_of(index))
-            self.part.fill(index, batch)
-            yield batch
+            yield self._filled(self._buffers, index)
 
     def _prefetched(self, indices: Iterator[Index]) -> Iterator[Batch]:
         with ThreadPoolExecutor(1, "nncli-rows") as pool:
             coming: Future[Batch] | None = None
             for index in chain(indices, [None]):
                 batch = None if coming is None else self._received(coming.result())
-                coming = None if index is None else pool.submit(self._prepare, index)
+                coming = None
+                if index is not None:
+                    coming = pool.submit(self._filled, self._next, index)
                 if batch is not None:
                     yield batch
 
-    def _prepare(self, index: Index) -> Batch:
-        batch = self._buffer(self._next, count_of(index))
-        self.part.fill(index, batch)
+    def _filled(self, buffers: dict[int, Batch], index: Index) -> Batch:
+        batch = self._buffer(buffers, count_of(index))
+        if batch.rows:
+            self.part.fill(index, batch)
         return batch
 
     def _received(self, ready: Batch) -> Batch:
@@ -210,9 +239,10 @@ class Batches:
 
     def _whole(self) -> Batch:
         """Return all rows as one batch, which ops may count on never to change."""
-        known = self._buffers.get(self.rows)
+        rows = self._rows_of(self.rows)
+        known = self._buffers.get(rows)
         if known is None:
-            batch = self.part.room(self.rows)
+            batch = self.part.room(rows)
             # Features first in memory, as dense layers keep their outputs: the first
             # product is then a third faster.
             if batch.x.ndim == 2:
@@ -222,9 +252,9 @@ class Batches:
                     batch.rows,
                     batch.weights,
                 )
-            self.part.fill(slice(0, self.rows), batch)
+            self.part.fill(self._cut(0, self.rows), batch)
             known = batch if self.augmentations else _constant(batch)
-            self._buffers[self.rows] = known
+            self._buffers[rows] = known
         return known
 
     def _buffer(self, buffers: dict[int, Batch], rows: int) -> Batch:

@@ -39,6 +39,7 @@ class Experiment:
         parts: train, and validation and test where the config asks for them.
         labels: The classes in their own type; None where targets are numbers.
         threads: How many threads products use, where that was decided once.
+        shards: Into how many shards a batch is cut, where that was decided once.
         encoder: How columns of a table become inputs, where the data is one.
         vocabulary: The tokens that inputs are the numbers of; None where they are none.
         step_columns: The columns of a table whose rows are steps of sequences; None
@@ -73,6 +74,7 @@ class Experiment:
     target_names: tuple[str, ...] | None = None
     yes_or_no: bool = False
     threads: int | None = None
+    shards: int | None = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -146,8 +148,8 @@ class Experiment:
         spec = next(iter(self.network.inputs.values()))
         return np.dtype(np.int64) if spec.below is not None else self.network.dtype
 
-    def batches(self) -> Batches:
-        """Return the batches of training."""
+    def batches(self, shard: tuple[int, int] | None = None) -> Batches:
+        """Return the batches of training, or a shard of each; see Batches."""
         config, train = self.config, self.parts["train"]
         return Batches(
             train,
@@ -156,6 +158,7 @@ class Experiment:
             config.augmentations,
             train.rows.per_epoch,
             train.rows.stream,
+            shard,
         )
 
     def draw(self, seed: int) -> Rows:

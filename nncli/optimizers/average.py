@@ -30,12 +30,19 @@ class WeightAverage:
         self.values = aligned_zeros(size, dtype)
         xp.copyto(self.values, flat.values)
         self._new = xp.asarray(1 - decay, dtype)
-        work = aligned_zeros(min(CHUNK, size), dtype)
+        self.take_only(slice(0, size))
+
+    def take_only(self, part: slice) -> None:
+        """Let ``update`` take in a part of the parameters, and no others.
+
+        To be called again when the arrays are others.
+        """
+        work = aligned_zeros(min(CHUNK, part.stop - part.start), self.values.dtype)
         self._chunks: list[tuple[Array, Array, Array]] = []
-        for begin in range(0, size, CHUNK):
-            part = slice(begin, begin + CHUNK)
-            mine = self.values[part]
-            self._chunks.append((mine, flat.values[part], work[: mine.size]))
+        for begin in range(part.start, part.stop, CHUNK):
+            chunk = slice(begin, min(begin + CHUNK, part.stop))
+            mine = self.values[chunk]
+            self._chunks.append((mine, self.flat.values[chunk], work[: mine.size]))
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -44,10 +51,10 @@ class WeightAverage:
 
     def update(self, steps: int) -> None:
         """Take in the parameters as they are after so many steps."""
-        if steps == 1:
-            xp.copyto(self.values, self.flat.values)
-            return
         for average, values, work in self._chunks:
+            if steps == 1:
+                xp.copyto(average, values)
+                continue
             xp.subtract(values, average, out=work)
             xp.multiply(work, self._new, out=work)
             xp.add(average, work, out=average)

@@ -29,6 +29,8 @@ class Optimizer(Component, family="optimizer"):
             from step to step; zero at first; part of a checkpoint.
         works: How many arrays of scratch space ``update`` wants.
         full_batch: It only works where every step sees all rows (see ``minimize``).
+        elementwise: How an element moves depends on no other one, so that several
+            workers can each move a part of them.
 
     A live optimizer has these attributes:
         flat: The parameters.
@@ -45,6 +47,7 @@ class Optimizer(Component, family="optimizer"):
     slots: ClassVar[tuple[str, ...]] = ()
     works: ClassVar[int] = 1
     full_batch: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
 
     steps = 0
     _bound = False
@@ -61,16 +64,25 @@ class Optimizer(Component, family="optimizer"):
         self.state: dict[str, Array] = {
             name: aligned_zeros(size, dtype) for name in self.used_slots()
         }
-        room = min(CHUNK, size)
-        scratch = [aligned_zeros(room, dtype) for _ in range(1 + self.works)]
+        self.move_only(slice(0, size))
+        self._bound = True
+
+    def move_only(self, part: slice) -> None:
+        """Let ``step`` move the elements of a part of the flat arrays, and no others.
+
+        To be called again when the arrays are others; for elementwise members.
+        """
+        flat, room = self.flat, min(CHUNK, part.stop - part.start)
+        scratch = [
+            aligned_zeros(room, flat.values.dtype) for _ in range(1 + self.works)
+        ]
         self._decayed = scratch[0]
         self._chunks: list[tuple[bool, tuple[Array, ...]]] = []
-        cut = self.decaying(flat)
-        for begin, end, decays in ((0, cut, True), (cut, size, False)):
+        cut = min(max(self.decaying(flat), part.start), part.stop)
+        for begin, end, decays in ((part.start, cut, True), (cut, part.stop, False)):
             for first in range(begin, end, CHUNK):
-                part = slice(first, min(first + CHUNK, end))
-                self._chunks.append((decays, self._views(part, scratch[1:])))
-        self._bound = True
+                chunk = slice(first, min(first + CHUNK, end))
+                self._chunks.append((decays, self._views(chunk, scratch[1:])))
 
     def _views(self, part: slice, scratch: list[Array]) -> tuple[Array, ...]:
         arrays = (self.flat.values, self.flat.grads, *self.state.values())

@@ -26,6 +26,8 @@ class Lamb(Moments, name="lamb"):
 
     eps: PositiveFloat = 1e-6
 
+    elementwise = False
+
     def start(self, flat: Flat) -> None:
         """Bind to parameters: a chunk is one of them, with its decay at the end."""
         super().start(flat)

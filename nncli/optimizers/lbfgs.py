@@ -46,6 +46,7 @@ class Lbfgs(Optimizer, name="lbfgs"):
     line_search: Literal["strong_wolfe"] | None = "strong_wolfe"
 
     full_batch = True
+    elementwise = False
     slots = ("direction", "previous_gradient")
 
     def start(self, flat: Flat) -> None:

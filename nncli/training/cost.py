@@ -11,7 +11,7 @@ from nncli.core.text import size_text, table, wrapped
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
-from nncli.training.step import TrainingStep
+from nncli.training.gradient import Gradient
 
 
 def layer_facts(network: Network) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _memory(experiment: Experiment) -> dict[str, int]:
     network, optimizer = experiment.network, experiment.optimizer
     batch = experiment.parts["train"].batch(slice(0, experiment.batch_size))
     with trial(network, training=True):
-        replay, _ = TrainingStep(network, experiment.loss, optimizer).record(batch)
+        replay, _ = Gradient(network, experiment.loss).record(batch)
     return {
         "parameters": network.size * network.dtype.itemsize,
         "gradients": network.flat.grads.nbytes,

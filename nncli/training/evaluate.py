@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,25 @@ from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.metrics.base import Metric, decide
 from nncli.network.network import AT_ONCE
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is known of one batch that was evaluated; good until the next one.
+
+    Attributes:
+        predictions: (n, ...) what metrics see.
+        targets: (n, ...) as the loss wants them.
+        lengths: (n,) of sequences; None for none.
+        loss: The mean over the batch, or the sum.
+        amount: What the batch counts for in a mean; 1 of a sum.
+    """
+
+    predictions: Array
+    targets: Array
+    lengths: Array | None
+    loss: float
+    amount: float
 
 
 class Watcher(Protocol):
@@ -79,17 +99,32 @@ class Evaluator:
         mean = self.loss.reduction == "mean"
         total = amounts = 0.0
         with xp.errstate(all="ignore"), self.experiment.in_use():
-            for batch in self.batches.epoch(0):
-                replay, predictions, loss = self._forward(batch)
-                if not xp.isfinite(loss):
-                    raise DivergedError(_origin(replay))
-                amount = self._amount(batch) if mean else 1.0
-                total += loss.item() * amount
-                amounts += amount
-                self._score(predictions, batch)
+            for scored in self._scored():
+                total += scored.loss * scored.amount
+                amounts += scored.amount
+                self._score(scored)
         # All rows ignored: nothing was added up, and nothing to divide by.
         value = total / (amounts or 1.0) if mean else total
         return {"loss": value, **scores_of(self.metrics)}
+
+    def _scored(self) -> Iterator[Scored]:
+        """Yield what is known of each batch, in order."""
+        for batch in self.batches.epoch(0):
+            yield self.scored(batch)
+
+    def scored(self, batch: Batch) -> Scored:
+        """Run a batch forward.
+
+        Raises:
+            DivergedError: The loss is not finite; the message begins with the layer.
+        """
+        replay, predictions, loss = self._forward(batch)
+        if not xp.isfinite(loss):
+            raise DivergedError(_origin(replay))
+        mean = self.loss.reduction == "mean"
+        targets, lengths = batch.targets.data, batch.lengths
+        amount = float(self.loss.amount(targets, lengths)) if mean else 1.0
+        return Scored(predictions, targets, lengths, loss.item(), amount)
 
     def _forward(self, batch: Batch) -> tuple[Replay, Array, Array]:
         plan = self._plans.get(batch.rows)
@@ -107,22 +142,20 @@ class Evaluator:
         # The recording itself was the first run, over buffers of its own.
         return replay, predictions.data, loss.data
 
-    def _score(self, predictions: Array, batch: Batch) -> None:
-        targets = batch.targets.data
+    def _score(self, scored: Scored) -> None:
+        predictions, targets = scored.predictions, scored.targets
+        lengths = scored.lengths
         if self.labelled:
             targets = labels_of(targets)
         else:
             predictions = self.experiment.in_units(predictions)
             targets = self.experiment.in_units(targets)
         for each in (*self.metrics, *self.watchers):
-            each.score(predictions, targets, batch.lengths)
+            each.score(predictions, targets, lengths)
         if self.confusion is not None:
-            true = counted(targets, batch.lengths)
-            taken = counted(decide(predictions), batch.lengths)
+            true = counted(targets, lengths)
+            taken = counted(decide(predictions), lengths)
             xp.add.at(self.confusion, (true, taken), 1)
-
-    def _amount(self, batch: Batch) -> float:
-        return self.loss.amount(batch.targets.data, batch.lengths)
 
 
 def scored_parts(experiment: Experiment) -> dict[str, Part]:

@@ -90,6 +90,7 @@ def capture(experiment: Experiment, progress: Progress) -> Checkpoint:
         "labels": None if labels is None else labels.to_json(),
         "fitted": fitted_of(experiment).to_json(),
         "threads": experiment.threads,
+        "shards": experiment.shards,
         "input_shape": experiment.network.shapes[0],
         "data_sha256": experiment.data_sha256,
         "optimizer_steps": experiment.optimizer.steps,
@@ -129,8 +130,9 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
         state = checkpoint.meta["generators"]["noise"]
         experiment.network.streams.noise.bit_generator.state = state
         experiment.optimizer.steps = _count(checkpoint.meta["optimizer_steps"])
-        threads = checkpoint.meta.get("threads")
-        experiment.threads = None if threads is None else 1 + _count(threads - 1) % 1024
+        experiment.threads = _decided(checkpoint.meta.get("threads"))
+        # Before there were shards, there was one.
+        experiment.shards = _decided(checkpoint.meta.get("shards", 1))
         _refill(experiment.schedule.state, checkpoint.meta.get("schedule", {}))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(
@@ -162,6 +164,11 @@ def progress_of(checkpoint: Checkpoint, source: str = "checkpoint") -> Progress:
             f"{source}: expected the progress of a training, got {place['loc'][-1]} "
             f"{show(place['input'])}."
         ) from None
+
+
+def _decided(value: Any) -> int | None:
+    """Return a number of threads or shards; None where nothing was decided yet."""
+    return None if value is None else 1 + _count(value - 1) % 1024
 
 
 def _count(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Threads of BLAS: how many a training uses, and using so many for a while."""
+"""Threads of BLAS that a training uses, and shards that it cuts its batches into."""
 
 from __future__ import annotations
 
@@ -20,20 +20,70 @@ compute: where another program keeps a core busy, a step would take ten times as
 """
 
 
+WORTH = 2**23
+"""Operations of a step, forward, from which a second worker gains more than it costs.
+
+A millisecond of one core, forward and backward; the workers' meetings take a twentieth
+of one, and four of their sleeps (on a busy machine) a fifth.
+"""
+
+
 def threads_of(experiment: Experiment) -> int:
     """Return how many threads its products use: a function of the work, never the load.
 
-    What the config says; else what its checkpoint says; else one, or all cores where an
-    op of a training step takes 2²⁷ operations forward, of a recurrent one a step of
-    time. Bits depend on it.
+    What the config says; else what its checkpoint says; else one where batches are cut
+    into shards; else one, or all cores where an op of a training step takes 2²⁷
+    operations forward, of a recurrent one a step of time. Bits depend on it.
     """
     wanted = experiment.config.training.threads
     if wanted != "auto":
         return wanted
     if experiment.threads is None:
-        large = _largest(experiment) * experiment.batch_size >= LARGE
-        experiment.threads = cores() if large else 1
+        large = _operations(experiment)[1] * experiment.batch_size >= LARGE
+        alone = shards_of(experiment)[0] == 1
+        experiment.threads = cores() if large and alone else 1
     return experiment.threads
+
+
+def shards_of(experiment: Experiment) -> tuple[int, str]:
+    """Return into how many shards each batch is cut, and why: never by the load.
+
+    What its checkpoint says; else one where a layer needs whole batches; else what the
+    config says; else one, or two where a step takes 2²³ operations forward. Bits depend
+    on it.
+    """
+    wanted = experiment.config.training.shards
+    whole = _needing_whole_batches(experiment)
+    if whole:
+        return 1, f"{whole} needs whole batches"
+    if wanted != "auto":
+        return wanted, "as the config says"
+    if experiment.config.training.threads not in ("auto", 1):
+        return 1, "products use several threads, as the config says"
+    if experiment.shards is None:
+        work = _operations(experiment)[0] * experiment.batch_size
+        experiment.shards = 2 if work >= WORTH and experiment.batch_size > 1 else 1
+    if experiment.shards == 1:
+        return 1, "a step is too small for a second worker to gain"
+    return experiment.shards, "a step is large enough for several workers to gain"
+
+
+def workers_for(shards: int) -> int:
+    """Return how many processes work on so many shards: no more than there are cores.
+
+    As few as need no more rounds: four shards on three cores take two rounds, as they
+    do on two.
+    """
+    return -(-shards // -(-shards // cores()))
+
+
+def _needing_whole_batches(experiment: Experiment) -> str:
+    """Return the label of the first layer that does, or "".
+
+    One that keeps something from batch to batch, or has statistics over rows.
+    """
+    layers = experiment.network.nested.values()
+    return next((each.label for each in layers if each.state or each.min_rows > 1), "")
 
 
 def cores() -> int:
@@ -43,12 +93,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _largest(experiment: Experiment) -> int:
-    """Return the most operations at once on one row, forward."""
+def _operations(experiment: Experiment) -> tuple[int, int]:
+    """Return the operations on one row, forward: of all ops, and the most at once."""
     network = experiment.network
     with trial(network, training=False), no_grad(), record() as steps:
         network(network.zeros(1))
-    return max((step.flops_at_once() for step in steps), default=0)
+    each = [step.flops() for step in steps]
+    return sum(each), max((step.flops_at_once() for step in steps), default=0)
 
 
 @contextlib.contextmanager

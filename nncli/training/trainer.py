@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nncli.core.errors import DivergedError
-from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
 from nncli.training.evaluate import Evaluator, scored_parts
+from nncli.training.shards.sharded import Sharded
 from nncli.training.state import Progress, capture
 from nncli.training.step import TrainingStep
-from nncli.training.threads import threads_of, using
+from nncli.training.threads import shards_of, threads_of, using
 
 
 class Trainer:
@@ -27,6 +27,8 @@ class Trainer:
         callbacks: Who hears of it.
         progress: How far it is already; None for not at all.
         more: How many steps are still to come; None for as many as the config says.
+        sharded: Workers that share the steps, where batches are cut into shards; None
+            for this process alone.
 
     Attributes:
         interrupted: Set to True from outside: stop after the step under way.
@@ -42,6 +44,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
         more: int | None = None,
+        sharded: Sharded | None = None,
     ) -> None:
         self.experiment = experiment
         self.run = run
@@ -53,19 +56,30 @@ class Trainer:
         self.epochs = at.epoch + -(-(self.total_steps - at.step + at.batch) // steps)
         self.unit = config.training.unit
         self.end = {"epoch": self.epochs, "step": self.total_steps}[self.unit]
-        self.batches = experiment.batches()
-        self.step = TrainingStep(
-            experiment.network,
-            experiment.loss,
-            experiment.optimizer,
-            config.training.clip_norm,
-            config.training.clip_value,
-            experiment.average,
-        )
-        self.evaluators = {
-            name: Evaluator(experiment, part)
-            for name, part in scored_parts(experiment).items()
-        }
+        shards, _ = shards_of(experiment)
+        if sharded is None and shards > 1:
+            sharded = Sharded(experiment, shards)
+        # Both kinds of step take what their kind of batches yields.
+        self.batches: Any
+        self.step: Any
+        self.evaluators: Mapping[str, Evaluator]
+        if sharded is not None:
+            self.batches, self.step = sharded.batches, sharded.step
+            self.evaluators = sharded.evaluators
+        else:
+            self.batches = experiment.batches()
+            self.step = TrainingStep(
+                experiment.network,
+                experiment.loss,
+                experiment.optimizer,
+                config.training.clip_norm,
+                config.training.clip_value,
+                experiment.average,
+            )
+            self.evaluators = {
+                name: Evaluator(experiment, part)
+                for name, part in scored_parts(experiment).items()
+            }
         self.judged = "validation" if "validation" in self.evaluators else "train"
         self._best: Checkpoint | None = None
         # What the loop asks for at every step, looked up once.
@@ -156,7 +170,7 @@ class Trainer:
             return at.step % self._evaluate_steps == 0
         return at.epoch % self.experiment.config.training.evaluate_every == 0
 
-    def _gathered(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _gathered(self, batches: Iterator[Any]) -> Iterator[Any]:
         """Yield each step's last batch; gather the gradients of those before it.
 
         A step has ``accumulate`` batches, the last one of an epoch what is left. There

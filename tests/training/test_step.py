@@ -99,9 +99,9 @@ def test_gathered_batches_make_the_step_of_one_batch(cuts: tuple[int, ...]) -> N
     for number in range(3):
         value = one.run(whole.batch(), 0.01, number)
         for begin, end in pairs[:-1]:
-            many._plans.clear()
+            many.gradient._plans.clear()
             many.gather(parts.batch(begin, end), number)
-        many._plans.clear()
+        many.gradient._plans.clear()
         found = many.run(parts.batch(*pairs[-1]), 0.01, number)
         np.testing.assert_allclose(found, value, rtol=1e-14)
         np.testing.assert_allclose(

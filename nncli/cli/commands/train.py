@@ -87,6 +87,15 @@ def train(
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
     threads: Threads = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Processes that share a step, instead of what suits the machine; bits "
+            "do not depend on it.",
+        ),
+    ] = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
@@ -102,7 +111,7 @@ def train(
                 f"train: --resume uses the run's own config; leave out {config}."
             )
         changes = ([config] if config else []) + changes
-        _resume(resume, runs_dir, changes, allow_plugins, view)
+        _resume(resume, runs_dir, changes, allow_plugins, view, workers)
         return
     if config is None:
         raise UsageError("train: expected a CONFIG, for example: nncli train spiral")
@@ -125,7 +134,7 @@ def train(
     command = ["nncli", *sys.argv[1:]]
     run = create_run(experiment, loaded, runs_dir, command, facts)
     with run.lock():
-        run_training(experiment, run, Progress(), view)
+        run_training(experiment, run, Progress(), view, workers=workers)
 
 
 def _begin_with(experiment: Experiment, start: Path, runs: Path) -> dict[str, Any]:
@@ -153,7 +162,12 @@ def _refuse_with_resume(name: str | None, dry_run: bool, start: Path | None) -> 
 
 
 def _resume(
-    given: Path, runs: Path, changes: list[str], allow_plugins: bool, view: View
+    given: Path,
+    runs: Path,
+    changes: list[str],
+    allow_plugins: bool,
+    view: View,
+    workers: int | None,
 ) -> None:
     from nncli.runs.sources import find_run
     from nncli.training.resume import resume_run
@@ -167,7 +181,9 @@ def _resume(
                 "checkpoint; for another one, start a new run."
             )
         restored = resume_run(run, changes, allow_plugins=allow_plugins)
-        run_training(restored.experiment, run, restored.progress, view, changes)
+        run_training(
+            restored.experiment, run, restored.progress, view, changes, workers
+        )
 
 
 def _dry_run(experiment: Experiment, json: bool) -> None:

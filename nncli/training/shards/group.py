@@ -1,0 +1,245 @@
+"""Group: the worker processes of one training on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+
+from nncli.core.arrays import Array
+from nncli.core.errors import NncliError
+
+SPINS = 40
+"""How often a worker looks before it sleeps: some 50 µs, about two changes of context.
+
+Workers whose work is the same come that close to each other; on a busy machine, where
+they do not, little is lost.
+"""
+
+LOST = 3
+"""Exit code of a worker that ended because another one had."""
+
+WORDS = 4096
+"""Bytes of the message that a worker leaves behind when it fails."""
+
+_DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux's prctl."""
+
+
+class WorkerLostError(NncliError):
+    """A worker of a training ended before its time."""
+
+
+class Group:
+    """Workers 0 to W-1: this process, and W-1 that are forked from it.
+
+    From each worker to each other one leads a pipe, through which one byte says "I have
+    come this far". Where a process ends, however it does, its pipes close: who waits
+    for it learns that at once, and nobody is left behind.
+
+    Args:
+        workers: How many.
+
+    Attributes:
+        index: Which of them this process is; 0 for the one that the others came from.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.size = workers
+        self.index = 0
+        self._children: dict[int, int] = {}
+        self._words: Array | None = None
+        self._ears: dict[int, int] = {}
+        self._mouths: dict[int, int] = {}
+
+    @property
+    def others(self) -> range | list[int]:
+        """The workers beside this one."""
+        return [i for i in range(self.size) if i != self.index]
+
+    def fork(self, follow: Callable[[], None], words: Array) -> None:
+        """Make the other workers; each calls ``follow`` and ends.
+
+        Args:
+            follow: What they do, with ``index`` set to theirs.
+            words: (W, WORDS) bytes in shared memory, for their last words.
+        """
+        self._words = words
+        pipes = {
+            (i, j): os.pipe()
+            for i in range(self.size)
+            for j in range(self.size)
+            if i != j
+        }
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for index in range(1, self.size):
+            parent = os.getpid()
+            with warnings.catch_warnings():
+                # BLAS has threads of its own, and takes care of them when forked.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if not child:
+                self._be(index, parent, pipes, follow)
+            self._children[index] = child
+        self._keep(pipes)
+
+    def _be(
+        self,
+        index: int,
+        parent: int,
+        pipes: dict[tuple[int, int], tuple[int, int]],
+        follow: Callable[[], None],
+    ) -> None:
+        """Live the life of a forked worker; never returns."""
+        code = 1
+        try:
+            # Who is asked to stop is the first worker; the others follow it.
+            for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(which, signal.SIG_IGN)
+            _die_with(parent)
+            self.index, self._children = index, {}
+            self._keep(pipes)
+            follow()
+            code = 0
+        except WorkerLostError:
+            code = LOST
+        except BaseException as error:  # it is told by the first worker
+            self._leave_words(error)
+        finally:
+            os._exit(code)
+
+    def _keep(self, pipes: dict[tuple[int, int], tuple[int, int]]) -> None:
+        """Close all ends of pipes but this worker's own."""
+        for (sender, hearer), (read, write) in pipes.items():
+            if hearer == self.index:
+                os.set_blocking(read, False)
+                self._ears[sender] = read
+            else:
+                os.close(read)
+            if sender == self.index:
+                self._mouths[hearer] = write
+            else:
+                os.close(write)
+
+    def _leave_words(self, error: BaseException) -> None:
+        if self._words is None:
+            return
+        text = str(error)
+        if not isinstance(error, NncliError):
+            text = "".join(traceback.format_exception(error)[-2:]).strip()
+        data = text.encode(errors="replace")[:WORDS]
+        self._words[self.index, : len(data)] = memoryview(data)
+
+    def meet(self) -> None:
+        """Wait until all workers have come here.
+
+        Raises:
+            WorkerLostError: One of them has ended.
+        """
+        for other in self._mouths:
+            self.tell(other)
+        for other in self._ears:
+            self.hear(other)
+
+    def tell(self, other: int) -> None:
+        """Let another worker's ``hear`` return."""
+        try:
+            os.write(self._mouths[other], b".")
+        except BrokenPipeError:
+            self._lost(other)
+
+    def hear(self, other: int) -> None:
+        """Wait until another worker tells this one something.
+
+        Raises:
+            WorkerLostError: It has ended, or another one.
+        """
+        ear = self._ears[other]
+        for _ in range(SPINS):
+            try:
+                if os.read(ear, 1):
+                    return
+            except BlockingIOError:
+                continue
+            self._lost(other)
+        poll = select.poll()
+        poll.register(ear, select.POLLIN)
+        poll.poll()
+        self.hear(other)
+
+    def _lost(self, other: int) -> None:
+        """Find out who ended first, and why.
+
+        Raises:
+            WorkerLostError: Always.
+        """
+        ended = self.close()
+        for index, status in sorted(ended.items()):
+            words = self._words_of(index)
+            if words:
+                raise WorkerLostError(f"worker {index}: {words}")
+            if status < 0:
+                name = signal.Signals(-status).name
+                raise WorkerLostError(
+                    f"worker {index} of {self.size} was ended by {name}, not by this "
+                    "training. (Where memory is short, the system does that.)"
+                )
+        raise WorkerLostError(f"worker {other} of {self.size} ended before its time.")
+
+    def _words_of(self, index: int) -> str:
+        if self._words is None:
+            return ""
+        data: bytes = self._words[index].tobytes()
+        return data.rstrip(b"\0").decode(errors="replace")
+
+    def close(self, patience: float = 5.0) -> dict[int, int]:
+        """End the other workers; return how each of them ended.
+
+        They find their pipes closed, and go. Who does not within some seconds, is made
+        to. The number is an exit code, or a signal's with a minus.
+        """
+        for end in (*self._ears.values(), *self._mouths.values()):
+            with contextlib.suppress(OSError):
+                os.close(end)
+        self._ears, self._mouths = {}, {}
+        ended: dict[int, int] = {}
+        limit = time.monotonic() + patience
+        for index, child in self._children.items():
+            ended[index] = _wait(child, limit)
+        self._children = {}
+        return ended
+
+
+def _wait(child: int, limit: float) -> int:
+    """Wait for a process until a time, then kill it; return how it ended."""
+    pause = 0.0005
+    while True:
+        try:
+            done, status = os.waitpid(child, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > limit:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            limit = float("inf")
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+
+
+def _die_with(parent: int) -> None:
+    """Let the system end this process when its parent ends, where it can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It ended before it was asked.
+        os._exit(LOST)
