@@ -90,7 +90,15 @@ def own_recurrent(name: str) -> Step:
 
 def torch_recurrent(name: str) -> Step:
     """Return PyTorch's side."""
+    return torch_step(torch_module(name), BATCH, STEPS)
+
+
+def torch_module(name: str) -> Any:
+    """Return the network as PyTorch has it."""
     import torch
+
+    if name == "gpt":
+        return torch_gpt_module()
 
     cell = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name]
     net = torch.nn.Sequential(
@@ -100,25 +108,34 @@ def torch_recurrent(name: str) -> Step:
     )
     # The cell gives its outputs and its last states.
     net[1].register_forward_hook(lambda *given: given[2][0])
-    return torch_step(net, BATCH, STEPS)
+    return net
 
 
 def own_gpt(_: str) -> Step:
     """Return nncli's side of a small GPT."""
+    return nncli_step(own_gpt_layers(), ROWS, STEPS, "AdamW")
+
+
+def own_gpt_layers() -> list[Any]:
+    """Return the layers of a small GPT."""
     import nncli as nn
 
-    layers = [
+    return [
         nn.layers.Embedding(WIDTH),
         nn.layers.Positions(),
         nn.Sequential([nn.layers.TransformerBlock(HEADS, causal=True)], repeat=BLOCKS),
         nn.layers.LayerNorm(),
         nn.Dense(VOCABULARY),
     ]
-    return nncli_step(layers, ROWS, STEPS, "AdamW")
 
 
 def torch_gpt(_: str) -> Step:
     """Return PyTorch's side, with its fused attention."""
+    return torch_step(torch_gpt_module(), ROWS, STEPS, "AdamW")
+
+
+def torch_gpt_module() -> Any:
+    """Return the GPT as PyTorch has it."""
     import torch
     from torch import nn
 
@@ -154,7 +171,7 @@ def torch_gpt(_: str) -> Step:
             x = self.tokens(x) + self.positions(torch.arange(STEPS))
             return self.head(self.blocks(x))
 
-    return torch_step(Gpt(), ROWS, STEPS, "AdamW")
+    return Gpt()
 
 
 NETS: dict[str, tuple[Callable[[str], Step], Callable[[str], Step]]] = {
