@@ -6,8 +6,8 @@ process of its own, make a few steps in turn, rows of a shuffled epoch included:
 with two workers, nncli in one process with one thread, and PyTorch with two threads.
 Printed are medians of the time of a step, and of the ratios of what was timed in turn.
 
-    python benchmarks/shards.py [--nets mlp lenet cnn lstm gpt] [--rounds 40]
-    python benchmarks/shards.py --load       with one core kept busy by another process
+    python -m benchmarks.shards [--nets mlp lenet cnn lstm gpt] [--rounds 40]
+    python -m benchmarks.shards --load       with one core kept busy by another process
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def torch_steps(net: str) -> Iterator[Callable[[], object]]:
     from benchmarks import sequence, vision
 
     torch.set_num_threads(2)
-    x, y, batch = (torch.from_numpy(a) if hasattr(a, "dtype") else a for a in rows(net))
+    inputs, labels, batch = rows(net)
+    x, y = torch.from_numpy(inputs.copy()), torch.from_numpy(labels.copy())
     if net in IMAGES:
         module = torch.nn.Sequential(*vision.torch_layers(net))
     else:

@@ -20,11 +20,11 @@ compute: where another program keeps a core busy, a step would take ten times as
 """
 
 
-WORTH = 2**23
+WORTH = 2**24
 """Operations of a step, forward, from which a second worker gains more than it costs.
 
-A millisecond of one core, forward and backward; the workers' meetings take a twentieth
-of one, and four of their sleeps (on a busy machine) a fifth.
+Some two milliseconds of one core, forward and backward; what workers wait for each
+other, and that each writes a whole gradient, takes up to half of one.
 """
 
 
@@ -49,7 +49,7 @@ def shards_of(experiment: Experiment) -> tuple[int, str]:
     """Return into how many shards each batch is cut, and why: never by the load.
 
     What its checkpoint says; else one where a layer needs whole batches; else what the
-    config says; else one, or two where a step takes 2²³ operations forward. Bits depend
+    config says; else one, or two where a step takes 2²⁴ operations forward. Bits depend
     on it.
     """
     wanted = experiment.config.training.shards
