@@ -193,19 +193,19 @@ class Side:
             text=True,
             env=os.environ | dict.fromkeys(variables, threads),
         )
+        self._in: Any = self.process.stdin
+        self._out: Any = self.process.stdout
         self._read()
 
     def run(self, steps: int) -> list[float]:
         """Make some steps; return the seconds of each."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
+        self._in.write(f"{steps}\n")
+        self._in.flush()
         times: list[float] = json.loads(self._read())
         return times
 
     def _read(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self._out.readline()
         if not line:
             raise SystemExit("a side has ended: see above")
         return line
