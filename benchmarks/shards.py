@@ -205,7 +205,7 @@ class Side:
         return times
 
     def _read(self) -> str:
-        line = self._out.readline()
+        line: str = self._out.readline()
         if not line:
             raise SystemExit("a side has ended: see above")
         return line

@@ -28,7 +28,15 @@ def main() -> None:
         return
     for net in asked.nets:
         for side in ("nncli", "torch"):
-            command = [sys.executable, __file__, "--nets", net, "--side", side]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.vision_memory",
+                "--nets",
+                net,
+                "--side",
+                side,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"{net:<6} {side:<6} {done.stdout.strip()}", flush=True)
 
