@@ -29,6 +29,8 @@ LOST = 3
 WORDS = 4096
 """Bytes of the message that a worker leaves behind when it fails."""
 
+_ONE = (1).to_bytes(8, sys.byteorder)
+
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
 
@@ -37,12 +39,47 @@ class WorkerLostError(NncliError):
     """A worker of a training ended before its time."""
 
 
+class Bell:
+    """A number that one process raises, and another one lowers when it sees it.
+
+    An eventfd where there are such; else a pipe with a byte for each ring. Who writes
+    to a pipe is taken by Linux for going to sleep, so that who reads is often woken on
+    the same core, where the two then take turns.
+    """
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            flags = os.EFD_NONBLOCK | os.EFD_SEMAPHORE | os.EFD_CLOEXEC
+            self.ear = self._mouth = os.eventfd(0, flags)
+        else:
+            self.ear, self._mouth = os.pipe()
+            os.set_blocking(self.ear, False)
+
+    def ring(self) -> None:
+        """Raise the number by one."""
+        # Of an eventfd, eight bytes are the number.
+        os.write(self._mouth, _ONE if self.ear == self._mouth else b".")
+
+    def rang(self) -> bool:
+        """Lower the number by one, if there is something to lower."""
+        try:
+            return bool(os.read(self.ear, 8 if self.ear == self._mouth else 1))
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for end in {self.ear, self._mouth}:
+            os.close(end)
+
+
 class Group:
     """Workers 0 to W-1: this process, and W-1 that are forked from it.
 
-    From each worker to each other one leads a pipe, through which one byte says "I have
-    come this far". Where a process ends, however it does, its pipes close: who waits
-    for it learns that at once, and nobody is left behind.
+    From each worker to each other one leads a bell, which says "I have come this far".
+    Beside it each holds the end of a pipe that nothing goes through: where the process
+    ends, however it does, it closes, and who waits for it learns that at once. Nobody
+    is left behind.
 
     Args:
         workers: How many.
@@ -56,8 +93,9 @@ class Group:
         self.index = 0
         self._children: dict[int, int] = {}
         self._words: Array | None = None
-        self._ears: dict[int, int] = {}
-        self._mouths: dict[int, int] = {}
+        self._ears: dict[int, Bell] = {}
+        self._mouths: dict[int, Bell] = {}
+        self._lives: dict[int, int] = {}
 
     @property
     def others(self) -> range | list[int]:
@@ -72,12 +110,10 @@ class Group:
             words: (W, WORDS) bytes in shared memory, for their last words.
         """
         self._words = words
-        pipes = {
-            (i, j): os.pipe()
-            for i in range(self.size)
-            for j in range(self.size)
-            if i != j
-        }
+        everyone = range(self.size)
+        pairs = [(i, j) for i in everyone for j in everyone if i != j]
+        bells = {pair: Bell() for pair in pairs}
+        lives = {i: os.pipe() for i in everyone}
         sys.stdout.flush()
         sys.stderr.flush()
         for index in range(1, self.size):
@@ -87,15 +123,16 @@ class Group:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 child = os.fork()
             if not child:
-                self._be(index, parent, pipes, follow)
+                self._be(index, parent, bells, lives, follow)
             self._children[index] = child
-        self._keep(pipes)
+        self._keep(bells, lives)
 
     def _be(
         self,
         index: int,
         parent: int,
-        pipes: dict[tuple[int, int], tuple[int, int]],
+        bells: dict[tuple[int, int], Bell],
+        lives: dict[int, tuple[int, int]],
         follow: Callable[[], None],
     ) -> None:
         """Live the life of a forked worker; never returns."""
@@ -106,7 +143,7 @@ class Group:
                 signal.signal(which, signal.SIG_IGN)
             _die_with(parent)
             self.index, self._children = index, {}
-            self._keep(pipes)
+            self._keep(bells, lives)
             follow()
             code = 0
         except WorkerLostError:
@@ -116,18 +153,23 @@ class Group:
         finally:
             os._exit(code)
 
-    def _keep(self, pipes: dict[tuple[int, int], tuple[int, int]]) -> None:
-        """Close all ends of pipes but this worker's own."""
-        for (sender, hearer), (read, write) in pipes.items():
+    def _keep(
+        self, bells: dict[tuple[int, int], Bell], lives: dict[int, tuple[int, int]]
+    ) -> None:
+        """Close what belongs to other workers."""
+        for (sender, hearer), bell in bells.items():
             if hearer == self.index:
-                os.set_blocking(read, False)
-                self._ears[sender] = read
+                self._ears[sender] = bell
+            elif sender == self.index:
+                self._mouths[hearer] = bell
             else:
-                os.close(read)
-            if sender == self.index:
-                self._mouths[hearer] = write
+                bell.close()
+        for owner, (watched, held) in lives.items():
+            if owner == self.index:
+                os.close(watched)
             else:
-                os.close(write)
+                os.close(held)
+            self._lives[owner] = held if owner == self.index else watched
 
     def _leave_words(self, error: BaseException) -> None:
         if self._words is None:
@@ -151,29 +193,28 @@ class Group:
 
     def tell(self, other: int) -> None:
         """Let another worker's ``hear`` return."""
-        try:
-            os.write(self._mouths[other], b".")
-        except BrokenPipeError:
-            self._lost(other)
+        self._mouths[other].ring()
 
     def hear(self, other: int) -> None:
         """Wait until another worker tells this one something.
 
         Raises:
-            WorkerLostError: It has ended, or another one.
+            WorkerLostError: It has ended.
         """
-        ear = self._ears[other]
+        bell = self._ears[other]
         for _ in range(SPINS):
-            try:
-                if os.read(ear, 1):
-                    return
-            except BlockingIOError:
-                continue
-            self._lost(other)
+            if bell.rang():
+                return
         poll = select.poll()
-        poll.register(ear, select.POLLIN)
-        poll.poll()
-        self.hear(other)
+        poll.register(bell.ear, select.POLLIN)
+        poll.register(self._lives[other], 0)
+        while not bell.rang():
+            ended = self._lives[other] in dict(poll.poll())
+            # It may have told it before it ended.
+            if ended and not bell.rang():
+                self._lost(other)
+            elif ended:
+                return
 
     def _lost(self, other: int) -> None:
         """Find out who ended first, and why.
@@ -206,10 +247,11 @@ class Group:
         They find their pipes closed, and go. Who does not within some seconds, is made
         to. The number is an exit code, or a signal's with a minus.
         """
-        for end in (*self._ears.values(), *self._mouths.values()):
-            with contextlib.suppress(OSError):
-                os.close(end)
-        self._ears, self._mouths = {}, {}
+        for bell in (*self._ears.values(), *self._mouths.values()):
+            bell.close()
+        for end in self._lives.values():
+            os.close(end)
+        self._ears, self._mouths, self._lives = {}, {}, {}
         ended: dict[int, int] = {}
         limit = time.monotonic() + patience
         for index, child in self._children.items():
