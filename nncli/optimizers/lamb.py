@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from nncli.autograd.flat import Flat
 from nncli.core.arrays import Array, aligned_zeros, xp
 from nncli.core.signature import PositiveFloat
 from nncli.optimizers.moments import Moments
@@ -28,17 +27,18 @@ class Lamb(Moments, name="lamb"):
 
     elementwise = False
 
-    def start(self, flat: Flat) -> None:
-        """Bind to parameters: a chunk is one of them, with its decay at the end."""
-        super().start(flat)
-        largest = max((part.stop - part.start for part in flat.parts), default=0)
+    def move_only(self, part: slice) -> None:
+        """Move all: a chunk is one of the parameters, with its decay at the end."""
+        super().move_only(part)
+        flat = self.flat
+        largest = max((each.stop - each.start for each in flat.parts), default=0)
         scratch = [aligned_zeros(largest, flat.values.dtype) for _ in range(2)]
         self._chunks = []
-        for part in flat.parts:
-            decays = self.decay_bias_and_norm or part.stop <= flat.weights
+        for each in flat.parts:
+            decays = self.decay_bias_and_norm or each.stop <= flat.weights
             decay = xp.asarray(self.weight_decay if decays else 0, flat.values.dtype)
             # The decay is inside u: none of the base's.
-            self._chunks.append((False, (*self._views(part, scratch), decay)))
+            self._chunks.append((False, (*self._views(each, scratch), decay)))
 
     def prepare(self, lr: float) -> None:
         """Move the weights' sums into the factor of S₁ and into eps, as Adam does."""

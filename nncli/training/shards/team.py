@@ -136,7 +136,7 @@ def divide(experiment: Experiment, part: slice) -> None:
     Where one parameter's move depends on others, the first worker moves all of them.
     """
     if not experiment.optimizer.elementwise:
-        return
+        part = slice(0, experiment.network.flat.values.size)
     experiment.optimizer.move_only(part)
     if experiment.average is not None:
         experiment.average.take_only(part)
