@@ -93,6 +93,8 @@ class Worker:
             return math.nan
         if order is Order.STEP:
             self._move(command.lr, square)
+            if self.team.leads:
+                self.noise.reset()
             self.team.done()
         return value
 
