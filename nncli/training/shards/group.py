@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import signal
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from nncli.config.plugins import plugin_failure
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
 
@@ -28,6 +30,12 @@ LOST = 3
 
 WORDS = 4096
 """Bytes of the message that a worker leaves behind when it fails."""
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a training to stop."""
+
+DESCRIPTORS = 256
+"""How many descriptors a training has beside the pipes of its workers, at most."""
 
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
@@ -72,23 +80,30 @@ class Group:
             words: (W, WORDS) bytes in shared memory, for their last words.
         """
         self._words = words
-        pipes = {
-            (i, j): os.pipe()
-            for i in range(self.size)
-            for j in range(self.size)
-            if i != j
-        }
+        pipes = _pipes(self.size)
         sys.stdout.flush()
         sys.stderr.flush()
-        for index in range(1, self.size):
-            parent = os.getpid()
-            with warnings.catch_warnings():
-                # BLAS has threads of its own, and takes care of them when forked.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
-            if not child:
-                self._be(index, parent, pipes, follow)
-            self._children[index] = child
+        # No signal's handler of the first worker shall run in another one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            for index in range(1, self.size):
+                parent = os.getpid()
+                with warnings.catch_warnings():
+                    # BLAS has threads of its own, and takes care of them when forked.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    child = os.fork()
+                if not child:
+                    self._be(index, parent, pipes, follow)
+                self._children[index] = child
+        except OSError as error:
+            _close(end for pipe in pipes.values() for end in pipe)
+            self.close()
+            raise NncliError(
+                f"training: expected {self.size} processes to share its steps, got: "
+                f"{error.strerror}. Use fewer: --workers 1"
+            ) from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._keep(pipes)
 
     def _be(
@@ -102,8 +117,9 @@ class Group:
         code = 1
         try:
             # Who is asked to stop is the first worker; the others follow it.
-            for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for which in STOPPING:
                 signal.signal(which, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             _die_with(parent)
             self.index, self._children = index, {}
             self._keep(pipes)
@@ -114,6 +130,10 @@ class Group:
         except BaseException as error:  # it is told by the first worker
             self._leave_words(error)
         finally:
+            with contextlib.suppress(Exception):
+                # What a plugin has printed.
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(code)
 
     def _keep(self, pipes: dict[tuple[int, int], tuple[int, int]]) -> None:
@@ -132,10 +152,7 @@ class Group:
     def _leave_words(self, error: BaseException) -> None:
         if self._words is None:
             return
-        text = str(error)
-        if not isinstance(error, NncliError):
-            text = "".join(traceback.format_exception(error)[-2:]).strip()
-        data = text.encode(errors="replace")[:WORDS]
+        data = _told(error).encode(errors="replace")[-WORDS:]
         self._words[self.index, : len(data)] = memoryview(data)
 
     def meet(self) -> None:
@@ -179,20 +196,26 @@ class Group:
         """Find out who ended first, and why.
 
         Raises:
-            WorkerLostError: Always.
+            WorkerLostError: It was ended.
+            NncliError: It failed; the message is its own.
         """
         ended = self.close()
-        for index, status in sorted(ended.items()):
+        for index in ended:
             words = self._words_of(index)
             if words:
-                raise WorkerLostError(f"worker {index}: {words}")
+                raise NncliError(f"worker {index} of {self.size}: {words}")
+        for index, status in ended.items():
             if status < 0:
                 name = signal.Signals(-status).name
+                short = " Where memory is short, the system does that."
                 raise WorkerLostError(
                     f"worker {index} of {self.size} was ended by {name}, not by this "
-                    "training. (Where memory is short, the system does that.)"
+                    f"training.{short if name == 'SIGKILL' else ''}"
                 )
-        raise WorkerLostError(f"worker {other} of {self.size} ended before its time.")
+        odd = [index for index, status in ended.items() if status != LOST]
+        raise WorkerLostError(
+            f"worker {(odd or [other])[0]} of {self.size} ended before its time."
+        )
 
     def _words_of(self, index: int) -> str:
         if self._words is None:
@@ -204,11 +227,10 @@ class Group:
         """End the other workers; return how each of them ended.
 
         They find their pipes closed, and go. Who does not within some seconds, is made
-        to. The number is an exit code, or a signal's with a minus.
+        to. The number is an exit code, or a signal's with a minus; LOST of those that
+        were made to.
         """
-        for end in (*self._ears.values(), *self._mouths.values()):
-            with contextlib.suppress(OSError):
-                os.close(end)
+        _close((*self._ears.values(), *self._mouths.values()))
         self._ears, self._mouths = {}, {}
         ended: dict[int, int] = {}
         limit = time.monotonic() + patience
@@ -218,20 +240,63 @@ class Group:
         return ended
 
 
+def _told(error: BaseException) -> str:
+    """Return what is to be said of an exception."""
+    failure = plugin_failure(error) or error
+    if isinstance(failure, NncliError):
+        return str(failure)
+    if isinstance(error, MemoryError):
+        return "the memory of this machine does not suffice."
+    return "".join(traceback.format_exception(error)).strip()
+
+
+def _pipes(workers: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """Make a pipe from each worker to each other one: (read, write) by (from, to).
+
+    Raises:
+        NncliError: So many descriptors are not to be had.
+    """
+    wanted = 2 * workers * (workers - 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        most = enough if hard == resource.RLIM_INFINITY else min(hard, enough)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    pipes: dict[tuple[int, int], tuple[int, int]] = {}
+    try:
+        for i in range(workers):
+            for j in range(workers):
+                if i != j:
+                    pipes[i, j] = os.pipe()
+    except OSError as error:
+        _close(end for pipe in pipes.values() for end in pipe)
+        raise NncliError(
+            f"training: expected {wanted:,} descriptors for pipes between {workers} "
+            f"workers, got: {error.strerror}. Use fewer: --workers 2"
+        ) from None
+    return pipes
+
+
+def _close(ends: Iterable[int]) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            os.close(end)
+
+
 def _wait(child: int, limit: float) -> int:
     """Wait for a process until a time, then kill it; return how it ended."""
-    pause = 0.0005
+    pause, patient = 0.0005, True
     while True:
         try:
             done, status = os.waitpid(child, os.WNOHANG)
         except ChildProcessError:
             return 0
         if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > limit:
+            return os.waitstatus_to_exitcode(status) if patient else LOST
+        if patient and time.monotonic() > limit:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            limit = float("inf")
+            patient = False
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
 
