@@ -45,7 +45,7 @@ def run_training(
     progress: Progress,
     view: View,
     changes: list[str] | None = None,
-    workers: int | None = None,
+    sharded: Sharded | None = None,
 ) -> None:
     """Train, and tell how it went.
 
@@ -55,7 +55,7 @@ def run_training(
         progress: How far it is.
         view: What is printed.
         changes: Overrides that it was resumed with.
-        workers: How many processes share a step; None for what suits the machine.
+        sharded: The workers that share a step; None for this process alone.
 
     Raises:
         DivergedError: A loss or gradient is not finite.
@@ -67,7 +67,6 @@ def run_training(
 
     views = [] if view.quiet else [make_view()]
     onlookers = Onlookers([*views, LogWriter(changes)])
-    sharded = shared_by(experiment, workers)
     trainer = Trainer(experiment, run, [onlookers], progress, sharded=sharded)
     first = progress.step
     if not view.json:
@@ -82,7 +81,7 @@ def run_training(
     began = time.perf_counter()
     failure: DivergedError | None = None
     try:
-        with sharded or contextlib.nullcontext(), _interruptible(trainer, run):
+        with _interruptible(trainer, run):
             trainer.fit()
     except DivergedError as error:
         failure = error
@@ -104,22 +103,6 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
-
-
-def shared_by(experiment: Experiment, workers: int | None) -> Sharded | None:
-    """Return the workers that share a training; None where it is not cut into shards.
-
-    Args:
-        experiment: What to train.
-        workers: How many at most; None for what suits the machine.
-    """
-    from nncli.training.shards.sharded import Sharded
-    from nncli.training.threads import shards_of, workers_for
-
-    shards, _ = shards_of(experiment)
-    if shards == 1:
-        return None
-    return Sharded(experiment, shards, workers or workers_for(shards))
 
 
 def _keep_failure(

@@ -70,8 +70,8 @@ class Optimizer(Component, family="optimizer"):
     def move_only(self, part: slice) -> None:
         """Let ``step`` move the elements of a part of the flat arrays, and no others.
 
-        To be called again when the arrays are others; with all of them where a member
-        is not elementwise.
+        To be called again when the arrays are others. Members that are not elementwise
+        are given all of them.
         """
         flat, room = self.flat, min(CHUNK, part.stop - part.start)
         scratch = [
@@ -86,9 +86,9 @@ class Optimizer(Component, family="optimizer"):
                 self._chunks.append((decays, self._views(chunk, scratch[1:])))
 
     def _views(self, part: slice, scratch: list[Array]) -> tuple[Array, ...]:
-        # Not those that a member adds: they are of other lengths.
         slots = (self.state[name] for name in self.used_slots())
-        views = [array[part] for array in (self.flat.values, self.flat.grads, *slots)]
+        arrays = (self.flat.values, self.flat.grads, *slots)
+        views = [array[part] for array in arrays]
         return (*views, *(row[: views[0].size] for row in scratch))
 
     def over(self, parameters: Flat | Iterable[Tensor]) -> Self:

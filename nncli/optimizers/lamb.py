@@ -28,17 +28,17 @@ class Lamb(Moments, name="lamb"):
     elementwise = False
 
     def move_only(self, part: slice) -> None:
-        """Move all: a chunk is one of the parameters, with its decay at the end."""
-        super().move_only(part)
+        """Make a chunk of each parameter, with its decay at the end."""
         flat = self.flat
-        largest = max((each.stop - each.start for each in flat.parts), default=0)
+        self._decayed = flat.values[:0]
+        largest = max((part.stop - part.start for part in flat.parts), default=0)
         scratch = [aligned_zeros(largest, flat.values.dtype) for _ in range(2)]
         self._chunks = []
-        for each in flat.parts:
-            decays = self.decay_bias_and_norm or each.stop <= flat.weights
+        for place in flat.parts:
+            decays = self.decay_bias_and_norm or place.stop <= flat.weights
             decay = xp.asarray(self.weight_decay if decays else 0, flat.values.dtype)
             # The decay is inside u: none of the base's.
-            self._chunks.append((False, (*self._views(each, scratch), decay)))
+            self._chunks.append((False, (*self._views(place, scratch), decay)))
 
     def prepare(self, lr: float) -> None:
         """Move the weights' sums into the factor of S₁ and into eps, as Adam does."""

@@ -30,11 +30,25 @@ SECTION = "training."
 def resume_run(
     run: RunDirectory, overrides: list[str], *, allow_plugins: bool
 ) -> Restored:
-    """Build a run's experiment as its last checkpoint left it.
+    """Build a run's experiment as its last checkpoint left it, and let it go on.
 
     Rows that were logged after that checkpoint are dropped, for they will be made
-    again. Every key of ``training`` may be changed, and ``optimizer.lr``; what was
-    changed, and when, is noted in the manifest.
+    again. What was changed, and when, is noted in the manifest.
+
+    Raises:
+        NncliError: As of ``continued``.
+    """
+    restored = continued(run, overrides, allow_plugins=allow_plugins)
+    go_on(run, restored, overrides)
+    return restored
+
+
+def continued(
+    run: RunDirectory, overrides: list[str], *, allow_plugins: bool
+) -> Restored:
+    """Build a run's experiment as its last checkpoint left it; write nothing.
+
+    Every key of ``training`` may be changed, and ``optimizer.lr``.
 
     Raises:
         RunError: The run cannot be continued.
@@ -56,12 +70,16 @@ def resume_run(
     if overrides:
         _change(run, restored, overrides)
     _refuse_finished(run, restored)
+    return restored
+
+
+def go_on(run: RunDirectory, restored: Restored, overrides: list[str]) -> None:
+    """Write to a run that it goes on as ``continued`` has built it."""
     run.keep_rows(restored.progress.rows)
     if overrides:
         # The checkpoint first: it alone decides what a resumed run does.
         save_checkpoint(run.last, capture(restored.experiment, restored.progress))
         _note(run, restored, overrides)
-    return restored
 
 
 def _take_best(run: RunDirectory, restored: Restored) -> None:

@@ -60,6 +60,7 @@ class Trainer:
         if sharded is None and shards > 1:
             sharded = Sharded(experiment, shards)
         # Both kinds of step take what their kind of batches yields.
+        self._sharded = sharded
         self.batches: Any
         self.step: Any
         self.evaluators: Mapping[str, Evaluator]
@@ -185,6 +186,7 @@ class Trainer:
 
     def _evaluate(self) -> None:
         at = self.progress
+        self._collect()
         row: Row = {"epoch": at.epoch, "step": at.step, "lr": self.lr}
         row["step_loss"] = at.loss / max(at.losses, 1)
         at.loss, at.losses = 0.0, 0
@@ -254,10 +256,16 @@ class Trainer:
         if self.run is None:
             return
         self.run.sync_rows()
+        self._collect()
         # Best before last: what a resumed run finds again is never lost.
         self._save_best()
         save_checkpoint(self.run.last, capture(self.experiment, self.progress))
         self._saved_at = time.monotonic()
+
+    def _collect(self) -> None:
+        """Have here what a checkpoint holds, where batches are cut into shards."""
+        if self._sharded is not None:
+            self._sharded.collect()
 
     def _save_best(self) -> None:
         if self.run is not None and self._best is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,12 +14,11 @@ from nncli.cli.console import (
     Overrides,
     Threads,
     columns,
-    note,
     say,
     say_json,
-    say_wrapped,
 )
-from nncli.cli.training import View, run_training
+from nncli.cli.jobs import Fresh, Resumed, run_job
+from nncli.cli.training import View
 from nncli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,46 +109,17 @@ def train(
                 f"train: --resume uses the run's own config; leave out {config}."
             )
         changes = ([config] if config else []) + changes
-        _resume(resume, runs_dir, changes, allow_plugins, view, workers)
+        run_job(Resumed(resume, runs_dir, changes, allow_plugins), view, workers)
         return
     if config is None:
         raise UsageError("train: expected a CONFIG, for example: nncli train spiral")
-    from nncli.experiment.build import build
-    from nncli.runs.sources import load_source
-
     if name is not None:
         changes.append(f"name={name!r}")
-    loaded = load_source(config, changes, runs_dir, allow_plugins=allow_plugins)
-    experiment = build(loaded)
-    facts = {} if start is None else {"from": _begin_with(experiment, start, runs_dir)}
-    if facts and not json:
-        _tell_weights(facts["from"])
+    job = Fresh(config, runs_dir, changes, allow_plugins, start)
     if dry_run:
-        _dry_run(experiment, json)
+        _dry_run(job.build(), json)
         return
-    from nncli.training.session import create_run
-    from nncli.training.state import Progress
-
-    command = ["nncli", *sys.argv[1:]]
-    run = create_run(experiment, loaded, runs_dir, command, facts)
-    with run.lock():
-        run_training(experiment, run, Progress(), view, workers=workers)
-
-
-def _begin_with(experiment: Experiment, start: Path, runs: Path) -> dict[str, Any]:
-    from nncli.runs.sources import find_checkpoint
-    from nncli.training.transfer import take_weights
-
-    return take_weights(experiment, find_checkpoint(start, runs))
-
-
-def _tell_weights(facts: dict[str, Any]) -> None:
-    """Say which tensors were taken from a checkpoint, and which were not."""
-    taken, left = facts["taken"], facts["left"]
-    say(f"from {facts['checkpoint']}")
-    say_wrapped(f"taken:      {', '.join(taken)}", hang=12)
-    for name, reason in left.items():
-        say_wrapped(f"not taken:  {name}: {reason}", hang=12)
+    run_job(job, view, workers)
 
 
 def _refuse_with_resume(name: str | None, dry_run: bool, start: Path | None) -> None:
@@ -158,31 +127,6 @@ def _refuse_with_resume(name: str | None, dry_run: bool, start: Path | None) -> 
         raise UsageError(
             "train: --resume goes on with a run as it is; leave out --name, --from and "
             "--dry-run."
-        )
-
-
-def _resume(
-    given: Path,
-    runs: Path,
-    changes: list[str],
-    allow_plugins: bool,
-    view: View,
-    workers: int | None,
-) -> None:
-    from nncli.runs.sources import find_run
-    from nncli.training.resume import resume_run
-    from nncli.training.session import edited_configs
-
-    run = find_run(given, runs)
-    with run.lock():
-        for file in edited_configs(run):
-            note(
-                f"note: {file} was edited. What counts is the run's own config, in its "
-                "checkpoint; for another one, start a new run."
-            )
-        restored = resume_run(run, changes, allow_plugins=allow_plugins)
-        run_training(
-            restored.experiment, run, restored.progress, view, changes, workers
         )
 
 

@@ -63,20 +63,28 @@ class SharedEvaluator(Evaluator):
         if self._alone:
             yield from super()._scored()
             return
+        fault: int | None = None
         self.team.order(Command(Order.EVALUATE, part=self.number))
         for first in self._rounds():
             self._fill(first)
+            if fault is not None:
+                continue
             for room in range(min(self.team.workers, len(self.batches) - first)):
                 if not self._rooms["facts"][room, 0]:
-                    # Here again, to say where.
-                    self.scored(self.batches.at(first + room))
+                    fault = first + room
+                    break
                 yield self._in_room(room)
+        self.team.over()
+        if fault is not None:
+            # Here again, to say where.
+            self.scored(self.batches.at(fault))
 
     def follow(self) -> None:
         """Do one of the other workers' share of an evaluation."""
         with xp.errstate(all="ignore"):
             for first in self._rounds():
                 self._fill(first)
+        self.team.evaluated()
 
     def _rounds(self) -> range:
         return range(0, len(self.batches), self.team.workers)
@@ -90,9 +98,9 @@ class SharedEvaluator(Evaluator):
             except DivergedError:
                 scored = None
         # Only when the first worker has read what lies in the rooms.
-        self.team.meet()
+        self.team.rooms_free()
         self._leave(scored)
-        self.team.meet()
+        self.team.rooms_there(self._rooms)
 
     def _leave(self, scored: Scored | None) -> None:
         mine, facts = self.team.number, self._rooms["facts"]

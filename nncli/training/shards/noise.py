@@ -33,6 +33,8 @@ class ShardNoise:
         """Go to the numbers of a shard of a batch, counted from the first of all."""
         if self._drawn is False:
             return
+        if self._drawn is None:
+            self.reset()
         self._generator.state = self._origin
         self._generator.advance((batch * MAX_SHARDS + shard) << APART)
         self._before = self._generator.state if self._drawn is None else None
@@ -44,5 +46,4 @@ class ShardNoise:
 
     def reset(self) -> None:
         """Go back to the beginning, so that checkpoints do not depend on workers."""
-        if self._drawn:
-            self._generator.state = self._origin
+        self._generator.state = self._origin

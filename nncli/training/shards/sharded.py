@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 from nncli.experiment.experiment import Experiment
 from nncli.training.evaluate import scored_parts
 from nncli.training.shards.evaluate import SharedEvaluator
 from nncli.training.shards.orders import Order
+from nncli.training.shards.ranked import RankedTeam
+from nncli.training.shards.ranks import Ranks
 from nncli.training.shards.step import Places, ShardedStep
 from nncli.training.shards.team import Team
 from nncli.training.shards.worker import Worker
-from nncli.training.threads import threads_of, using
+from nncli.training.threads import shards_of, threads_of, using, workers_for
 
 
 class Sharded:
@@ -25,7 +27,8 @@ class Sharded:
     Args:
         experiment: What is trained.
         shards: Into how many shards each batch is cut.
-        workers: How many processes share them.
+        workers: How many processes share them, of each rank.
+        ranks: The ranks of MPI that share them; None for none.
 
     Attributes:
         batches: The places of the training's batches.
@@ -33,9 +36,19 @@ class Sharded:
         evaluators: Score each part that is scored while training.
     """
 
-    def __init__(self, experiment: Experiment, shards: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        shards: int,
+        workers: int = 1,
+        ranks: Ranks | None = None,
+    ) -> None:
         self.experiment = experiment
-        self.team = Team(experiment, shards, workers)
+        self.team = (
+            Team(experiment, shards, workers)
+            if ranks is None
+            else RankedTeam(experiment, shards, workers, ranks)
+        )
         self.batches = Places(experiment)
         self.evaluators = {
             name: SharedEvaluator(experiment, part, self.team, number)
@@ -47,7 +60,7 @@ class Sharded:
         self._threads = threads_of(experiment)
 
     def __enter__(self) -> Self:
-        self.team.start(self._follow)
+        self.team.start(self.follow)
         return self
 
     def __exit__(
@@ -58,7 +71,12 @@ class Sharded:
     ) -> None:
         self.team.close()
 
-    def _follow(self) -> None:
+    def collect(self) -> None:
+        """Have here what a checkpoint holds; it tells nothing of workers and ranks."""
+        self.team.collect()
+        self.step.worker.noise.reset()
+
+    def follow(self) -> None:
         """Do what the first worker says, as one of the others, until it is over."""
         worker = Worker(self.experiment, self.team)
         evaluators = list(self.evaluators.values())
@@ -66,5 +84,31 @@ class Sharded:
             while (command := self.team.next_command()).order is not Order.END:
                 if command.order is Order.EVALUATE:
                     evaluators[command.part].follow()
+                elif command.order is Order.COLLECT:
+                    self.team.collect()
                 else:
                     worker.obey(command)
+
+
+@overload
+def shared_by(experiment: Experiment, workers: int, ranks: Ranks) -> Sharded: ...
+
+
+@overload
+def shared_by(experiment: Experiment, workers: int | None) -> Sharded | None: ...
+
+
+def shared_by(
+    experiment: Experiment, workers: int | None, ranks: Ranks | None = None
+) -> Sharded | None:
+    """Return the workers that share a training; None where it is not cut into shards.
+
+    Args:
+        experiment: What to train.
+        workers: How many at most; None for what suits the machine.
+        ranks: The ranks of MPI, each with so many workers; None for none.
+    """
+    shards, _ = shards_of(experiment)
+    if shards == 1 and ranks is None:
+        return None
+    return Sharded(experiment, shards, workers or workers_for(shards), ranks)

@@ -71,6 +71,7 @@ class ShardedStep:
         command = Command(order, place.epoch, place.batch, number, lr)
         self.team.order(command)
         value = self.worker.obey(command)
+        self.team.over()
         if math.isnan(value):
             self._diverged(number)
         return value
@@ -84,6 +85,7 @@ class ShardedStep:
         command = Command(Order.EXAMINE, number=number)
         self.team.order(command)
         self.worker.obey(command)
+        self.team.over()
         for fault in self.team.faults:
             text = fault.tobytes().rstrip(b"\0").decode(errors="replace")
             if text:

@@ -34,8 +34,6 @@ class Team:
         workers: How many processes, at most one a shard.
 
     Attributes:
-        grads: The gradient of each shard, (P,); the first is the network's own, where
-            all are added up.
         facts: (k, 3) objective, amount and rows of each shard.
         squares: Σ g² of each block of parameters.
         faults: (k, WORDS) what was found where a shard was examined.
@@ -45,7 +43,7 @@ class Team:
         self.experiment = experiment
         self.shards = shards
         self.group = Group(min(workers, shards))
-        self.before: dict[str, Array] = {}
+        self._before: dict[str, Array] = {}
         flat = experiment.network.flat
         moved = homes(experiment) if self.group.size > 1 else {}
         size, dtype = flat.values.size, flat.values.dtype
@@ -56,17 +54,24 @@ class Team:
             "command": ((Command.SIZE,), np.float64),
             "words": ((self.group.size, WORDS), np.uint8),
         }
-        # The first shard's gradient is the network's.
-        rows: dict[str, tuple[Shape, Any]] = {
-            f"grads.{i}": ((size,), dtype) for i in range(1, shards)
-        }
-        shared = Shared({**numbers, **rows, **dict.fromkeys(moved, ((size,), dtype))})
+        shared = Shared(numbers | self._rows() | dict.fromkeys(moved, ((size,), dtype)))
         self.facts, self.squares = shared["facts"], shared["squares"]
         self.faults, self.words = shared["faults"], shared["words"]
         self._command = shared["command"]
         if moved:
-            self.before = relocate(experiment, {name: shared[name] for name in moved})
-        self.grads = [flat.grads, *(shared[name] for name in rows)]
+            self._before = relocate(experiment, {name: shared[name] for name in moved})
+        self._keep(shared)
+
+    def _rows(self) -> dict[str, tuple[Shape, Any]]:
+        """Return what else is shared: gradients beside the first, the network's own."""
+        values = self.experiment.network.flat.values
+        return {
+            f"grads.{i}": (values.shape, values.dtype) for i in range(1, self.shards)
+        }
+
+    def _keep(self, shared: Shared) -> None:
+        rows = [shared[f"grads.{i}"] for i in range(1, self.shards)]
+        self._grads = [self.experiment.network.flat.grads, *rows]
 
     def start(self, follow: Callable[[], None]) -> None:
         """Make the other workers, which call ``follow``."""
@@ -76,9 +81,9 @@ class Team:
     def close(self) -> None:
         """End the other workers, and move everything back to where it was."""
         self.group.close()
-        if self.before:
-            relocate(self.experiment, self.before)
-            self.before = {}
+        if self._before:
+            relocate(self.experiment, self._before)
+            self._before = {}
         divide(self.experiment, slice(0, self.experiment.network.flat.values.size))
 
     @property
@@ -98,13 +103,37 @@ class Team:
 
     def shards_of_worker(self) -> range:
         """Return the shards of this worker."""
-        return range(*_share(self.shards, self.number, self.workers))
+        cut = self._shards(self.number, self.number + 1)
+        return range(cut.start, cut.stop)
 
     def part_of_worker(self) -> slice:
         """Return the parameters of this worker: whole blocks, but for the last."""
+        return self._part(self.number, self.number + 1)
+
+    def _shards(self, first: int, end: int) -> slice:
+        """Return the shards of the workers from one to before another."""
+        return _cut(self.shards, first, end, self.workers)
+
+    def _blocks(self, first: int, end: int) -> slice:
+        """Return the blocks of parameters of those workers."""
         size = self.experiment.network.flat.values.size
-        first, last = _share(len(self.squares), self.number, self.workers)
-        return slice(first * BLOCK, min(last * BLOCK, size))
+        return _cut(-(-size // BLOCK), first, end, self.workers)
+
+    def _part(self, first: int, end: int) -> slice:
+        """Return the parameters of those workers."""
+        size, blocks = (
+            self.experiment.network.flat.values.size,
+            self._blocks(first, end),
+        )
+        return slice(min(blocks.start * BLOCK, size), min(blocks.stop * BLOCK, size))
+
+    def gradient_of(self, shard: int) -> Array:
+        """Return where one of this worker's shards writes its gradient, (P,)."""
+        return self._grads[shard]
+
+    def gradients_of(self, part: slice) -> list[Array]:
+        """Return a part of the gradients of all shards; see ``gradients_there``."""
+        return [row[part] for row in self._grads]
 
     def order(self, command: Command) -> None:
         """Tell the other workers what to do."""
@@ -117,13 +146,54 @@ class Team:
         self.group.hear(0)
         return Command.read(self._command)
 
-    def meet(self) -> None:
-        """Wait until all workers have come here."""
+    def over(self) -> None:
+        """Note, as the first worker, that all have done what was ordered."""
+
+    def gradients_there(self) -> None:
+        """Wait until every shard's gradient can be read, and the facts."""
         self.group.meet()
 
-    def done(self) -> None:
+    def squares_there(self) -> None:
+        """Wait until the squares of all blocks can be read."""
+        self.group.meet()
+
+    def faults_there(self) -> None:
+        """Wait until the first worker can read what was found in every shard."""
+        self.group.meet()
+
+    def rooms_free(self) -> None:
+        """Wait until the first worker has read the rooms of an evaluation."""
+        self.group.meet()
+
+    def rooms_there(self, rooms: Shared) -> None:
+        """Wait until the first worker can read every worker's room."""
+        self.group.meet()
+
+    def sum_there(self) -> None:
+        """Let the first worker have the whole sum of gradients."""
+
+    def values_there(self) -> None:
+        """Let the first worker go on when all have the parameters as they are now."""
+        self._done()
+
+    def collect(self) -> None:
+        """Let the first worker have all that the optimizer and the average remember."""
+
+    def gathered(self) -> None:
+        """Let the first worker go on when all have kept their gradients."""
+        self._done()
+
+    @property
+    def broken(self) -> bool:
+        """Whether others wait for something that will not come any more."""
+        return False
+
+    def evaluated(self) -> None:
+        """Go back to the parameters of before the evaluation."""
+
+    def _done(self) -> None:
         """Let the first worker go on when all have come here; they need not wait."""
-        if self.leads:
+        if self.group.index == 0:
             for other in self.group.others:
                 self.group.hear(other)
         else:
@@ -168,6 +238,6 @@ def relocate(experiment: Experiment, arrays: dict[str, Array]) -> dict[str, Arra
     return before
 
 
-def _share(count: int, index: int, workers: int) -> tuple[int, int]:
-    """Return where a worker's share of some things begins, and where it ends."""
-    return count * index // workers, count * (index + 1) // workers
+def _cut(count: int, first: int, end: int, workers: int) -> slice:
+    """Return which of so many things those workers have, all sharing them evenly."""
+    return slice(count * first // workers, count * end // workers)

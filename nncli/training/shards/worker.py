@@ -44,7 +44,7 @@ class Worker:
             Gradient(
                 experiment.network,
                 experiment.loss,
-                team.grads[shard],
+                team.gradient_of(shard),
                 penalties=self.mean or shard == 0,
             )
             for shard in self.shards
@@ -67,8 +67,8 @@ class Worker:
         self._blocks = []
         for begin in range(part.start, part.stop, BLOCK):
             block = slice(begin, min(begin + BLOCK, part.stop))
-            rows = [grads[block] for grads in self.team.grads]
-            self._blocks.append((begin // BLOCK, rows))
+            rows = self.team.gradients_of(block)
+            self._blocks.append((begin // BLOCK, self.flat.grads[block], rows))
         divide(self.experiment, part)
 
     def obey(self, command: Command) -> float:
@@ -86,16 +86,16 @@ class Worker:
         if order is Order.GATHER:
             for gradient, batch, objective in self._each(objectives):
                 gradient.gather(batch, objective)
-            self.team.done()
+            self.team.gathered()
             return 0.0
         value, square = self._add_up(objectives)
         if not math.isfinite(value + square):
             return math.nan
         if order is Order.STEP:
             self._move(command.lr, square)
-            if self.team.leads:
-                self.noise.reset()
-            self.team.done()
+            self.team.values_there()
+        else:
+            self.team.sum_there()
         return value
 
     def _each(self, objectives: list[float]) -> Iterator[tuple[Gradient, Batch, float]]:
@@ -135,10 +135,10 @@ class Worker:
             self.shards, self._each(objectives), strict=True
         ):
             facts[shard] = (*gradient.finish(batch, objective), batch.rows)
-        self.team.meet()
+        self.team.gradients_there()
         shares = self._shares()
         self._add_blocks(shares)
-        self.team.meet()
+        self.team.squares_there()
         objective = sum(
             share * float(each) if share else 0.0
             for share, each in zip(shares, facts[:, 0], strict=True)
@@ -160,16 +160,16 @@ class Worker:
     def _add_blocks(self, shares: list[float]) -> None:
         squares, first = self.team.squares, shares[0]
         equal = all(share == first for share in shares)
-        for number, rows in self._blocks:
-            total = rows[0]
+        for number, total, rows in self._blocks:
             if equal:
-                for row in rows[1:]:
+                xp.add(rows[0], rows[1], out=total)
+                for row in rows[2:]:
                     xp.add(total, row, out=total)
                 if first != 1:
                     xp.multiply(total, first, out=total)
             else:
                 work = self._work[: total.size]
-                xp.multiply(total, first, out=total)
+                xp.multiply(rows[0], first, out=total)
                 for row, share in zip(rows[1:], shares[1:], strict=True):
                     if share:
                         xp.multiply(row, share, out=work)
@@ -183,8 +183,10 @@ class Worker:
     def _move(self, lr: float, square: float) -> None:
         """Clip and move the worker's part of the parameters."""
         alone = not self.optimizer.elementwise
-        if alone and not self.team.leads:
-            return
+        if alone:
+            self.team.sum_there()
+            if not self.team.leads:
+                return
         if self.clip_norm:
             factor = self.clip_norm / (math.sqrt(square) + 1e-6)
             grads = self.flat.grads if alone else self.flat.grads[self.part]
@@ -208,4 +210,4 @@ class Worker:
             except DivergedError as error:
                 text = str(error).encode(errors="replace")[:WORDS]
                 self.team.faults[shard, : len(text)] = memoryview(text)
-        self.team.meet()
+        self.team.faults_there()

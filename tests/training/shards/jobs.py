@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from nncli.cli.training import shared_by
 from nncli.core.arrays import Array
 from nncli.runs.checkpoint import Checkpoint
 from nncli.training.callbacks import Callback, Row
+from nncli.training.shards.sharded import shared_by
 from nncli.training.state import capture
 from nncli.training.trainer import Trainer
 from tests.training.jobs import Rows, assert_same_bits, experiment
