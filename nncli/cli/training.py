@@ -60,9 +60,11 @@ def run_training(
     Raises:
         DivergedError: A loss or gradient is not finite.
         InterruptedRun: A signal ended it after a step; everything is saved.
+        WorkerLostError: Another process that shared the steps was ended.
     """
     from nncli.cli.onlookers import Onlookers
     from nncli.cli.views import LogWriter, make_view
+    from nncli.training.shards.group import WorkerLostError
     from nncli.training.trainer import Trainer
 
     views = [] if view.quiet else [make_view()]
@@ -89,6 +91,8 @@ def run_training(
         raise
     except Exception as error:
         _keep_failure(trainer, run, error, time.perf_counter() - began)
+        if isinstance(error, WorkerLostError):
+            raise WorkerLostError(f"{error}\n{_go_on(run)}") from None
         raise
     result = _finish(trainer, run, failure, time.perf_counter() - began)
     if view.json:

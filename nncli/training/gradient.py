@@ -71,7 +71,8 @@ class Gradient:
     def gather(self, batch: Batch, value: float) -> None:
         """Keep what was computed for a batch until ``finish``."""
         if self._gathered is None:
-            self._gathered = Gathered(self.grads)
+            mean = self.loss.reduction == "mean"
+            self._gathered = Gathered(self.grads, mean=mean)
         self._gathered.add(self.amount(batch), value)
 
     def finish(self, batch: Batch, value: float) -> tuple[float, float]:
@@ -114,16 +115,21 @@ class Gathered:
 
     Args:
         grads: (P,) where each batch's gradient is found, and the step's is put.
+        mean: Whether losses are means over amounts, rather than sums.
     """
 
-    def __init__(self, grads: Array) -> None:
+    def __init__(self, grads: Array, *, mean: bool) -> None:
         self.grads = grads
+        self.mean = mean
         self._sum = xp.zeros_like(grads)
         self._amount = self._value = 0.0
 
     def add(self, amount: float, value: float) -> None:
         """Take in a batch's gradient and loss, of a mean over ``amount`` or a sum."""
-        share = amount or 1.0
+        share = amount if self.mean else 1.0
+        if not share:
+            # All of its targets are ignored: it is no part of the mean.
+            return
         if share != 1:
             xp.multiply(self.grads, share, out=self.grads)
         xp.add(self._sum, self.grads, self._sum)
@@ -132,6 +138,9 @@ class Gathered:
 
     def finish(self, amount: float, value: float) -> tuple[float, float]:
         """Add the last batch, write the step's gradient; return its loss and amount."""
+        if self.mean and not self._amount + amount:
+            # Penalties alone are left, which each batch has in full.
+            return value, 0.0
         self.add(amount, value)
         xp.divide(self._sum, self._amount or 1.0, out=self.grads)
         value, amount = self._value / (self._amount or 1.0), self._amount

@@ -55,6 +55,9 @@ class Sharded:
             for number, (name, part) in enumerate(scored_parts(experiment).items())
         }
         self.step = ShardedStep(experiment, self.team)
+        # Asked before there are others: to find out, the network is run, and its
+        # parameters and gradients, which are then shared, are put back.
+        self._threads = threads_of(experiment)
 
     def __enter__(self) -> Self:
         self.team.start(self.follow)
@@ -77,7 +80,7 @@ class Sharded:
         """Do what the first worker says, as one of the others, until it is over."""
         worker = Worker(self.experiment, self.team)
         evaluators = list(self.evaluators.values())
-        with using(threads_of(self.experiment)):
+        with using(self._threads):
             while (command := self.team.next_command()).order is not Order.END:
                 if command.order is Order.EVALUATE:
                     evaluators[command.part].follow()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nncli.core.arrays import xp
+from nncli.core.arrays import quiet_context, xp
 from nncli.core.errors import DivergedError
 from nncli.experiment.experiment import Experiment
 from nncli.training.gradient import REMEDY
@@ -45,6 +45,7 @@ class ShardedStep:
         self.experiment = experiment
         self.team = team
         self.worker = Worker(experiment, team)
+        self._quiet = quiet_context()
 
     def run(self, place: Place, lr: float, number: int) -> float:
         """Make one step and return its objective.
@@ -56,7 +57,7 @@ class ShardedStep:
         """
         try:
             if self.experiment.optimizer.full_batch:
-                return self._minimize(place, lr, number)
+                return self._quiet.run(self._minimize, place, lr, number)
             return self._all(Order.STEP, place, number, lr)
         except Exception as error:
             error.add_note(f"making training step {number}")

@@ -57,6 +57,7 @@ class Worker:
         self._coming: list[Iterator[Batch]] = []
         self._batches: list[Batch] = []
         self._key = 0
+        self._faults: dict[int, str] = {}
         self._quiet = quiet_context()
         self._divide()
 
@@ -84,8 +85,7 @@ class Worker:
             self._fetch(command)
         objectives = self._compute()
         if order is Order.GATHER:
-            for gradient, batch, objective in self._each(objectives):
-                gradient.gather(batch, objective)
+            self._gather(objectives, command.number)
             self.team.gathered()
             return 0.0
         value, square = self._add_up(objectives)
@@ -196,18 +196,41 @@ class Worker:
         if self.experiment.average is not None:
             self.experiment.average.update(self.optimizer.steps)
 
+    def _gather(self, objectives: list[float], number: int) -> None:
+        """Keep the gradients of its shards; look at once where one is not finite."""
+        for shard, (gradient, batch, objective) in zip(
+            self.shards, self._each(objectives), strict=True
+        ):
+            square = square_of(gradient.grads)
+            if not math.isfinite(objective + square) and shard not in self._faults:
+                self._faults[shard] = self._fault_of(shard, gradient, batch, number)
+            gradient.gather(batch, objective)
+
     def _examine(self, number: int) -> None:
         """Write into shared memory what the first fault of each shard was."""
         for shard, gradient, batch in zip(
             self.shards, self.gradients, self._batches, strict=True
         ):
+            fault = self._faults.get(shard) or self._fault_of(
+                shard, gradient, batch, number
+            )
+            text = fault.encode(errors="replace")[:WORDS]
             self.team.faults[shard] = 0
-            if not batch.rows:
-                continue
-            self.noise.begin(self._key, shard)
-            try:
-                gradient.examine(batch, number, self.optimizer.lr)
-            except DivergedError as error:
-                text = str(error).encode(errors="replace")[:WORDS]
-                self.team.faults[shard, : len(text)] = memoryview(text)
+            self.team.faults[shard, : len(text)] = memoryview(text)
         self.team.faults_there()
+
+    def _fault_of(
+        self, shard: int, gradient: Gradient, batch: Batch, number: int
+    ) -> str:
+        """Return what the first fault of a shard of the last batch is, or ""."""
+        if not batch.rows:
+            return ""
+        try:
+            self.noise.begin(self._key, shard)
+            # Where its gradient was, the sum of all may lie by now.
+            gradient.compute(batch)
+            self.noise.begin(self._key, shard)
+            gradient.examine(batch, number, self.optimizer.lr)
+        except DivergedError as error:
+            return str(error)
+        return ""
