@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -26,6 +27,10 @@ WORTH = 2**24
 Some two milliseconds of one core, forward and backward; what workers wait for each
 other, and that each writes a whole gradient, takes up to half of one.
 """
+
+
+FORKS = sys.platform not in ("darwin", "win32")
+"""Whether a process may be forked here: macOS's libraries do not survive it."""
 
 
 def threads_of(experiment: Experiment) -> int:
@@ -72,9 +77,9 @@ def workers_for(shards: int) -> int:
     """Return how many processes work on so many shards: no more than there are cores.
 
     As few as need no more rounds: four shards on three cores take two rounds, as they
-    do on two.
+    do on two. One where processes cannot be forked safely.
     """
-    return -(-shards // -(-shards // cores()))
+    return -(-shards // -(-shards // cores())) if FORKS else 1
 
 
 def _needing_whole_batches(experiment: Experiment) -> str:
