@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,12 @@ from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
 from nncli.checking.explanation import (
     Explanation,
-    Formula,
     LayerExplained,
     LossExplained,
-    Quantity,
     UpdateExplained,
-    norm,
 )
 from nncli.checking.passes import Passes
+from nncli.checking.quantity import Formula, Quantity, norm
 from nncli.checking.twin import float64_batch, float64_twin
 from nncli.core.arrays import Array
 from nncli.core.errors import UsageError
@@ -36,7 +34,11 @@ CLASSES = 8
 
 
 def explain(
-    experiment: Experiment, progress: Progress, split: str = "train", sample: int = 0
+    experiment: Experiment,
+    progress: Progress,
+    split: str = "train",
+    sample: int = 0,
+    tell: Callable[[str], object] = str,
 ) -> Explanation:
     """Explain one sample's forward pass, loss, backward pass and update.
 
@@ -49,6 +51,7 @@ def explain(
         progress: How far its training is.
         split: Which part the sample is of.
         sample: Its place there.
+        tell: Called with the label of each layer that is done.
 
     Raises:
         UsageError: There is no such part, or no such sample.
@@ -65,7 +68,7 @@ def explain(
     with trial(twin.network, training=True):
         passes = Passes(twin, batch)
         norms = norm(twin.network.flat.grads)
-        layers = tuple(_layers(twin, passes, taken))
+        layers = tuple(_layers(twin, passes, taken, tell))
         loss = _loss(twin, passes, batch)
     with trial(twin.network, training=True), no_grad():
         twin.network.flat.values[...] = taken.values
@@ -74,6 +77,7 @@ def explain(
     return Explanation(
         name=experiment.config.name,
         split=split,
+        steps=progress.step,
         samples=tuple(samples),
         rows=tuple(map(int, places)),
         remarks=tuple(_remarks(experiment, samples)),
@@ -191,7 +195,10 @@ def _take_step(
 
 
 def _layers(
-    experiment: Experiment, passes: Passes, taken: _Taken
+    experiment: Experiment,
+    passes: Passes,
+    taken: _Taken,
+    tell: Callable[[str], object],
 ) -> Iterator[LayerExplained]:
     """Yield every call in the order in which the config names the layers."""
     network = experiment.network
@@ -202,6 +209,7 @@ def _layers(
         # What is called twice has its parameters once.
         own = call.layer.parameters if id(call.layer) not in told else {}
         told.add(id(call.layer))
+        tell(call.layer.label)
         path = paths[id(call.layer)]
         yield LayerExplained(
             label=call.layer.label,

@@ -10,15 +10,18 @@ from nncli.autograd.differences import TOLERANCE, Differences
 from nncli.autograd.gradcheck import CALL, Effort
 from nncli.autograd.tape import labelled, record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.checking.explanation import Element, Formula, Quantity
+from nncli.checking.quantity import Element, Formula, Quantity
 from nncli.core.arrays import Array, Shape, xp
 from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.layers.chain import Call, watch
 from nncli.ops.arithmetic import Add
 
-EFFORT = Effort(most=8, least=1, budget=1e10)
-"""How many derivatives of an array are shown, and what their differences may take."""
+EFFORT = Effort(most=12, least=1, budget=1e10)
+"""Up to how many elements the derivatives of all are shown; fewer of large networks."""
+
+LARGEST = 8
+"""Derivatives that are shown of an array with more elements."""
 
 
 class Probes:
@@ -156,7 +159,8 @@ class Passes:
         largest = float(np.nan_to_num(abs(gradient)).max(initial=0))
         scale = max(self._differences.floor, largest)
         elements = []
-        for index in _places(gradient, self._count):
+        count = min(self._count, LARGEST) if value.size > self._count else value.size
+        for index in _places(gradient, count):
             derivative = float(gradient[index])
             numeric = self._differences.slope(moved, index)
             error = 0.0 if numeric is None else abs(derivative - numeric) / scale
