@@ -7,14 +7,8 @@ from html import escape
 
 import numpy as np
 
-from nncli.checking.explanation import (
-    Element,
-    Explanation,
-    Formula,
-    LayerExplained,
-    Quantity,
-    norm,
-)
+from nncli.checking.explanation import Explanation, LayerExplained
+from nncli.checking.quantity import Element, Formula, Quantity, norm
 from nncli.core.arrays import Array
 from nncli.report.arrays import (
     LEFT_OUT,
@@ -39,8 +33,8 @@ from nncli.report.explanation_words import (
 )
 from nncli.report.page import heading, listing, page, paragraph, prose
 
-ROWS = 12
-COLUMNS = 12
+ROWS = 10
+COLUMNS = 8
 """Cells of a matrix, down and across."""
 
 
@@ -201,12 +195,9 @@ def _steps(layer: LayerExplained, steps: list[Quantity]) -> Iterator[str]:
     yield heading(3, layer.label)
     for each in steps:
         yield heading(4, f"{each.name}{selection(each)}")
-        rows = [
-            (
-                place_text(e.index),
-                *map(figure, (e.value, e.derivative, e.step, e.after)),
-            )
-            for e in each.elements
-        ]
+        rows = []
+        for e in each.elements:
+            numbers = e.value, e.derivative, e.step, e.after
+            rows.append((place_text(e.index), *map(figure, numbers)))
         head = ("place", "before", f"dL/d{each.name}", "step", "after")
         yield listing(head, rows)

@@ -47,7 +47,9 @@ code, .call, td, th { font-family: ui-monospace, monospace; }
 .wide { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-size: .85rem; margin: .25rem 0; }
 th, td { padding: .15rem .6rem; text-align: right; white-space: nowrap; }
-thead th { color: var(--faint); font-weight: 600; border-bottom: 1px solid var(--line); }
+thead th {
+  color: var(--faint); font-weight: 600; border-bottom: 1px solid var(--line);
+}
 th[scope=row], .left { text-align: left; font-weight: 400; }
 .matrix td { border: 1px solid var(--line); }
 .plus { background: color-mix(in srgb, var(--plus) calc(var(--s) * 50%), transparent); }

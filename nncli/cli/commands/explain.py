@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from nncli.cli.completion import complete_config
 from nncli.cli.console import (
     AllowPlugins,
     Json,
     Overrides,
     RunsDir,
-    Source,
     columns,
     progress,
     say,
@@ -35,7 +35,16 @@ Split = Literal["train", "validation", "test"]
 
 
 def explain(
-    config: Source,
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="A YAML file, or the name of an example; or a run (its directory, or "
+            "its name: the best checkpoint), or a checkpoint.",
+            autocompletion=complete_config,
+            show_default=False,
+        ),
+    ],
     overrides: Overrides = None,
     sample: Annotated[
         int, typer.Option(min=0, metavar="K", help="Which row of the part, from 0.")
