@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,12 +63,13 @@ def explain(
     if not progress.batch:
         twin.network.begin_epoch()
     batch = float64_batch(part.batch(np.array(samples)))
+    memory = {name: array.copy() for name, array in twin.network.state.items()}
     with trial(twin.network, training=True):
         taken = _take_step(twin, batch, progress, experiment.steps_per_epoch)
     with trial(twin.network, training=True):
         passes = Passes(twin, batch)
         norms = norm(twin.network.flat.grads)
-        layers = tuple(_layers(twin, passes, taken, tell))
+        layers = tuple(_layers(twin, passes, memory, taken, tell))
         loss = _loss(twin, passes, batch)
     with trial(twin.network, training=True), no_grad():
         twin.network.flat.values[...] = taken.values
@@ -197,6 +198,7 @@ def _take_step(
 def _layers(
     experiment: Experiment,
     passes: Passes,
+    memory: Mapping[str, Array],
     taken: _Taken,
     tell: Callable[[str], object],
 ) -> Iterator[LayerExplained]:
@@ -207,7 +209,8 @@ def _layers(
     told: set[int] = set()
     for call in sorted(passes.values.calls, key=lambda call: order[id(call.layer)]):
         # What is called twice has its parameters once.
-        own = call.layer.parameters if id(call.layer) not in told else {}
+        first = id(call.layer) not in told
+        own = call.layer.parameters if first else {}
         told.add(id(call.layer))
         tell(call.layer.label)
         path = paths[id(call.layer)]
@@ -225,8 +228,12 @@ def _layers(
                 for name, each in own.items()
             ),
             memory=tuple(
-                Quantity(name, array.copy(), after=taken.memory[f"{path}.{name}"])
-                for name, array in (call.layer.state if own else {}).items()
+                Quantity(
+                    name,
+                    memory[f"{path}.{name}"],
+                    after=taken.memory[f"{path}.{name}"],
+                )
+                for name in (call.layer.state if first else ())
             ),
         )
 

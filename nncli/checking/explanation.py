@@ -176,14 +176,14 @@ class Explanation:
 
     @property
     def wrong(self) -> list[str]:
-        """Name the arrays of which a derivative is wrong, as the layers' checks do."""
+        """Name what is handed a right derivative and makes a wrong one of it."""
         found = [
-            f"{layer.label} {each.name}"
+            layer.label
             for layer in self.layers
-            for each in layer.quantities
-            if any(element.wrong for element in each.elements)
+            if not layer.y.wrong
+            and any(each.wrong for each in (layer.x, *layer.parameters))
         ]
-        if any(element.wrong for element in self.loss.outputs.elements):
+        if self.loss.outputs.wrong:
             found.append(f"loss {self.loss.formula.name}")
         return found
 

@@ -76,6 +76,11 @@ class Quantity:
     after: Array | None = None
     elements: tuple[Element, ...] = ()
 
+    @property
+    def wrong(self) -> bool:
+        """Whether a derivative is."""
+        return any(element.wrong for element in self.elements)
+
     def facts(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         found: dict[str, Any] = {"name": self.name, **array_facts(self.value)}

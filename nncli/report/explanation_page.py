@@ -24,6 +24,7 @@ from nncli.report.explanation_words import (
     headline,
     numeric_text,
     predicts,
+    remembered,
     selection,
     targets_text,
     total_text,
@@ -127,8 +128,10 @@ def _forward(layer: LayerExplained, number: int) -> Iterator[str]:
     title = f"{layer.label}{frozen(layer)}"
     yield heading(3, title, place=f"forward-{number}", aside=layer.call)
     yield _formula(layer.formula)
-    for each in (*layer.quantities, *layer.memory):
+    for each in layer.quantities:
         yield _array(each.name, each.value)
+    for name, array in remembered(layer):
+        yield _array(name, array)
 
 
 def _loss(explained: Explanation) -> Iterator[str]:

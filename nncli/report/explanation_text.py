@@ -14,6 +14,7 @@ from nncli.report.explanation_words import (
     headline,
     numeric_text,
     predicts,
+    remembered,
     same,
     selection,
     targets_text,
@@ -25,6 +26,9 @@ from nncli.report.explanation_words import (
 
 ROWS = 8
 """Lines of a matrix."""
+
+SMALL = 12
+"""Elements up to which an array is written again where it is met again."""
 
 
 def explanation_text(explanation: Explanation, width: int) -> str:
@@ -39,6 +43,7 @@ class _Writer:
         self.explanation = explanation
         self.width = width
         self._told: dict[Formula, str] = {}
+        self._values: list[tuple[str, Array]] = []
         self._gradients: list[tuple[str, Array]] = []
 
     def lines(self) -> Iterator[str]:
@@ -89,14 +94,24 @@ class _Writer:
             yield from self._say(f"{shown}:", 4)
         yield from (f"    {line}" for line in fitted(matrix, ROWS, self.width - 4))
 
+    def _value(self, each: Quantity, where: str) -> Iterator[str]:
+        """Yield an array, or where the same stood before if it is large."""
+        for known, other in self._values:
+            if each.name in ("x", "y") and same(each.value, other):
+                yield from self._say(f"{each.name} = {known}", 2)
+                return
+        if each.value.size > SMALL:
+            self._values.append((f"{each.name} of {where}", each.value))
+        yield from self._array(each.name, each.value)
+
     def _forward(self, layer: LayerExplained) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label}: {layer.call}{frozen(layer)}")
         yield from self._formula(layer.formula, layer.label)
         for each in layer.quantities:
-            yield from self._array(each.name, each.value)
-        for each in layer.memory:
-            yield from self._array(each.name, each.value)
+            yield from self._value(each, layer.label)
+        for name, array in remembered(layer):
+            yield from self._array(name, array)
 
     def _loss(self) -> Iterator[str]:
         loss = self.explanation.loss

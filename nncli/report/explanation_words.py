@@ -58,10 +58,7 @@ def update_lines(explained: Explanation) -> Iterator[str]:
 def verdict(explained: Explanation) -> str:
     """Say whether the derivatives agree with their numeric ones."""
     if explained.wrong:
-        return (
-            f"WRONG derivatives: {', '.join(explained.wrong)}. nncli gradcheck says "
-            "which layer is the cause."
-        )
+        return f"WRONG derivatives, by: {', '.join(explained.wrong)}"
     elements = [
         element
         for layer in explained.layers
@@ -92,6 +89,14 @@ def same(one: Array, other: Array) -> bool:
 def frozen(layer: LayerExplained) -> str:
     """Say that a layer is not trained."""
     return " (frozen)" if layer.frozen and layer.parameters else ""
+
+
+def remembered(layer: LayerExplained) -> Iterator[tuple[str, Array]]:
+    """Yield what a layer remembers from batch to batch, before and after this one."""
+    for each in layer.memory:
+        yield f"{each.name} before", each.value
+        if each.after is not None:
+            yield f"{each.name} after", each.after
 
 
 def selection(each: Quantity) -> str:

@@ -89,7 +89,7 @@ def explain(
     else:
         say(f"explained: {html}")
     if found.wrong:
-        raise CheckFailed(f"wrong derivatives: {', '.join(found.wrong)}.")
+        raise CheckFailed(f"wrong derivatives, by: {', '.join(found.wrong)}.")
 
 
 def _write(path: Path, found: Explanation) -> None:
