@@ -16,7 +16,8 @@ from nncli.training.session import restore_checkpoint
 from nncli.training.step import TrainingStep
 from tests.cli.plugins import write_plugin
 from tests.command import Command
-from tests.conftest import SMALL
+from tests.conftest import CONFIGS, SMALL
+from tests.test_docs import blocks, shell
 
 pytestmark = pytest.mark.usefixtures("own_registries")
 
@@ -175,6 +176,26 @@ def test_explain_refuses_a_model_that_knows_no_dataset(
     assert outcome.code == 2
     assert "expected the checkpoint of a config with a dataset" in outcome.err
     assert "nncli init" in outcome.err
+
+
+def test_document_shows_what_is_printed(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (CONFIGS.parent / "docs" / "explain.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks(text, "python")[0], "explain.md", "exec"), {})
+    lines = iter(command("explain", "classic.safetensors").out.splitlines())
+    shown = [line for line in blocks(text, "text")[0].splitlines() if line != "..."]
+    # Each is found behind the one before it.
+    assert [line for line in shown if line not in lines] == []
+    facts = command("explain", "classic.safetensors", "--json").json()
+    first, _, second, _ = facts["layers"]
+    corner = [
+        layer["parameters"][0]["after"]["values"][0][0] for layer in (first, second)
+    ]
+    assert f"{facts['loss']['total']:.9f}, {corner[0]:.9f}, {corner[1]:.8f}" in text
+    assert f"{facts['update']['total_after']:.6g}." in text
+    shell(command, text)
 
 
 def test_page_has_the_numbers_and_needs_nothing_else(
