@@ -179,7 +179,7 @@ def _derivatives(each: Quantity) -> Iterator[str]:
         )
         for e in each.elements
     ]
-    yield listing(("place", each.name, name, "numeric"), rows)
+    yield listing(("place", each.name, "derivative", "numeric"), rows)
 
 
 def _numeric(element: Element) -> str:
@@ -202,5 +202,5 @@ def _steps(layer: LayerExplained, steps: list[Quantity]) -> Iterator[str]:
         for e in each.elements:
             numbers = e.value, e.derivative, e.step, e.after
             rows.append((place_text(e.index), *map(figure, numbers)))
-        head = ("place", "before", f"dL/d{each.name}", "step", "after")
+        head = ("place", "before", "derivative", "step", "after")
         yield listing(head, rows)

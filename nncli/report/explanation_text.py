@@ -67,8 +67,11 @@ class _Writer:
         yield from self._say(verdict(explained))
 
     def _say(self, text: str, indent: int = 0) -> Iterator[str]:
-        room = self.width - indent
-        yield from (" " * indent + line for line in wrapped(text, room))
+        room = max(1, self.width - indent)
+        for line in wrapped(text, room):
+            # How a layer was made may be one long word.
+            for begin in range(0, max(1, len(line)), room):
+                yield " " * indent + line[begin : begin + room]
 
     def _section(self, title: str) -> Iterator[str]:
         yield ""
@@ -157,7 +160,7 @@ class _Writer:
         self._gradients.append((f"dL/d{name} of {where}", gradient))
         head = head_text(f"dL/d{name}", gradient)
         yield from self._say(f"{head}{selection(each)}", 2)
-        rows: list[tuple[str, ...]] = [("place", name, f"dL/d{name}", "numeric")]
+        rows: list[tuple[str, ...]] = [("place", name, "derivative", "numeric")]
         for e in each.elements:
             texts = figure(e.value), figure(e.derivative), numeric_text(e)
             rows.append((place_text(e.index), *texts))
@@ -177,7 +180,7 @@ class _Writer:
     def _step(self, layer: LayerExplained, each: Quantity) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label} {each.name}{selection(each)}")
-        head = ("place", "before", f"dL/d{each.name}", "step", "after")
+        head = ("place", "before", "derivative", "step", "after")
         rows: list[tuple[str, ...]] = [head]
         for e in each.elements:
             numbers = e.value, e.derivative, e.step, e.after
