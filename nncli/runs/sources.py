@@ -56,22 +56,6 @@ def find_checkpoint(given: str | Path, runs: Path = RUNS) -> Path:
     raise RunError(f"{path}: expected a checkpoint in {run.checkpoints}, found none.")
 
 
-def trained_source(given: str | Path, runs: Path = RUNS) -> Path | None:
-    """Return the checkpoint of what ``load_source`` takes; None for a mere config.
-
-    Args:
-        given: As of ``load_source``.
-        runs: Where a bare name is looked up.
-
-    Raises:
-        UsageError: There is nothing of that name.
-        RunError: There is no checkpoint in the run.
-    """
-    path = _source(given, runs)
-    is_run = path.is_dir() and (path / "checkpoints").is_dir()
-    return find_checkpoint(path, runs) if is_run or _is_checkpoint(path) else None
-
-
 def load_source(
     given: str | Path,
     overrides: list[str],
@@ -113,6 +97,22 @@ def load_source(
             copies=plugins_of(path),
         )
     return load_config(path, overrides, allow_plugins=allow_plugins)
+
+
+def trained_source(given: str | Path, runs: Path = RUNS) -> Path | None:
+    """Return the checkpoint of what ``load_source`` takes; None for a mere config.
+
+    Args:
+        given: As of ``load_source``.
+        runs: Where a bare name is looked up.
+
+    Raises:
+        UsageError: There is nothing of that name.
+        RunError: There is no checkpoint in the run.
+    """
+    path = _source(given, runs)
+    is_run = path.is_dir() and (path / "checkpoints").is_dir()
+    return find_checkpoint(path, runs) if is_run or _is_checkpoint(path) else None
 
 
 def config_of(path: Path, checkpoint: Checkpoint) -> dict[str, object]:

@@ -62,9 +62,9 @@ def explain(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Show one sample's forward pass, loss, backward pass and update.
+    """Show one row's way there and back, and the step, in numbers.
 
-    Layer by layer: the formula, the numbers put in, the result, and the derivatives,
+    Its forward pass, loss, backward pass and update, layer by layer: the formula, the numbers put in, the result, and the derivatives,
     each beside a numeric one; then the step of the optimizer. Of a run, the parameters
     are those of its best checkpoint. Ends with exit code 3 if a derivative is wrong.
     """
