@@ -62,11 +62,12 @@ def explain(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Show one row's way there and back, and the step, in numbers.
+    """Show every number of one row's training step.
 
-    Its forward pass, loss, backward pass and update, layer by layer: the formula, the numbers put in, the result, and the derivatives,
-    each beside a numeric one; then the step of the optimizer. Of a run, the parameters
-    are those of its best checkpoint. Ends with exit code 3 if a derivative is wrong.
+    Forward pass, loss, backward pass and update, layer by layer: the formula, the
+    numbers put in, the result, and derivatives, each beside a numeric one. Of a run,
+    the parameters are those of its best checkpoint. Ends with exit code 3 if a
+    derivative is wrong.
     """
     from nncli.checking.explain import explain as explained
     from nncli.report.explanation_text import explanation_text
