@@ -9,17 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.autograd.buffers import Pool
+from nncli.autograd.differences import TOLERANCE, Differences
 from nncli.autograd.function import Case
 from nncli.autograd.plan import backward_calls
-from nncli.autograd.replay import Replay
-from nncli.autograd.tape import no_grad, record, steps_of
+from nncli.autograd.tape import record, steps_of
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, xp
-
-TOLERANCE = 1e-6
-STEP = 1e-5
-FLOOR = 1e-3
-EPSILON = float(np.finfo(np.float64).eps)
 
 MOST = 200
 """Elements of a tensor that are compared, where operations suffice."""
@@ -119,38 +114,14 @@ def check_gradients(
     Returns:
         One report a tensor.
     """
-    states = [generator.bit_generator.state for generator in generators]
-    contents = [array.copy() for array in arrays]
-
-    def rewind() -> None:
-        for generator, state in zip(generators, states, strict=True):
-            generator.bit_generator.state = state
-        for array, content in zip(arrays, contents, strict=True):
-            xp.copyto(array, content)
-
+    differences = Differences(objective, generators, arrays)
     with record() as steps:
         root = objective()
     operations = sum(CALL + step.flops() for step in steps)
     grads = _gradients(root, tensors)
-    rewind()
-    with no_grad(), record() as steps:
-        root = objective()
-    # Thousands of values of one graph: replayed, as a training run does it.
-    replay = Replay(steps, [root])
-
-    def value() -> float:
-        rewind()
-        with xp.errstate(all="ignore"):
-            replay.forward()
-        return float(replay.values[0])
-
-    count = effort.count(operations, len(tensors))
-    middle = value()
-    size = abs(middle) + sum(
-        float(np.nansum(np.abs(grads[name] * tensor.data)))
-        for name, tensor in tensors.items()
-    )
-    check = _Checker(value, middle, max(1.0, size), count)
+    pairs = [(tensor.data, grads[name]) for name, tensor in tensors.items()]
+    differences.weigh(pairs)
+    check = _Checker(differences, effort.count(operations, len(tensors)))
     return [check(name, t.data, grads[name]) for name, t in tensors.items()]
 
 
@@ -209,15 +180,11 @@ class _Checker:
     """Compares gradients of one objective.
 
     Attributes:
-        value: Computes it.
-        middle: Its value.
-        size: The sizes of its terms, added up.
+        differences: Those of the objective.
         count: How many elements of a tensor are compared.
     """
 
-    value: Callable[[], float]
-    middle: float
-    size: float
+    differences: Differences
     count: int
 
     def __call__(self, name: str, data: Array, grad: Array) -> GradientReport:
@@ -228,17 +195,14 @@ class _Checker:
         pairs = []
         for flat in chosen:
             index = tuple(int(i) for i in np.unravel_index(flat, data.shape))
-            numeric = self._numeric(data, index)
+            numeric = self.differences.slope(data, index)
             if numeric is not None:
                 pairs.append((index, float(grad[index]), numeric))
         # Relative to the tensor's largest derivative; the floor is what rounding in
         # the value alone would make of a derivative that is zero.
         known = (abs(part) for pair in pairs for part in pair[1:])
         most = max((size for size in known if np.isfinite(size)), default=0.0)
-        floor = max(
-            FLOOR * max(1.0, abs(self.middle)), self._rounding(STEP) / TOLERANCE
-        )
-        scale = max(floor, most)
+        scale = max(self.differences.floor, most)
         errors = [
             abs(a - n) / scale if np.isfinite(a - n) else np.inf for _, a, n in pairs
         ]
@@ -252,32 +216,3 @@ class _Checker:
         return GradientReport(
             name, index, analytic, numeric, error, len(pairs), kinks, unwritten
         )
-
-    def _rounding(self, h: float) -> float:
-        """Return how far rounding may move a difference over h."""
-        return 8 * EPSILON * self.size / h
-
-    def _numeric(self, data: Array, index: tuple[int, ...]) -> float | None:
-        """Return the central difference at one element, None at a kink."""
-        kept = float(data[index])
-
-        def slopes(h: float) -> tuple[float, float]:
-            """Return the central slope, and how much both sides differ."""
-            data[index] = kept + h
-            up = self.value()
-            data[index] = kept - h
-            down = self.value()
-            data[index] = kept
-            return (up - down) / (2 * h), abs(up - 2 * self.middle + down) / h
-
-        for shrink in (1, 10, 100):
-            h = STEP / shrink * max(1.0, abs(kept))
-            central, gap = slopes(h)
-            inner, inner_gap = slopes(h / 3)
-            rounding = self._rounding(h / 3)
-            # Of a smooth value, the central slope stays and the gap shrinks with h.
-            moved = abs(central - inner) > 1e-7 * abs(central) + rounding
-            bent = inner_gap > gap * 2 / 3 + rounding
-            if not moved and not bent:
-                return central
-        return None

@@ -233,3 +233,8 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     """Return the JSON Schema of an annotation."""
     schema: dict[str, Any] = _adapter(annotation).json_schema()
     return schema
+
+
+def about(cls: type) -> str:
+    """Return the docstring of a class down to its arguments, "" for none."""
+    return inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()

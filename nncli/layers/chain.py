@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +26,7 @@ class _State(threading.local):
     """What runs in the current thread."""
 
     def __init__(self) -> None:
-        self.watching: list[list[Call]] = []
+        self.watching: list[_Watch] = []
         self.inputs: list[Mapping[str, Tensor]] = []
 
 
@@ -128,6 +128,14 @@ class Call:
     y: Tensor
 
 
+@dataclass(frozen=True)
+class _Watch:
+    """What is seen of the calls, and what all values between layers pass."""
+
+    through: Callable[[Tensor], Tensor]
+    calls: list[Call] = field(default_factory=list)
+
+
 def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
     """Call layers one behind the other; their steps carry their labels.
 
@@ -136,11 +144,15 @@ def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
     Raises:
         LayerError: A layer cannot take what it is given.
     """
-    for layer in layers if _state.watching else pooled_first(layers):
+    watching = _state.watching[-1] if _state.watching else None
+    for layer in pooled_first(layers) if watching is None else layers:
+        if watching is not None:
+            x = watching.through(x)
         with labelled(layer.label), blaming(layer):
             y = layer(x)
-        if _state.watching:
-            _state.watching[-1].append(Call(layer, x, y))
+        if watching is not None:
+            y = watching.through(y)
+            watching.calls.append(Call(layer, x, y))
         x = y
     return x
 
@@ -183,16 +195,26 @@ def advance(
     return x, after
 
 
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
 @contextmanager
-def watch() -> Iterator[list[Call]]:
+def watch(
+    through: Callable[[Tensor], Tensor] = _as_it_is,
+) -> Iterator[list[Call]]:
     """Collect every call that ``run`` makes in the block, in the order they ended.
 
     The layers inside a layer so come before it. Other threads are not watched.
+
+    Args:
+        through: What each layer's input passes before the layer, and its output after
+            it; what it returns takes their place.
     """
-    calls: list[Call] = []
-    _state.watching.append(calls)
+    watching = _Watch(through)
+    _state.watching.append(watching)
     try:
-        yield calls
+        yield watching.calls
     finally:
         _state.watching.pop()
 

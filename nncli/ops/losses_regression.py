@@ -13,7 +13,7 @@ from nncli.ops.losses import Elementwise, vary
 
 
 class MeanSquaredError(Elementwise, name="mse"):
-    """y = Σ (x − t)² / n over all n elements; dl/dx = 2·(x − t)."""
+    """y = Σ (x − t)² / n over all n elements; dL/dx = dL/dy · 2·(x − t) / n."""
 
     def values(self, x: Array, t: Array, *rooms: Array) -> Array:
         work, _ = rooms

@@ -77,11 +77,10 @@ def load_source(
         UsageError: There is nothing of that name, or it cannot be read.
         RunError: The checkpoint is damaged, or it is no run that is there.
     """
-    known = examples()
-    names = tuple(known)
-    path = _found(Path(given), runs, "a YAML file, an example or a run", names)
+    path = _source(given, runs)
     if not path.exists():
-        return load_config(known[path.name], overrides, allow_plugins=allow_plugins)
+        example = examples()[path.name]
+        return load_config(example, overrides, allow_plugins=allow_plugins)
     if path.is_dir() and (path / "checkpoints").is_dir():
         run = RunDirectory.open(path)
         return load_config(
@@ -98,6 +97,22 @@ def load_source(
             copies=plugins_of(path),
         )
     return load_config(path, overrides, allow_plugins=allow_plugins)
+
+
+def trained_source(given: str | Path, runs: Path = RUNS) -> Path | None:
+    """Return the checkpoint of what ``load_source`` takes; None for a mere config.
+
+    Args:
+        given: As of ``load_source``.
+        runs: Where a bare name is looked up.
+
+    Raises:
+        UsageError: There is nothing of that name.
+        RunError: There is no checkpoint in the run.
+    """
+    path = _source(given, runs)
+    is_run = path.is_dir() and (path / "checkpoints").is_dir()
+    return find_checkpoint(path, runs) if is_run or _is_checkpoint(path) else None
 
 
 def config_of(path: Path, checkpoint: Checkpoint) -> dict[str, object]:
@@ -123,6 +138,11 @@ def plugins_of(checkpoint: Path) -> Path | None:
     """Return where the run of a checkpoint keeps copies of its plugins."""
     run = run_of(checkpoint)
     return run.plugins if run else None
+
+
+def _source(given: str | Path, runs: Path) -> Path:
+    names = tuple(examples())
+    return _found(Path(given), runs, "a YAML file, an example or a run", names)
 
 
 def _found(

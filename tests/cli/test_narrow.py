@@ -33,6 +33,7 @@ def words(lines: list[str]) -> set[str]:
         ["components", "loss"],
         ["components", "categorical_cross_entropy"],
         ["lr-find", CONFIGS / "xor.yaml", "--steps", "50"],
+        ["explain", CONFIGS / "xor.yaml"],
     ],
     ids=lambda arguments: " ".join(str(getattr(a, "stem", a)) for a in arguments),
 )

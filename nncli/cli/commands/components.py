@@ -146,11 +146,10 @@ def _call(cls: type[Component]) -> str:
 
 
 def _explain(cls: type[Component]) -> None:
-    from nncli.core.signature import signature_of
+    from nncli.core.signature import about, signature_of
 
-    doc = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
     say(f"{cls.kind} {cls.type_name}\n")
-    for line in doc.splitlines():
+    for line in about(cls).splitlines():
         say_wrapped(line, hang=len(line) - len(line.lstrip()))
     say("")
     every = signature_of(cls).arguments.values()

@@ -152,7 +152,7 @@ def _show(checks: list[Check]) -> None:
     """Print one line a component, its worst tensor over all cases; failures last."""
     from rich.text import Text
 
-    from nncli.autograd.gradcheck import TOLERANCE
+    from nncli.autograd.differences import TOLERANCE
 
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:

@@ -1,0 +1,107 @@
+"""Differences: slopes of a scalar that is computed again and again, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from nncli.autograd.replay import Replay
+from nncli.autograd.tape import no_grad, record
+from nncli.autograd.tensor import Tensor
+from nncli.core.arrays import Array, xp
+
+TOLERANCE = 1e-6
+STEP = 1e-5
+FLOOR = 1e-3
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Differences:
+    """Central differences of a scalar by elements of the arrays that it depends on.
+
+    The objective is recorded once and replayed from then on. What it draws and what it
+    remembers is put back before each value, and as soon as the differences are made.
+
+    Args:
+        objective: Computes the scalar from arrays as they are now; in float64.
+        generators: Put back to their state before every value, so that dropout drops
+            the same elements each time.
+        arrays: What ``objective`` changes and reads again, put back as well.
+
+    Attributes:
+        middle: The scalar, where nothing is moved.
+        size: The sizes of the terms that it is a sum of, added up; see ``weigh``.
+    """
+
+    def __init__(
+        self,
+        objective: Callable[[], Tensor],
+        generators: Sequence[np.random.Generator] = (),
+        arrays: Sequence[Array] = (),
+    ) -> None:
+        self._states = [(each, each.bit_generator.state) for each in generators]
+        self._contents = [(array, array.copy()) for array in arrays]
+        with no_grad(), record() as steps:
+            root = objective()
+        # Thousands of values of one graph: replayed, as a training run does it.
+        self._replay = Replay(steps, [root])
+        self.middle = self._value()
+        self.size = max(1.0, abs(self.middle))
+        self._rewind()
+
+    def weigh(self, pairs: Iterable[tuple[Array, Array]]) -> None:
+        """Estimate how far rounding moves the scalar, whose terms may cancel.
+
+        Args:
+            pairs: Arrays, each with its gradient: the terms are Σ |x·df/dx|.
+        """
+        terms = (float(np.nansum(np.abs(grad * data))) for data, grad in pairs)
+        self.size = max(1.0, abs(self.middle) + sum(terms))
+
+    @property
+    def floor(self) -> float:
+        """The size of a derivative below which errors are not told from rounding."""
+        smallest = FLOOR * max(1.0, abs(self.middle))
+        return max(smallest, self._rounding(STEP) / TOLERANCE)
+
+    def slope(self, data: Array, index: tuple[int, ...]) -> float | None:
+        """Return the central difference at one element, None at a kink."""
+        kept = float(data[index])
+
+        def slopes(h: float) -> tuple[float, float]:
+            """Return the central slope, and how much both sides differ."""
+            data[index] = kept + h
+            up = self._value()
+            data[index] = kept - h
+            down = self._value()
+            data[index] = kept
+            return (up - down) / (2 * h), abs(up - 2 * self.middle + down) / h
+
+        for shrink in (1, 10, 100):
+            h = STEP / shrink * max(1.0, abs(kept))
+            central, gap = slopes(h)
+            inner, inner_gap = slopes(h / 3)
+            rounding = self._rounding(h / 3)
+            # Of a smooth value, the central slope stays and the gap shrinks with h.
+            moved = abs(central - inner) > 1e-7 * abs(central) + rounding
+            bent = inner_gap > gap * 2 / 3 + rounding
+            if not moved and not bent:
+                return central
+        return None
+
+    def _rounding(self, h: float) -> float:
+        """Return how far rounding may move a difference over h."""
+        return 8 * EPSILON * self.size / h
+
+    def _value(self) -> float:
+        self._rewind()
+        with xp.errstate(all="ignore"):
+            self._replay.forward()
+        return float(self._replay.values[0])
+
+    def _rewind(self) -> None:
+        for generator, state in self._states:
+            generator.bit_generator.state = state
+        for array, content in self._contents:
+            xp.copyto(array, content)

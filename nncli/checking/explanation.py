@@ -1,0 +1,205 @@
+"""Explanation: every number of one training step, to be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nncli.checking.quantity import Formula, Quantity, array_facts, finite
+from nncli.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class LayerExplained:
+    """One call of a layer, there and back.
+
+    Attributes:
+        label: Where it stands: ``layers[2] dense``.
+        depth: How many layers it is inside of.
+        call: The layer as it was made: ``Dense(units=8)``.
+        formula: The layer's docstring.
+        ops: The docstrings of the ops that it is made of, with their derivatives.
+        frozen: Whether its parameters are not trained.
+        x: What goes in; its derivative is what the layer hands back.
+        y: What comes out; its derivative is what the layer is handed.
+        parameters: Its own, not those of layers inside it.
+        memory: What it remembers from batch to batch, before and after.
+    """
+
+    label: str
+    depth: int
+    call: str
+    formula: Formula
+    ops: tuple[Formula, ...]
+    frozen: bool
+    x: Quantity
+    y: Quantity
+    parameters: tuple[Quantity, ...]
+    memory: tuple[Quantity, ...]
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Its input, its parameters and its output."""
+        return (self.x, *self.parameters, self.y)
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "layer": self.label,
+            "depth": self.depth,
+            "call": self.call,
+            "formula": self.formula.text,
+            "ops": {op.name: op.text for op in self.ops},
+            "frozen": self.frozen,
+            "x": self.x.facts(),
+            "parameters": [each.facts() for each in self.parameters],
+            "y": self.y.facts(),
+            "memory": [each.facts() for each in self.memory],
+        }
+
+
+@dataclass(frozen=True)
+class LossExplained:
+    """The loss of the sample.
+
+    Attributes:
+        call: The loss as it was made.
+        formula: Its docstring.
+        ops: As of a layer.
+        fused: The activation that it contains, "" for none.
+        outputs: What the network gives.
+        predictions: What metrics make of that: probabilities, or the outputs.
+        targets: What the loss compares with.
+        names: The targets' classes, where they are few and have names.
+        value: The loss itself.
+        penalty: What the weights add to it.
+    """
+
+    call: str
+    formula: Formula
+    ops: tuple[Formula, ...]
+    fused: str
+    outputs: Quantity
+    predictions: Array
+    targets: Array
+    names: tuple[str, ...]
+    value: float
+    penalty: float
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "call": self.call,
+            "formula": self.formula.text,
+            "ops": {op.name: op.text for op in self.ops},
+            "fused": self.fused or None,
+            "outputs": self.outputs.facts(),
+            "predictions": array_facts(self.predictions),
+            "targets": array_facts(self.targets),
+            "classes": list(self.names),
+            "value": self.value,
+            "penalty": self.penalty,
+            "total": self.value + self.penalty,
+        }
+
+
+@dataclass(frozen=True)
+class UpdateExplained:
+    """The step that the optimizer takes.
+
+    Attributes:
+        call: The optimizer as it was made.
+        formula: Its docstring.
+        schedule: The schedule as it was made.
+        number: Which step of the training it is, from 1.
+        lr: Its learning rate.
+        norm: Norm of the whole gradient.
+        clipped: That after clipping.
+        before: The loss before the step, penalties included.
+        after: That of the same sample with the new parameters.
+    """
+
+    call: str
+    formula: Formula
+    schedule: str
+    number: int
+    lr: float
+    norm: float
+    clipped: float
+    before: float
+    after: float
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "call": self.call,
+            "formula": self.formula.text,
+            "schedule": self.schedule,
+            "step": self.number,
+            "lr": self.lr,
+            "gradient_norm": self.norm,
+            "clipped_norm": self.clipped,
+            "total_before": self.before,
+            "total_after": finite(self.after),
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One sample's forward pass, loss, backward pass and update.
+
+    Attributes:
+        name: Of the config.
+        steps: How many steps the network was trained.
+        split: The part that the sample is of.
+        samples: Its place in the part, and those of rows beside it, where the network
+            wants several.
+        rows: Their places among all rows of the data, where they are known.
+        remarks: What else is to be known of the numbers.
+        layers: From input to output, those inside a layer behind it.
+        loss: The loss.
+        update: The step.
+        worst: The largest error of a derivative beside its numeric one, relative to
+            the largest derivative of its array.
+    """
+
+    name: str
+    steps: int
+    split: str
+    samples: tuple[int, ...]
+    rows: tuple[int, ...]
+    remarks: tuple[str, ...]
+    layers: tuple[LayerExplained, ...]
+    loss: LossExplained
+    update: UpdateExplained
+    worst: float
+
+    @property
+    def wrong(self) -> list[str]:
+        """Name what is handed a right derivative and makes a wrong one of it."""
+        found = [
+            layer.label
+            for layer in self.layers
+            if not layer.y.wrong
+            and any(each.wrong for each in (layer.x, *layer.parameters))
+        ]
+        if self.loss.outputs.wrong:
+            found.append(f"loss {self.loss.formula.name}")
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values for JSON: arrays of up to 1,000 elements are whole."""
+        return {
+            "name": self.name,
+            "steps": self.steps,
+            "split": self.split,
+            "samples": list(self.samples),
+            "rows": list(self.rows),
+            "precision": "float64",
+            "remarks": list(self.remarks),
+            "layers": [layer.facts() for layer in self.layers],
+            "loss": self.loss.facts(),
+            "update": self.update.facts(),
+            "worst_error": finite(self.worst),
+            "wrong": self.wrong,
+        }

@@ -1,0 +1,132 @@
+"""Quantity: an array of a training step, its derivative and its change."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from nncli.core.arrays import Array, xp
+from nncli.core.signature import about
+
+WHOLE = 1000
+"""Elements up to which JSON holds an array whole."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a component says of itself.
+
+    Attributes:
+        name: In YAML, or of an op.
+        text: Its docstring down to its arguments, "" for none.
+    """
+
+    name: str
+    text: str
+
+    @classmethod
+    def of(cls, kind: type) -> Formula:
+        """Read the docstring of a component or a Function."""
+        return cls(getattr(kind, "type_name", kind.__name__), about(kind))
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of an array, and what the loss L has to do with it.
+
+    Attributes:
+        index: Its place.
+        value: What it was.
+        derivative: dL/d(element) by the backward pass.
+        numeric: The same by central differences; None at a kink.
+        wrong: Both differ by more than rounding can explain.
+        after: What the optimizer made of it; None where it is no parameter.
+    """
+
+    index: tuple[int, ...]
+    value: float
+    derivative: float
+    numeric: float | None
+    wrong: bool
+    after: float | None = None
+
+    @property
+    def step(self) -> float | None:
+        """By how much the optimizer moved it."""
+        return None if self.after is None else self.after - self.value
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An array, its derivative and its change.
+
+    Attributes:
+        name: ``x``, ``y``, or that of a parameter.
+        value: What it was.
+        gradient: dL/d(value); None for what has none: integers, what is frozen.
+        after: What the step made of it; None for what no step changes.
+        elements: Those of which the derivative is shown: all of a small array, else
+            those with the largest derivatives.
+    """
+
+    name: str
+    value: Array
+    gradient: Array | None = None
+    after: Array | None = None
+    elements: tuple[Element, ...] = ()
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a derivative is."""
+        return any(element.wrong for element in self.elements)
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        found: dict[str, Any] = {"name": self.name, **array_facts(self.value)}
+        if self.gradient is not None:
+            found["gradient"] = array_facts(self.gradient)
+        if self.after is not None:
+            found["after"] = array_facts(self.after)
+        if self.elements:
+            found["elements"] = [_element_facts(each) for each in self.elements]
+        return found
+
+
+def norm(array: Array) -> float:
+    """Return √(Σ a²) of an array of any shape."""
+    return float(xp.linalg.norm(array.astype(xp.float64).ravel()))
+
+
+def array_facts(array: Array) -> dict[str, Any]:
+    """Return shape and norm of an array, and what is in it unless that is too much."""
+    found: dict[str, Any] = {"shape": list(map(int, array.shape))}
+    if array.dtype.kind == "f":
+        found["norm"] = finite(norm(array))
+    if array.size <= WHOLE:
+        found["values"] = _finite_values(array.tolist())
+    return found
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return value if math.isfinite(value) else None
+
+
+def _finite_values(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_finite_values(each) for each in values]
+    return finite(values) if isinstance(values, float) else values
+
+
+def _element_facts(element: Element) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "index": list(element.index),
+        "value": finite(element.value),
+        "derivative": finite(element.derivative),
+        "numeric": element.numeric,
+        "wrong": element.wrong,
+    }
+    if element.after is not None and element.step is not None:
+        found |= {"step": finite(element.step), "after": finite(element.after)}
+    return found

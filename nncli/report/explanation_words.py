@@ -1,0 +1,132 @@
+"""What text and page of an explanation both say in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nncli.checking.explanation import Explanation, LayerExplained, LossExplained
+from nncli.checking.quantity import Element, Quantity
+from nncli.core.arrays import Array
+from nncli.core.text import count
+from nncli.report.arrays import figure
+
+
+def headline(explained: Explanation) -> str:
+    """Say which sample it is."""
+    place = ", ".join(map(str, explained.samples))
+    row = ", ".join(map(str, explained.rows))
+    nouns = "sample" if len(explained.samples) == 1 else "samples"
+    same_place = explained.rows == explained.samples
+    known = "" if same_place else f" (row {row} of the data)"
+    steps = count(explained.steps, "step") if explained.steps else ""
+    trained = f"after {steps} of training" if steps else "before training"
+    return (
+        f"{explained.name}: {nouns} {place} of the {explained.split} part{known}, "
+        f"{trained}, computed in float64"
+    )
+
+
+def total_text(explained: Explanation) -> str:
+    """Say what L is."""
+    loss = explained.loss
+    if not loss.penalty:
+        return f"L = {figure(loss.value)}"
+    total = loss.value + loss.penalty
+    return (
+        f"L = loss {figure(loss.value)} + penalty on weights {figure(loss.penalty)} = "
+        f"{figure(total)}"
+    )
+
+
+def update_lines(explained: Explanation) -> Iterator[str]:
+    """Yield what is to be said of the step as a whole."""
+    update = explained.update
+    yield (
+        f"step {update.number:,}, lr {figure(update.lr)} by schedule {update.schedule}"
+    )
+    if update.clipped != update.norm:
+        yield (
+            f"gradient of all parameters: norm {figure(update.norm)}, clipped to "
+            f"{figure(update.clipped)} before the step"
+        )
+    else:
+        yield f"gradient of all parameters: norm {figure(update.norm)}"
+    before, after = figure(update.before), figure(update.after)
+    yield f"L of this sample: {before} before, {after} after"
+
+
+def verdict(explained: Explanation) -> str:
+    """Say whether the derivatives agree with their numeric ones."""
+    if explained.wrong:
+        return f"WRONG derivatives, by: {', '.join(explained.wrong)}"
+    elements = [
+        element
+        for layer in explained.layers
+        for each in layer.quantities
+        for element in each.elements
+    ]
+    kinks = sum(element.numeric is None for element in elements)
+    beside = (
+        f"; {count(kinks, 'element')} at a kink, where there is none" if kinks else ""
+    )
+    return (
+        f"{count(len(elements), 'derivative')} beside the numeric ones (central "
+        f"differences): largest error {explained.worst:.0e}{beside}"
+    )
+
+
+def predicts(explained: Explanation) -> bool:
+    """Whether predictions are something else than the outputs."""
+    loss = explained.loss
+    return not same(loss.predictions, loss.outputs.value)
+
+
+def same(one: Array, other: Array) -> bool:
+    """Whether two arrays hold the same."""
+    return one.shape == other.shape and bool((one == other).all())
+
+
+def frozen(layer: LayerExplained) -> str:
+    """Say that a layer is not trained."""
+    return " (frozen)" if layer.frozen and layer.parameters else ""
+
+
+def remembered(layer: LayerExplained) -> Iterator[tuple[str, Array]]:
+    """Yield what a layer remembers from batch to batch, before and after this one."""
+    for each in layer.memory:
+        yield f"{each.name} before", each.value
+        if each.after is not None:
+            yield f"{each.name} after", each.after
+
+
+def selection(each: Quantity) -> str:
+    """Say that not all elements are shown, if so."""
+    size = each.value.size
+    if len(each.elements) == size:
+        return ""
+    return f", the {len(each.elements)} largest of {size:,}"
+
+
+def numeric_text(element: Element) -> str:
+    """Write a numeric derivative; mark it where the other one is wrong."""
+    if element.numeric is None:
+        return "kink"
+    return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
+
+
+def targets_text(loss: LossExplained) -> str:
+    """Name the classes that the targets are."""
+    noun = "class" if len(loss.names) == 1 else "classes"
+    return f"{noun} {', '.join(loss.names)}"
+
+
+def unfolded(text: str) -> list[str]:
+    """Return a docstring with one line a paragraph; indented lines stay."""
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        parts = paragraph.splitlines()
+        if any(part.startswith(" ") for part in parts):
+            lines += parts
+        else:
+            lines.append(" ".join(parts))
+    return lines
