@@ -1,0 +1,42 @@
+"""Numbers to be predicted that are much larger, or smaller, than a network begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nncli.checking.doctor.base import Check, Finding
+from nncli.core.text import number
+
+HIGH, LOW = 10.0, 0.05
+"""Root mean squares of targets beyond which they count as not scaled.
+
+First outputs are about 1 (see ``input_scale``); to come to 10 or more takes each step
+of an optimizer such as Adam, which moves a weight by about lr, that many times as long,
+and the gradient of a squared error is larger in the same proportion.
+"""
+
+
+class TargetScale(Check, name="target_scale"):
+    """Root mean square of the targets of a loss between numbers, as the loss has them."""
+
+    stage = "data"
+
+    def run(self) -> Iterator[Finding]:
+        experiment = self.exam.experiment
+        if not experiment.loss.distance or experiment.classes is not None:
+            return
+        targets = self.exam.batch.targets.data
+        size = float(np.sqrt(np.mean(np.square(targets, dtype=np.float64))))
+        if LOW <= size <= HIGH:
+            return
+        dataset = experiment.config.dataset
+        able = dataset is not None and "scale_target" in dataset.arguments
+        yield self.finding(
+            f"The targets have a root mean square of {number(size)}, expected about 1: "
+            f"a network's first outputs are (from {LOW:g} to {HIGH:g} is taken).",
+            "Scale them to mean 0 and deviation 1 over the training rows"
+            + ("." if able else " before they are stored."),
+            *(["dataset.scale_target=true"] if able else []),
+        )
