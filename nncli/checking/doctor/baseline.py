@@ -36,9 +36,7 @@ def drawn_loss(
     """Return the loss of outputs that are drawn, of some deviation."""
     drawn = rng.normal(0.0, deviation, outputs.shape).astype(outputs.dtype)
     with no_grad(), xp.errstate(all="ignore"):
-        return loss(
-            _as_taken(loss, Tensor(drawn)), batch.targets, batch.weights
-        ).item()
+        return loss(_as_taken(loss, Tensor(drawn)), batch.targets, batch.weights).item()
 
 
 def _least(loss: Loss, batch: Batch, outputs: Array, shape: Shape) -> float:

@@ -27,7 +27,7 @@ WORK = 6e10
 """Operations of a check's rehearsals together, about: a few seconds on one core."""
 
 MOST_STEPS, LEAST_STEPS = 60, 16
-"""Steps of a rehearsal. With fewer, a mean over its last third is one of few batches."""
+"""Steps of a rehearsal. With fewer, the mean over its last third is too noisy."""
 
 SHARES = 6
 """Rehearsals that WORK is shared by."""

@@ -21,6 +21,9 @@ from nncli.training.step import TrainingStep
 BEGINS_LOW = 0.5
 """Share of the learning rate below which a schedule begins as a warmup does."""
 
+WHOLE = 1.0
+"""Size of a first step, as a share of the weights, that leaves nothing of them."""
+
 
 @dataclass(frozen=True)
 class Rehearsal:
@@ -42,11 +45,6 @@ class Rehearsal:
     after: Look | None = None
 
     @property
-    def first(self) -> float:
-        """The loss before the first step; infinity where it is not finite."""
-        return self.losses[0] if self.losses else math.inf
-
-    @property
     def last(self) -> float:
         """Mean loss of the last third of the steps; infinity where it exploded."""
         if self.exploded:
@@ -55,9 +53,10 @@ class Rehearsal:
         return float(np.mean(self.losses[-third:]))
 
     @property
-    def fall(self) -> float:
-        """By how much the loss fell; minus infinity where it exploded."""
-        return self.first - self.last
+    def ratio(self) -> float | None:
+        """The median of ``ratios`` that are not 0; None where there is none."""
+        moved = [ratio for ratio in self.ratios if ratio]
+        return float(np.median(moved)) if moved else None
 
 
 def rehearse(

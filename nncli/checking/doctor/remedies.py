@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from nncli.checking.doctor.examination import Examination
 from nncli.config.write import to_flow
 from nncli.layers.base import Layer
@@ -13,16 +15,22 @@ A sigmoid passes ¼ at most, ReLU of half of its inputs √½ = 0.71.
 """
 
 
+OWN_INIT = (
+    "Let weights begin with what suits the activation, rather than with an init of "
+    "your own."
+)
+
+WIDER = 4
+"""By how much a layer is made wider that cannot hold a few rows."""
+
+
 def calmer(exam: Examination) -> tuple[str, ...]:
     """Return what keeps activations and gradients from growing: advice, overrides."""
     inits = without_inits(exam)
     if inits:
-        return (
-            "Let weights begin with what suits the activation, rather than with an "
-            "init of your own.",
-            *inits,
-        )
-    ends = [_last_drawn(layer) for layer in _of_type(exam, "residual")]
+        return OWN_INIT, *inits
+    blocks = [x for x in exam.network.nested.values() if x.type_name == "residual"]
+    ends = [_last_drawn(block) for block in blocks]
     places = dict.fromkeys(exam.place(end, "init") for end in ends if end is not None)
     if places:
         return (
@@ -35,6 +43,24 @@ def calmer(exam: Examination) -> tuple[str, ...]:
 
 def livelier(exam: Examination) -> tuple[str, ...]:
     """Return what keeps gradients from vanishing: advice, overrides."""
+    return _unsqueezed(exam) or _normalized(exam)
+
+
+def sharper(exam: Examination) -> tuple[str, ...]:
+    """Return what lets a network learn a few rows by heart: advice, overrides."""
+    found = _unsqueezed(exam)
+    if found:
+        return found
+    sized = [x for x in exam.network.nested.values() if "units" in x.arguments][:-1]
+    wider = [
+        f"{exam.place(layer, 'units')}={WIDER * layer.arguments['units']}"
+        for layer in sized[:1]
+    ]
+    return ("See whether targets fit their inputs; else let it be larger.", *wider)
+
+
+def _unsqueezed(exam: Examination) -> tuple[str, ...]:
+    """Return what mends gradients that an activation or an init swallows, if any."""
     flat = _squeezing(exam)
     if flat:
         return (
@@ -43,13 +69,7 @@ def livelier(exam: Examination) -> tuple[str, ...]:
             *(f"{place}=relu" for place in flat),
         )
     inits = without_inits(exam)
-    if inits:
-        return (
-            "Let weights begin with what suits the activation, rather than with an "
-            "init of your own.",
-            *inits,
-        )
-    return _normalized(exam)
+    return (OWN_INIT, *inits) if inits else ()
 
 
 def without_inits(exam: Examination) -> tuple[str, ...]:
@@ -79,16 +99,12 @@ def _squeezing(exam: Examination) -> list[str]:
     """Return the places of activations that let little of the gradient pass."""
     signals = [signal for signal in exam.first.signals if not signal.layer.children]
     found = []
-    for before, signal in zip(signals, signals[1:], strict=False):
+    for before, signal in pairwise(signals):
         if signal.dead is None or before.grad is None or not signal.grad:
             continue
         if before.grad < SQUEEZED * signal.grad and signal.layer.type_name != "relu":
             found.append(exam.place(signal.layer))
     return list(dict.fromkeys(found))
-
-
-def _of_type(exam: Examination, name: str) -> list[Layer]:
-    return [each for each in exam.network.nested.values() if each.type_name == name]
 
 
 def _last_drawn(layer: Layer) -> Layer | None:

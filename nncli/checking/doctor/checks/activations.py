@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.remedies import calmer
 from nncli.checking.doctor.look import Signal
-from nncli.core.text import number
+from nncli.checking.doctor.remedies import calmer
 
 LIMIT = 100.0
 """How many times the inputs' size (or 1) activations may have.
@@ -37,9 +36,9 @@ class Activations(Check, name="activations"):
             return
         largest = max(beyond, key=_size)
         yield self.finding(
-            f"Activations grow with depth: beyond {number(LIMIT * given)} from "
+            f"Activations grow with depth: beyond {LIMIT * given:.3g} from "
             f"{beyond[0].layer.label} on, up to {_shown(largest)} behind "
-            f"{largest.layer.label}, where inputs have {number(given)} (root mean "
+            f"{largest.layer.label}, where inputs have {given:.3g} (root mean "
             f"squares; up to {LIMIT:g} times the inputs' is taken).",
             *calmer(exam),
         )
@@ -50,4 +49,4 @@ def _size(signal: Signal) -> float:
 
 
 def _shown(signal: Signal) -> str:
-    return number(signal.size) if math.isfinite(signal.size) else "infinity"
+    return f"{signal.size:.3g}" if math.isfinite(signal.size) else "infinity"

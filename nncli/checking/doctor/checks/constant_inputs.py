@@ -30,7 +30,9 @@ class ConstantInputs(Check, name="constant_inputs"):
         names = self._names()
         if not names:
             return
-        constant = [name for name, same in zip(names, self._same(), strict=True) if same]
+        constant = [
+            name for name, same in zip(names, self._same(), strict=True) if same
+        ]
         if not constant:
             return
         shown = ", ".join(shortened(name, 40) for name in constant[:SHOWN])

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.look import Look, Signal
-from nncli.checking.doctor.remedies import without_inits
+from nncli.checking.doctor.look import Look
+from nncli.checking.doctor.remedies import OWN_INIT, without_inits
+from nncli.core.arrays import Array
 from nncli.core.text import count
 from nncli.layers.base import Layer
 
-SHARE = 0.5
-"""Share of a layer's units that may be dead.
+FIRST, LATER = 0.5, 0.9
+"""Shares of a layer's units that may be dead at first, and after some steps.
 
 Zero biases leave a ReLU dead for few directions of its weights only: the shipped
 configs have up to 0.17 at first (Lu et al. 2020, "Dying ReLU and initialization"). Half
-of them dead is half of the layer paid for and not used.
+of them dead is half of the layer paid for and not used. The first steps, of one
+direction for all rows, may quiet more for a while: up to 0.6 in the shipped configs.
 """
 
 
@@ -25,37 +27,43 @@ class DeadUnits(Check, name="dead_units"):
     At first values, and once more after the first steps of training.
     """
 
-    stage = "network"
+    stage = "training"
 
     def run(self) -> Iterator[Finding]:
-        dead = _dead(self.exam.first)
-        for signal in dead:
-            yield self._finding(signal, "at first values", *self._mend(signal.layer))
         exam = self.exam
-        if dead or exam.experiment.optimizer.full_batch:
+        early = _dead(exam.first, FIRST)
+        for layer, dead in early:
+            advice, *overrides = self._mend(layer)
+            yield self._finding(
+                layer, dead, "at first values", FIRST, advice, overrides
+            )
+        if early or exam.experiment.optimizer.full_batch:
             return
         rehearsal = exam.rehearsal()
         if rehearsal.after is None:
             return
-        lr = exam.config.optimizer.lr / 10
-        for signal in _dead(rehearsal.after):
-            yield self._finding(
-                signal,
-                f"after {count(len(rehearsal.losses), 'step')} of training",
-                "Train with a smaller learning rate: large steps push ReLUs to where "
-                "they give 0.",
-                f"optimizer.lr={lr:g}",
-            )
+        when = f"after {count(len(rehearsal.losses), 'step')} of training"
+        advice = (
+            "Train with a smaller learning rate: large steps push ReLUs to where they "
+            "give 0."
+        )
+        smaller = [f"optimizer.lr={exam.config.optimizer.lr / 10:g}"]
+        for layer, dead in _dead(rehearsal.after, LATER):
+            yield self._finding(layer, dead, when, LATER, advice, smaller)
 
     def _finding(
-        self, signal: Signal, when: str, advice: str, *overrides: str
+        self,
+        layer: Layer,
+        dead: Array,
+        when: str,
+        share: float,
+        advice: str,
+        overrides: list[str],
     ) -> Finding:
-        assert signal.dead is not None
         return self.finding(
-            f"{signal.dead.sum():,} of {count(signal.dead.size, 'unit')} of "
-            f"{signal.layer.label} are dead {when}: they give the same for all "
-            f"{self.exam.batch.rows:,} rows, and no gradient passes them (up to "
-            f"{SHARE:.0%} is taken).".replace("%", " %"),
+            f"{dead.sum():,} of {count(dead.size, 'unit')} of {layer.label} are dead "
+            f"{when}: they give the same for all {self.exam.batch.rows:,} rows, and no "
+            f"gradient passes them (up to {100 * share:.0f} % is taken).",
             advice,
             *overrides,
         )
@@ -63,21 +71,17 @@ class DeadUnits(Check, name="dead_units"):
     def _mend(self, layer: Layer) -> tuple[str, ...]:
         inits = without_inits(self.exam)
         if inits:
-            return (
-                "Let weights begin with what suits the activation, rather than with "
-                "an init of your own.",
-                *inits,
-            )
+            return OWN_INIT, *inits
         return (
             "Take an activation that is flat nowhere.",
             f"{self.exam.place(layer)}=leaky_relu",
         )
 
 
-def _dead(look: Look) -> list[Signal]:
-    """Return the activations with too many dead units."""
+def _dead(look: Look, share: float) -> list[tuple[Layer, Array]]:
+    """Return the activations with too many dead units, and which these are."""
     return [
-        signal
+        (signal.layer, signal.dead)
         for signal in look.signals
-        if signal.dead is not None and signal.dead.mean() > SHARE
+        if signal.dead is not None and signal.dead.mean() > share
     ]

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from nncli.checking.doctor.base import Check, Finding
 from nncli.checking.doctor.look import Signal
 from nncli.checking.doctor.remedies import calmer, livelier
-from nncli.core.text import number
 
 LOW, HIGH = 1e-3, 1e3
-"""Norm of the gradient at the first layer, as a share of that at the last, that is taken.
+"""Shares of the last layer's gradient that the first one's norm may have.
 
 A sigmoid's slope is at most ¼, so that five of them in a row lose a thousandfold
 (Hochreiter 1991; Glorot and Bengio 2010, section 4.2). The shipped configs, four
@@ -33,19 +32,17 @@ class Gradients(Check, name="gradients"):
         if len(known) < 2 or not known[-1].grad:
             return
         first, last = known[0], known[-1]
-        share = (first.grad or 0.0) / last.grad
+        share = (first.grad or 0.0) / (last.grad or 1.0)
         if not share >= LOW:
             yield self._finding("vanishes", share, first, last)
         elif not share <= HIGH:
             yield self._finding("explodes", share, first, last)
 
-    def _finding(
-        self, how: str, share: float, first: Signal, last: Signal
-    ) -> Finding:
+    def _finding(self, how: str, share: float, first: Signal, last: Signal) -> Finding:
         cure = livelier if how == "vanishes" else calmer
         return self.finding(
             f"The gradient {how} on its way back: its norm behind {first.layer.label} "
-            f"is {number(share)} of that behind {last.layer.label} (from {LOW:g} to "
+            f"is {share:.3g} of that behind {last.layer.label} (from {LOW:g} to "
             f"{HIGH:g} is taken).",
             *cure(self.exam),
         )

@@ -9,7 +9,6 @@ import numpy as np
 from nncli.checking.doctor.base import Check, Finding
 from nncli.config.write import to_flow
 from nncli.core.registry import spec_of
-from nncli.core.text import number
 
 HIGH, LOW = 3.0, 0.05
 """Root mean squares beyond which inputs count as not scaled.
@@ -35,7 +34,7 @@ class InputScale(Check, name="input_scale"):
         if not (_off(size) and any(map(_off, passed))):
             return
         yield self.finding(
-            f"The inputs have a root mean square of {number(size)}, expected about 1: "
+            f"The inputs have a root mean square of {size:.3g}, expected about 1: "
             f"first values of weights are made for that (from {LOW:g} to {HIGH:g} is "
             "taken).",
             "Let each input be scaled to mean 0 and deviation 1 over the training "

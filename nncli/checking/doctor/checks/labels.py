@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -73,7 +74,7 @@ def likeness(x: Array, targets: Array, rng: np.random.Generator) -> float:
 
     chance = [alike(rng.permutation(targets)) for _ in range(ORDERS)]
     spread = float(np.std(chance))
-    return (alike(targets) - float(np.mean(chance))) / spread if spread else np.inf
+    return (alike(targets) - float(np.mean(chance))) / spread if spread else math.inf
 
 
 def _neighbours(x: Array) -> Array:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-
-import numpy as np
 
 from nncli.autograd.tape import no_grad
 from nncli.autograd.tensor import Tensor
@@ -65,7 +64,7 @@ class LossFit(Check, name="loss_fit"):
         low, high = reach
         if loss.takes == "logits":
             wanted = "any numbers (logits)"
-            misses = np.isfinite([low, high]).any()
+            misses = math.isfinite(low) or math.isfinite(high)
         elif loss.takes == "anything" and not loss.positive:
             targets = self.exam.batch.targets.data
             least, most = float(targets.min()), float(targets.max())
@@ -118,15 +117,15 @@ def _ends(values: Array) -> tuple[float, float]:
     zero, *others = values.tolist()
     found = []
     for far, farther in ((others[1], others[0]), (others[2], others[3])):
-        found.append(farther if far == farther else float("nan"))
-    bounded = [value for value in found if np.isfinite(value)]
+        found.append(farther if far == farther else math.nan)
+    bounded = [value for value in found if math.isfinite(value)]
     seen = [zero, *others]
-    low = min(bounded) if bounded and min(seen) in bounded else -np.inf
-    high = max(bounded) if bounded and max(seen) in bounded else np.inf
+    low = min(bounded) if bounded and min(seen) in bounded else -math.inf
+    high = max(bounded) if bounded and max(seen) in bounded else math.inf
     return low, high
 
 
 def _end(value: float) -> str:
-    if np.isfinite(value):
+    if math.isfinite(value):
         return f"{value:g}"
     return "−infinity" if value < 0 else "infinity"

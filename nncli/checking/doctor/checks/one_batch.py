@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from nncli.autograd.tape import no_grad
+from nncli.autograd.tensor import Tensor
 from nncli.checking.doctor.base import Check, Finding
 from nncli.checking.doctor.baseline import constant_loss, free_loss
 from nncli.checking.doctor.examination import WORK
-from nncli.checking.doctor.remedies import livelier
+from nncli.checking.doctor.remedies import sharper
+from nncli.core.arrays import xp
 from nncli.core.errors import DivergedError
 from nncli.core.text import count, number
+from nncli.data.batches import Batch
 from nncli.network.trial import trial
 from nncli.optimizers.adam import Adam
 from nncli.training.step import TrainingStep
@@ -36,16 +40,17 @@ Half is asked for, since steps are few and dropout goes on.
 class OneBatch(Check, name="one_batch"):
     """Whether Adam brings the loss of a few rows far below that of a constant output.
 
-    The config's optimizer is left out: a bad learning rate is another check's.
+    The config's optimizer is left out: a bad learning rate is another check's. So are
+    networks that are one linear map, which learn by heart only what is linear.
     """
 
     stage = "training"
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
-        if not exam.network.flat.values.size:
+        batch = exam.drawn(exam.rows_within(WORK / 200, ROWS // 2, ROWS))
+        if not exam.network.flat.values.size or self._linear(batch):
             return
-        batch = exam.drawn(exam.rows_within(WORK / 200, min(ROWS, 4), ROWS))
         loss, outputs = exam.experiment.loss, exam.first.outputs[: batch.rows]
         constant = constant_loss(loss, batch, outputs)
         free = free_loss(loss, batch, outputs)
@@ -53,27 +58,46 @@ class OneBatch(Check, name="one_batch"):
         if not constant - free > 1e-3 * abs(constant):
             # All targets are alike: there is nothing to be learned.
             return
-        best, steps = math.inf, 0
         work = WORK / len(RATES)
         steps = exam.steps_within(work, batch.rows, LEAST_STEPS, MOST_STEPS)
+        best = math.inf
         for rate in RATES:
-            with trial(exam.network, training=True):
-                exam.network.begin_epoch()
-                adam = Adam(lr=rate).over(exam.network.flat)
-                step = TrainingStep(exam.network, loss, adam)
-                try:
-                    for i in range(steps):
-                        best = min(best, step.run(batch, rate, i + 1))
-                        if best <= goal:
-                            return
-                        exam.network.begin_epoch()
-                except DivergedError:
-                    pass
-                finally:
-                    exam.network.begin_epoch()
+            best = min(best, self._learned(batch, rate, steps, goal))
+            if best <= goal:
+                return
         yield self.finding(
             f"The network cannot learn {count(batch.rows, 'row')} by heart: "
-            f"{steps} steps of Adam bring their loss to {number(best)}, expected below "
-            f"{number(goal)}, half of what the best constant output has.",
-            *livelier(exam),
+            f"{count(steps, 'step')} of Adam bring their loss to {number(best)}, "
+            f"expected below {number(goal)}, half of that of the best constant output.",
+            *sharper(exam),
         )
+
+    def _learned(self, batch: Batch, rate: float, steps: int, goal: float) -> float:
+        """Return the least loss of some steps on one batch, which ends at the goal."""
+        network, best = self.exam.network, math.inf
+        with trial(network, training=True):
+            adam = Adam(lr=rate).over(network.flat)
+            step = TrainingStep(network, self.exam.experiment.loss, adam)
+            for i in range(1, steps + 1):
+                network.begin_epoch()
+                try:
+                    best = min(best, step.run(batch, rate, i))
+                except DivergedError:
+                    break
+                if best <= goal:
+                    break
+            network.begin_epoch()
+        return best
+
+    def _linear(self, batch: Batch) -> bool:
+        """Whether f(x) + f(−x) is 2·f(0), as for x ↦ Ax + b."""
+        x, network = batch.x, self.exam.network
+        if x.data.dtype.kind != "f":
+            return False
+        with trial(network, training=False), no_grad(), xp.errstate(all="ignore"):
+            there, back, zero = (
+                network(Tensor(factor * x.data, lengths=x.lengths)).data
+                for factor in (1, -1, 0)
+            )
+        size = abs(there - zero).max()
+        return bool(abs(there + back - 2 * zero).max() <= 1e-3 * size)

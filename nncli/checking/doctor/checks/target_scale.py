@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.core.text import number
 
 HIGH, LOW = 10.0, 0.05
 """Root mean squares of targets beyond which they count as not scaled.
@@ -19,7 +18,7 @@ and the gradient of a squared error is larger in the same proportion.
 
 
 class TargetScale(Check, name="target_scale"):
-    """Root mean square of the targets of a loss between numbers, as the loss has them."""
+    """Root mean square of the targets, where the loss is one between numbers."""
 
     stage = "data"
 
@@ -34,7 +33,7 @@ class TargetScale(Check, name="target_scale"):
         dataset = experiment.config.dataset
         able = dataset is not None and "scale_target" in dataset.arguments
         yield self.finding(
-            f"The targets have a root mean square of {number(size)}, expected about 1: "
+            f"The targets have a root mean square of {size:.3g}, expected about 1: "
             f"a network's first outputs are (from {LOW:g} to {HIGH:g} is taken).",
             "Scale them to mean 0 and deviation 1 over the training rows"
             + ("." if able else " before they are stored."),

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from nncli.checking.doctor.base import Check, Finding
-from nncli.core.text import count, number
-
-HIGH = 1.0
-"""Size of the first step, as a share of the weights, that is taken.
-
-Beyond it nothing of the first values is left after one step. About 0.001 is usual
-(Karpathy, CS231n, "ratio of weights:updates"); the shipped configs have up to 0.4,
-which is Adam's first step on small layers.
-"""
+from nncli.checking.doctor.rehearsal import WHOLE
+from nncli.core.text import count
 
 CHANGE = 0.01
 """Share of the weights that all steps of the training together have to change.
@@ -24,7 +15,11 @@ With less, even if every step went the same way, the trained network is the firs
 """
 
 GOAL = 0.01
-"""The ratio that an override aims at."""
+"""The ratio that an override aims at.
+
+About 0.001 is usual once training is under way (Karpathy, CS231n, "ratio of
+weights:updates"); Adam's first step is larger, in the shipped configs up to WHOLE / 3.
+"""
 
 
 class UpdateRatio(Check, name="update_ratio"):
@@ -37,23 +32,22 @@ class UpdateRatio(Check, name="update_ratio"):
         if exam.experiment.optimizer.full_batch:
             return
         rehearsal = exam.rehearsal()
-        if not rehearsal.ratios:
+        ratio = rehearsal.ratio
+        if ratio is None:
             return
-        ratio = float(np.median(rehearsal.ratios))
         total = exam.experiment.total_steps
-        if ratio > HIGH:
+        if ratio > WHOLE:
             consequence = "nothing of the first values is left after it"
         elif ratio * total < CHANGE:
             consequence = (
                 f"all {count(total, 'step')} of the training cannot change them by "
-                f"more than {number(100 * ratio * total)} %"
+                f"more than {100 * ratio * total:.3g} %"
             )
         else:
             return
-        better = [f"optimizer.lr={rehearsal.lr * GOAL / ratio:.1g}"] if ratio else []
         yield self.finding(
-            f"The first step changes weights by {number(ratio)} of their size (the "
+            f"The first step changes weights by {ratio:.3g} of their size (the "
             f"median), expected about 0.001 to 0.1: {consequence}.",
-            f"Take a {'smaller' if ratio > HIGH else 'larger'} learning rate.",
-            *better,
+            f"Take a {'smaller' if ratio > WHOLE else 'larger'} learning rate.",
+            f"optimizer.lr={rehearsal.lr * GOAL / ratio:.1g}",
         )
