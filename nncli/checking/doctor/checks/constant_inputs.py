@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +12,7 @@ from nncli.checking.doctor.base import Check, Finding
 from nncli.config.write import to_flow
 from nncli.core.arrays import Array
 from nncli.core.text import count, shortened
+from nncli.tables.leaving import CONSTANT
 
 MOST = 32
 """Inputs without names that are looked at one by one.
@@ -20,6 +23,8 @@ A vector of more is often an image laid flat, whose margin is constant and harml
 SHOWN = 5
 """Constant inputs that are named."""
 
+_NOTE = re.compile(f"column (.+) left out: {re.escape(CONSTANT)}")
+
 
 class ConstantInputs(Check, name="constant_inputs"):
     """Columns of a table, or elements of short vectors, with one value throughout."""
@@ -27,6 +32,7 @@ class ConstantInputs(Check, name="constant_inputs"):
     stage = "data"
 
     def run(self) -> Iterator[Finding]:
+        yield from self._left_out()
         names = self._names()
         if not names:
             return
@@ -44,6 +50,20 @@ class ConstantInputs(Check, name="constant_inputs"):
             "Leave them out of the inputs.",
             *self._overrides(constant),
         )
+
+    def _left_out(self) -> Iterator[Finding]:
+        """Yield the columns of a table that were left out for that reason."""
+        notes = (_NOTE.fullmatch(note) for note in self.exam.train.rows.notes)
+        columns = [str(literal_eval(note[1])) for note in notes if note]
+        if columns:
+            shown = ", ".join(shortened(name, 40) for name in columns[:SHOWN])
+            yield self.finding(
+                f"{count(len(columns), 'column')} of the table with the same value in "
+                f"every row: {shown}{', ...' if len(columns) > SHOWN else ''}. nncli "
+                "leaves such a column out; it may have been exported wrongly.",
+                "Mend the table, or say that the column is not wanted.",
+                *self._overrides(columns),
+            )
 
     def _names(self) -> list[str]:
         rows = self.exam.train.rows

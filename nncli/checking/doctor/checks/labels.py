@@ -52,8 +52,8 @@ class Labels(Check, name="labels"):
             f"them: {score:.1f} deviations above shuffled targets over {len(x):,} "
             f"rows, expected at least {LIMIT:g}. Targets may belong to other rows, as "
             "when one of two files was shuffled or sorted alone.",
-            "Look at some rows with their targets: nncli data show. If they are right, "
-            "what the targets depend on is not among the inputs.",
+            "Look at some rows beside their targets. If they are right, what the "
+            "targets depend on is not among the inputs.",
         )
 
 
