@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -31,6 +31,16 @@ class Finding:
     text: str
     advice: str
     overrides: tuple[str, ...] = ()
+
+    def after(self, changes: Sequence[str]) -> list[str]:
+        """Return overrides that the config has already, then those of the finding.
+
+        Without those that these replace.
+        """
+        places = [override.partition("=")[0] for override in self.overrides]
+        inside = tuple(f"{place}{sign}" for place in places for sign in "=.[")
+        kept = [change for change in changes if not change.startswith(inside)]
+        return [*kept, *self.overrides]
 
     def facts(self) -> dict[str, Any]:
         """Return it as plain values."""

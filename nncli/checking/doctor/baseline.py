@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from numpy.random import Generator
 
-from nncli.autograd.tape import no_grad
+from nncli.autograd.replay import Replay
+from nncli.autograd.tape import no_grad, record
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, Shape, xp
 from nncli.data.batches import Batch
@@ -15,6 +14,10 @@ from nncli.optimizers.adam import Adam
 
 STEPS, RATE = 200, 0.1
 """Steps of Adam: the best constant of a loss of scores is a few units away."""
+
+
+DRAWS = 8
+"""How often outputs are drawn, so that few rows have a mean, too."""
 
 
 def constant_loss(loss: Loss, batch: Batch, outputs: Array) -> float:
@@ -33,10 +36,14 @@ def free_loss(loss: Loss, batch: Batch, outputs: Array) -> float:
 def drawn_loss(
     loss: Loss, batch: Batch, outputs: Array, deviation: float, rng: Generator
 ) -> float:
-    """Return the loss of outputs that are drawn, of some deviation."""
-    drawn = rng.normal(0.0, deviation, outputs.shape).astype(outputs.dtype)
-    with no_grad(), xp.errstate(all="ignore"):
-        return loss(_as_taken(loss, Tensor(drawn)), batch.targets, batch.weights).item()
+    """Return the mean loss of outputs that are drawn, of some deviation."""
+    total = 0.0
+    for _ in range(DRAWS):
+        drawn = rng.normal(0.0, deviation, outputs.shape).astype(outputs.dtype)
+        with no_grad(), xp.errstate(all="ignore"):
+            given = _as_taken(loss, Tensor(drawn))
+            total += loss(given, batch.targets, batch.weights).item()
+    return total / DRAWS
 
 
 def _least(loss: Loss, batch: Batch, outputs: Array, shape: Shape) -> float:
@@ -44,13 +51,16 @@ def _least(loss: Loss, batch: Batch, outputs: Array, shape: Shape) -> float:
     scores = Tensor(xp.zeros(shape, outputs.dtype), requires_grad=True)
     spread = Tensor(xp.zeros_like(outputs))
     adam = Adam(lr=RATE).over([scores])
-    least = math.inf
-    for _ in range(STEPS):
+    with record() as steps:
         value = loss(_as_taken(loss, spread + scores), batch.targets, batch.weights)
-        adam.zero_grad()
-        value.backward()
-        adam.step()
-        least = min(least, value.item())
+    replay = Replay(steps, [value], value, [scores])
+    least: float = value.item()
+    with xp.errstate(all="ignore"):
+        for _ in range(STEPS):
+            replay.backward()
+            adam.step()
+            replay.forward()
+            least = min(least, replay.values[0].item())
     return least
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from nncli.checking.doctor.base import Finding, checks
 from nncli.checking.doctor.examination import Examination
 from nncli.checking.doctor.refused import Load, refused
+from nncli.core.arrays import xp
 from nncli.core.errors import ConfigError
 from nncli.training.threads import using
 
@@ -39,7 +40,7 @@ def examine(
         return refused(error, load)
     found: list[Finding] = []
     # Products are small: on a busy machine, threads would wait for each other.
-    with using(1):
+    with using(1), xp.errstate(all="ignore"):
         for check in checks():
             tell(check.name, check.stage == "training" and exam.slow)
             found += check(exam).run()

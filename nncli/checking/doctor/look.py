@@ -88,17 +88,26 @@ def _quiet(network: Network) -> None:
 
 def _keeper(grads: dict[int, float], key: int) -> Callable[[Array], None]:
     def keep(grad: Array) -> None:
-        grads[key] = float(np.linalg.norm(grad.astype(np.float64).ravel()))
+        grads[key] = norm(grad)
 
     return keep
 
 
+def norm(values: Array) -> float:
+    """Return the Euclidean norm of all elements, also where float32 overflows."""
+    return float(np.linalg.norm(values.astype(np.float64).ravel()))
+
+
+def rms(values: Array) -> float:
+    """Return the root mean square of all elements."""
+    return norm(values) / math.sqrt(values.size)
+
+
 def _signal(call: Call, grads: dict[int, float]) -> Signal:
     layer, x, y, step = call.layer, call.x.data, call.y.data, call.y.step
-    size = math.sqrt(float(np.mean(np.square(y, dtype=np.float64))))
     alone = not (layer.parameters or layer.children) and x.shape == y.shape
     dead = _varies(x) & ~_varies(y) if alone and y.ndim > 1 else None
-    return Signal(layer, size, None if step is None else grads.get(step.order), dead)
+    return Signal(layer, rms(y), None if step is None else grads.get(step.order), dead)
 
 
 def _varies(values: Array) -> Array:

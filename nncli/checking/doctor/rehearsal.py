@@ -9,7 +9,7 @@ from itertools import count, islice
 
 import numpy as np
 
-from nncli.checking.doctor.look import Look, look
+from nncli.checking.doctor.look import Look, look, norm
 from nncli.core.arrays import Array
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
@@ -128,7 +128,7 @@ def _ratios(network: Network, before: Array) -> list[float]:
     was, now = (network.flat.views(array) for array in (before, network.flat.values))
     found = []
     for name, tensor in network.flat.tensors.items():
-        size = float(np.linalg.norm(was[name]))
+        size = norm(was[name])
         if tensor.ndim > 1 and size > 0:
-            found.append(float(np.linalg.norm(now[name] - was[name])) / size)
+            found.append(norm(now[name] - was[name]) / size)
     return found

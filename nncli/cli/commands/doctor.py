@@ -74,12 +74,12 @@ def doctor(
             }
         )
     else:
-        _show(found, ["nncli", "train", str(config), *changes])
+        _show(found, str(config), changes)
     if found:
         raise typer.Exit(1)
 
 
-def _show(found: list[Finding], command: list[str]) -> None:
+def _show(found: list[Finding], config: str, changes: list[str]) -> None:
     from nncli.checking.doctor.examine import names
 
     for finding in found:
@@ -87,9 +87,11 @@ def _show(found: list[Finding], command: list[str]) -> None:
         say_wrapped(f"  {finding.advice}", 2)
         if finding.overrides:
             # A command is to be pasted, and stays whole.
-            say(f"  next: {shlex.join([*command, *finding.overrides])}")
+            command = ["nncli", "train", config, *finding.after(changes)]
+            say(f"  next: {shlex.join(command)}")
         say("")
     if found:
-        say(count(len(found), "finding"))
+        first = " Begin with the first: it may be the cause of others."
+        say_wrapped(f"{count(len(found), 'finding')}.{first if found[1:] else ''}")
     else:
         say_wrapped(f"nothing found, in {count(len(names()), 'check')}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.look import Signal
+from nncli.checking.doctor.look import Signal, rms
 from nncli.checking.doctor.remedies import calmer
 
 LIMIT = 100.0
@@ -30,7 +28,7 @@ class Activations(Check, name="activations"):
         exam = self.exam
         given = 1.0
         if exam.inputs is not None:
-            given = max(1.0, float(np.sqrt(np.mean(np.square(exam.inputs)))))
+            given = max(1.0, rms(exam.inputs))
         beyond = [s for s in exam.first.signals if not s.size <= LIMIT * given]
         if not beyond:
             return

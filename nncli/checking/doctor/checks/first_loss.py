@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
 from nncli.checking.doctor.baseline import constant_loss, drawn_loss
+from nncli.checking.doctor.remedies import OWN_INIT, without_inits
 from nncli.core.randomness import stream
 from nncli.core.text import number
-from nncli.layers.base import Layer
 
 DEVIATION = 4.0
 """Deviation of random outputs whose loss the first one has to stay below.
@@ -34,6 +34,10 @@ class FirstLoss(Check, name="first_loss"):
     def run(self) -> Iterator[Finding]:
         exam, first = self.exam, self.exam.first
         loss = exam.experiment.loss
+        grows = loss.takes != "anything" or loss.distance
+        if not grows and math.isfinite(first.loss):
+            # Of an angle, say, large outputs are no worse than small ones.
+            return
         rng = stream(exam.config.seed, "check", 2)
         limit = drawn_loss(loss, exam.batch, first.outputs, DEVIATION, rng)
         if first.loss <= limit:
@@ -44,12 +48,17 @@ class FirstLoss(Check, name="first_loss"):
             f"The first loss is {value}, expected near {number(known)}, which the best "
             f"constant output has (up to {number(limit)} is taken): the network "
             "begins with large outputs that are wrong.",
-            "Scale the inputs, if they are not; else let the last layer begin small.",
-            *(f"{exam.place(layer, 'init')}={SMALL}" for layer in self._last()),
+            *self._remedy(),
         )
 
-    def _last(self) -> list[Layer]:
-        """Return the last layer that has first values to choose."""
+    def _remedy(self) -> tuple[str, ...]:
+        """Return advice, and the overrides that do it."""
+        inits = without_inits(self.exam)
+        if inits:
+            return OWN_INIT, *inits
         layers = self.exam.network.nested.values()
-        able = [layer for layer in layers if "init" in layer.arguments]
-        return able[-1:]
+        able = [layer for layer in layers if "init" in layer.arguments][-1:]
+        advice = (
+            "Scale the inputs, if they are not; else let the last layer begin small."
+        )
+        return advice, *(f"{self.exam.place(each, 'init')}={SMALL}" for each in able)

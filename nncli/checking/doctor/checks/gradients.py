@@ -33,9 +33,9 @@ class Gradients(Check, name="gradients"):
             return
         first, last = known[0], known[-1]
         share = (first.grad or 0.0) / (last.grad or 1.0)
-        if not share >= LOW:
+        if share < LOW:
             yield self._finding("vanishes", share, first, last)
-        elif not share <= HIGH:
+        elif share > HIGH:
             yield self._finding("explodes", share, first, last)
 
     def _finding(self, how: str, share: float, first: Signal, last: Signal) -> Finding:

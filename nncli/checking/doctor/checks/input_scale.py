@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from nncli.checking.doctor.base import Check, Finding
+from nncli.checking.doctor.look import rms
 from nncli.config.write import to_flow
 from nncli.core.registry import spec_of
 
@@ -29,7 +28,7 @@ class InputScale(Check, name="input_scale"):
         inputs = self.exam.inputs
         if inputs is None:
             return
-        size = _rms(inputs)
+        size = rms(inputs)
         passed = [s.size for s in self.exam.first.signals if s.layer.parameters][:1]
         if not (_off(size) and any(map(_off, passed))):
             return
@@ -49,10 +48,6 @@ class InputScale(Check, name="input_scale"):
             return "dataset.scaling=standard"
         wanted = "standardize_channels" if images else "standardize"
         return f"transforms={to_flow([*map(spec_of, config.transforms), wanted])}"
-
-
-def _rms(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def _off(size: float) -> bool:

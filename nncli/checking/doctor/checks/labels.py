@@ -15,6 +15,9 @@ from nncli.data.batches import Batch
 MOST_ROWS, LEAST_ROWS = 1000, 100
 """Rows that are compared. Among fewer, a weak relation cannot be told from chance."""
 
+LEAST_OTHERS = 25
+"""Rows that are not of the most frequent class: few are seldom neighbours."""
+
 NEIGHBOURS = 10
 """Nearest rows whose targets are compared with a row's own."""
 
@@ -43,6 +46,8 @@ class Labels(Check, name="labels"):
         batch = self.exam.drawn(MOST_ROWS)
         x, targets = _inputs(batch), _targets(batch)
         if x is None or targets is None or len(x) < LEAST_ROWS:
+            return
+        if _rare(batch.targets.data) < LEAST_OTHERS:
             return
         score = likeness(x, targets, stream(self.exam.config.seed, "check", 1))
         if score >= LIMIT:
@@ -95,6 +100,12 @@ def _inputs(batch: Batch) -> Array | None:
     spread = flat.std(axis=0)
     scaled: Array = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)
     return scaled
+
+
+def _rare(targets: Array) -> int:
+    """Return how many rows have another target than the most frequent one."""
+    _, counts = np.unique(targets, return_counts=True, axis=0)
+    return int(counts.sum() - counts.max())
 
 
 def _targets(batch: Batch) -> Array | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
@@ -48,6 +49,9 @@ class LearningRate(Check, name="learning_rate"):
     def run(self) -> Iterator[Finding]:
         exam = self.exam
         if exam.experiment.optimizer.full_batch or not exam.network.flat.values.size:
+            return
+        if not math.isfinite(self._still):
+            # The network gives no numbers at all; no rate is to blame.
             return
         now = exam.rehearsal()
         if self._rose(now):

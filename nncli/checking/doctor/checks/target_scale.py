@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from nncli.checking.doctor.base import Check, Finding
+from nncli.checking.doctor.look import rms
 
 HIGH, LOW = 10.0, 0.05
 """Root mean squares of targets beyond which they count as not scaled.
@@ -27,7 +26,7 @@ class TargetScale(Check, name="target_scale"):
         if not experiment.loss.distance or experiment.classes is not None:
             return
         targets = self.exam.batch.targets.data
-        size = float(np.sqrt(np.mean(np.square(targets, dtype=np.float64))))
+        size = rms(targets)
         if LOW <= size <= HIGH:
             return
         dataset = experiment.config.dataset
