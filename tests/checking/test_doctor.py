@@ -38,6 +38,7 @@ SIGMOIDS = ", ".join(["{type: dense, units: 16}, sigmoid"] * 8)
 INNER = "{type: dense, units: 16}, relu, {type: dense, units: 16}"
 BLOCK = f"{{type: residual, layers: [{INNER}]}}"
 STACK = f"{{type: sequential, repeat: 20, layers: [{BLOCK}]}}"
+DIGITS = f"layers=[flatten, {INNER}, relu, {{type: dense, units: 10}}]"
 LAST = "{type: dense, units: 2}"
 LONG = (*SLOW, "babi_attention", "names")
 MNIST = Path("/work/shared/data/mnist")
@@ -71,6 +72,10 @@ FAULTS = {
             "transforms=[{type: scale, low: 0, high: 1}]",
             "layers[0].init={type: constant, value: -1}",
         ],
+    ),
+    "ReLUs that large steps kill": (
+        "dead_units",
+        ["dataset=digits", "optimizer.lr=1", DIGITS],
     ),
     "vanishing sigmoids": ("gradients", [f"layers=[{SIGMOIDS}, {LAST}]"]),
     "exploding residual stack": (

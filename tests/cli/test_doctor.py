@@ -79,6 +79,8 @@ def test_run_is_examined_and_stays_as_it_was(
     outcome = command("doctor", "small-1", "--runs-dir", command.runs)
     assert outcome.code == 1
     assert "Take a smaller learning rate." in outcome.out
+    lines = [x for x in outcome.out.splitlines() if x.startswith("  next: ")]
+    assert lines[0].endswith(f" --runs-dir {command.runs}")
     assert command("doctor", run / "checkpoints" / "last.safetensors").code == 1
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 

@@ -42,7 +42,7 @@ def doctor(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Find what is probably wrong before training, and the override that mends it.
+    """Find what is wrong before training, and what mends it.
 
     Looks at the data, at the network with its first values, and at some first steps.
     Ends with exit code 1 if something is found. Nothing is written.
@@ -74,12 +74,16 @@ def doctor(
             }
         )
     else:
-        _show(found, str(config), changes)
+        options = ["--runs-dir", str(runs_dir)] if runs_dir != Path("runs") else []
+        options += ["--allow-plugins"] if allow_plugins else []
+        _show(found, str(config), changes, options)
     if found:
         raise typer.Exit(1)
 
 
-def _show(found: list[Finding], config: str, changes: list[str]) -> None:
+def _show(
+    found: list[Finding], config: str, changes: list[str], options: list[str]
+) -> None:
     from nncli.checking.doctor.examine import names
 
     for finding in found:
@@ -87,7 +91,7 @@ def _show(found: list[Finding], config: str, changes: list[str]) -> None:
         say_wrapped(f"  {finding.advice}", 2)
         if finding.overrides:
             # A command is to be pasted, and stays whole.
-            command = ["nncli", "train", config, *finding.after(changes)]
+            command = ["nncli", "train", config, *finding.after(changes), *options]
             say(f"  next: {shlex.join(command)}")
         say("")
     if found:

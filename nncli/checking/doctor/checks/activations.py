@@ -37,7 +37,7 @@ class Activations(Check, name="activations"):
             f"Activations grow with depth: beyond {LIMIT * given:.3g} from "
             f"{beyond[0].layer.label} on, up to {_shown(largest)} behind "
             f"{largest.layer.label}, where inputs have {given:.3g} (root mean "
-            f"squares; up to {LIMIT:g} times the inputs' is taken).",
+            f"squares; limit: {LIMIT:g} times the inputs').",
             *calmer(exam),
         )
 

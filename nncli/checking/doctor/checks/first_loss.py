@@ -46,7 +46,7 @@ class FirstLoss(Check, name="first_loss"):
         value = number(first.loss) if math.isfinite(first.loss) else str(first.loss)
         yield self.finding(
             f"The first loss is {value}, expected near {number(known)}, which the best "
-            f"constant output has (up to {number(limit)} is taken): the network "
+            f"constant output has (limit: {number(limit)}): the network "
             "begins with large outputs that are wrong.",
             *self._remedy(),
         )

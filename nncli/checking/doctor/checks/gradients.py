@@ -42,7 +42,7 @@ class Gradients(Check, name="gradients"):
         cure = livelier if how == "vanishes" else calmer
         return self.finding(
             f"The gradient {how} on its way back: its norm behind {first.layer.label} "
-            f"is {share:.3g} of that behind {last.layer.label} (from {LOW:g} to "
-            f"{HIGH:g} is taken).",
+            f"is {share:.3g} times that behind {last.layer.label} (limits: {LOW:g} and "
+            f"{HIGH:g}).",
             *cure(self.exam),
         )

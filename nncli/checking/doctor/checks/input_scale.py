@@ -34,8 +34,8 @@ class InputScale(Check, name="input_scale"):
             return
         yield self.finding(
             f"The inputs have a root mean square of {size:.3g}, expected about 1: "
-            f"first values of weights are made for that (from {LOW:g} to {HIGH:g} is "
-            "taken).",
+            f"first values of weights are made for that (limits: {LOW:g} and "
+            f"{HIGH:g}).",
             "Let each input be scaled to mean 0 and deviation 1 over the training "
             "rows.",
             self._override(inputs.ndim > 3),

@@ -33,7 +33,7 @@ class TargetScale(Check, name="target_scale"):
         able = dataset is not None and "scale_target" in dataset.arguments
         yield self.finding(
             f"The targets have a root mean square of {size:.3g}, expected about 1: "
-            f"a network's first outputs are (from {LOW:g} to {HIGH:g} is taken).",
+            f"a network's first outputs are (limits: {LOW:g} and {HIGH:g}).",
             "Scale them to mean 0 and deviation 1 over the training rows"
             + ("." if able else " before they are stored."),
             *(["dataset.scale_target=true"] if able else []),
