@@ -9,6 +9,7 @@ from nncli.tables.column import MAX_WORDS, ColumnReader
 from nncli.tables.tally import are_all_different, text_reason
 
 SKIPPED = "as the config says"
+CONSTANT = "holds the same value in every row"
 
 
 def reason_to_leave(reader: ColumnReader, values: Callable[[], Iterable[Array]]) -> str:
@@ -28,7 +29,7 @@ def reason_to_leave(reader: ColumnReader, values: Callable[[], Iterable[Array]])
     if tally.empty:
         return "holds nothing"
     if tally.constant:
-        return "holds the same value in every row"
+        return CONSTANT
     if reader.kind == "category":
         return text_reason(tuple(reader.words), tally.rows - tally.missing)
     if reader.kind == "number" and tally.may_number_rows(reader.name):

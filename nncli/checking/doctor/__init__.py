@@ -1,0 +1,1 @@
+"""Doctor: what a short look at a config's data, network and first steps shows."""

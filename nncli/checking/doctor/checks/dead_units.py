@@ -1,0 +1,100 @@
+"""Units that give the same number for every row, and get no gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from nncli.checking.doctor.base import Check, Finding
+from nncli.checking.doctor.look import Look
+from nncli.checking.doctor.remedies import OWN_INIT, without_inits
+from nncli.core.arrays import Array
+from nncli.core.text import count
+from nncli.layers.base import Layer
+
+FIRST, LATER = 0.5, 0.9
+"""Shares of a layer's units that may be dead at first, and after some steps.
+
+Zero biases leave a ReLU dead for few directions of its weights only: the shipped
+configs have up to 0.17 at first (Lu et al. 2020, "Dying ReLU and initialization"). Half
+of them dead is half of the layer paid for and not used. The first steps, of one
+direction for all rows, may quiet more for a while: up to 0.6 in the shipped configs.
+"""
+
+SMALLER = (0.1, 0.01, 1e-3)
+"""Factors of the learning rate that are tried, until the units live."""
+
+
+class DeadUnits(Check, name="dead_units"):
+    """Activations that are constant over all rows although what they are given varies.
+
+    At first values, and once more after the first steps of training.
+    """
+
+    stage = "training"
+
+    def run(self) -> Iterator[Finding]:
+        exam = self.exam
+        early = _dead(exam.first, FIRST)
+        for layer, dead in early:
+            advice, *overrides = self._mend(layer)
+            yield self._finding(
+                layer, dead, "at first values", FIRST, advice, overrides
+            )
+        if early or exam.experiment.optimizer.full_batch:
+            return
+        dying = self._dying(1.0)
+        if not dying:
+            return
+        when = f"after {count(exam.steps, 'step')} of training"
+        advice = (
+            "Train with a smaller learning rate: large steps push ReLUs to where they "
+            "give 0."
+        )
+        factors = (factor for factor in SMALLER if not self._dying(factor))
+        overrides = [
+            f"optimizer.lr={exam.rehearsal(factor).lr:.2g}"
+            for factor in islice(factors, 1)
+        ]
+        for layer, dead in dying:
+            yield self._finding(layer, dead, when, LATER, advice, overrides)
+
+    def _dying(self, factor: float) -> list[tuple[Layer, Array]]:
+        """Return what is dead after the first steps at a learning rate."""
+        after = self.exam.rehearsal(factor).after
+        return [] if after is None else _dead(after, LATER)
+
+    def _finding(
+        self,
+        layer: Layer,
+        dead: Array,
+        when: str,
+        share: float,
+        advice: str,
+        overrides: list[str],
+    ) -> Finding:
+        return self.finding(
+            f"{dead.sum():,} of {count(dead.size, 'unit')} of {layer.label} are dead "
+            f"{when}: they give the same for all {self.exam.batch.rows:,} rows, and no "
+            f"gradient passes them (limit: {100 * share:.0f} %).",
+            advice,
+            *overrides,
+        )
+
+    def _mend(self, layer: Layer) -> tuple[str, ...]:
+        inits = without_inits(self.exam)
+        if inits:
+            return OWN_INIT, *inits
+        return (
+            "Take an activation that is flat nowhere.",
+            f"{self.exam.place(layer)}=leaky_relu",
+        )
+
+
+def _dead(look: Look, share: float) -> list[tuple[Layer, Array]]:
+    """Return the activations with too many dead units, and which these are."""
+    return [
+        (signal.layer, signal.dead)
+        for signal in look.signals
+        if signal.dead is not None and signal.dead.mean() > share
+    ]

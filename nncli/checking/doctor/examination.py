@@ -1,0 +1,146 @@
+"""Examination: an experiment, and what a short look at it measures."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nncli.autograd.tape import no_grad, record
+from nncli.checking.doctor.look import Look, look
+from nncli.checking.doctor.rehearsal import Rehearsal, rehearse
+from nncli.config.load import Loaded
+from nncli.core.arrays import Array, counted
+from nncli.core.errors import dotted
+from nncli.core.randomness import stream
+from nncli.data.batches import Batch
+from nncli.experiment.build import build
+from nncli.experiment.part import Part
+from nncli.layers.base import Layer
+from nncli.network.trial import trial
+
+ROWS = 256
+"""Rows of the training part that are looked at, where they are small."""
+
+WORK = 6e10
+"""Operations of a check's rehearsals together, about: a few seconds on one core."""
+
+MOST_STEPS, LEAST_STEPS = 60, 16
+"""Steps of a rehearsal. With fewer, the mean over its last third is too noisy."""
+
+SHARES = 6
+"""Rehearsals that WORK is shared by."""
+
+CALL = 2e5
+"""Operations that an op takes the time of, however small its arrays are."""
+
+LARGE = 2e10
+"""Operations of all rehearsals from which on they take longer than a second or two."""
+
+
+class Examination:
+    """An experiment, and measurements that are made when a check first wants them.
+
+    All of it is a function of the config, whose seed draws the rows that are looked
+    at. How much is looked at is decided by the work that it takes, never by a clock.
+    The network is left as it was.
+
+    Args:
+        loaded: The config.
+
+    Attributes:
+        experiment: What the config describes.
+        given: The config as it was written, as plain values.
+
+    Raises:
+        ConfigError: Parts of the config do not fit each other or the data.
+        DataError: The data cannot be read.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.given: dict[str, Any] = loaded.document.value
+        self.experiment = build(loaded)
+        self.config = self.experiment.config
+        self.network = self.experiment.network
+        self.train: Part = self.experiment.parts["train"].without_overlap()
+        self._rehearsals: dict[float, Rehearsal] = {}
+
+    @cached_property
+    def _cost(self) -> tuple[float, float]:
+        """Operations of one row in a step, and those whose time the calls take."""
+        with trial(self.network, training=False), no_grad(), record() as steps:
+            self.network(self.network.zeros(2))
+        each = sum(step.flops() for step in steps) / 2
+        calls = sum(step.flops() / max(step.flops_at_once(), 1) for step in steps)
+        # A product has two on the way back.
+        return 3 * max(each, 1.0), 3 * CALL * (calls + len(steps))
+
+    def steps_within(self, work: float, rows: int, least: int, most: int) -> int:
+        """Return how many training steps of so many rows take some work."""
+        each, calls = self._cost
+        return min(max(int(work / (rows * each + calls)), least), most)
+
+    def rows_within(self, work: float, least: int, most: int) -> int:
+        """Return how many rows, once forward and backward, take some work."""
+        most = min(most, self.network.max_rows or most)
+        least = min(max(least, self.network.min_rows), most)
+        return min(max(int(work / self._cost[0]), least), most)
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows a batch of a rehearsal has: the config's, or fewer."""
+        size = self.experiment.batch_size
+        work = WORK / (SHARES * LEAST_STEPS)
+        return max(min(size, self.rows_within(work, 32, size)), 1)
+
+    @cached_property
+    def steps(self) -> int:
+        """How many steps a rehearsal has."""
+        return self.steps_within(WORK / SHARES, self.rows, LEAST_STEPS, MOST_STEPS)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the rehearsals take long enough for somebody to wonder."""
+        each, calls = self._cost
+        return SHARES * self.steps * (self.rows * each + calls) > LARGE
+
+    def place(self, layer: Layer, *inside: str) -> str:
+        """Return where the config names a layer, as an override says it."""
+        first, *rest = layer.source
+        # The network of a table may begin with a layer that no config names.
+        more = len(self.config.layers) - len(self.given["layers"])
+        return dotted(("layers", int(first) - more, *rest, *inside))
+
+    def drawn(self, rows: int) -> Batch:
+        """Return rows of the training part that the seed draws."""
+        rng = stream(self.config.seed, "check")
+        chosen = rng.choice(len(self.train), min(rows, len(self.train)), replace=False)
+        return self.train.batch(np.sort(chosen))
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Rows of the training part, as the network gets them."""
+        return self.drawn(self.rows_within(WORK / 20, 8, ROWS))
+
+    @cached_property
+    def inputs(self) -> Array | None:
+        """(n, ...) numbers of ``batch``, padding left out; None where it has tokens."""
+        x = self.batch.x
+        if x.data.dtype.kind != "f":
+            return None
+        return counted(x.data, x.lengths)
+
+    @cached_property
+    def first(self) -> Look:
+        """The look at the network's first values."""
+        with trial(self.network, training=True):
+            return look(self.experiment, self.batch)
+
+    def rehearsal(self, factor: float = 1.0) -> Rehearsal:
+        """Return the first steps of training with the learning rate times a factor."""
+        if factor not in self._rehearsals:
+            self._rehearsals[factor] = rehearse(
+                self.experiment, factor, self.steps, self.rows, self.batch
+            )
+        return self._rehearsals[factor]

@@ -1,0 +1,311 @@
+"""The doctor: each planted fault is found and mended by its override; health is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli.checking.doctor.base import CHECKS, Finding
+from nncli.checking.doctor.baseline import constant_loss, free_loss
+from nncli.checking.doctor.checks.labels import likeness
+from nncli.checking.doctor.examination import Examination
+from nncli.checking.doctor.examine import examine
+from nncli.config.load import load_config
+from nncli.core.arrays import Array
+from nncli.core.errors import ConfigError
+from nncli.experiment.build import build
+from tests.conftest import CONFIGS, SLOW
+
+Write = Callable[..., Path]
+
+HEALTHY = """\
+dataset: {type: two_ellipses, samples: 100}
+split: {validation: 0.2}
+transforms: [standardize]
+layers:
+  - {type: dense, units: 16}
+  - relu
+  - {type: dense, units: 2}
+loss: softmax_cross_entropy
+optimizer: {type: adam, lr: 0.01}
+training: {epochs: 20, batch_size: 32}
+"""
+SIGMOIDS = ", ".join(["{type: dense, units: 16}, sigmoid"] * 8)
+INNER = "{type: dense, units: 16}, relu, {type: dense, units: 16}"
+BLOCK = f"{{type: residual, layers: [{INNER}]}}"
+STACK = f"{{type: sequential, repeat: 20, layers: [{BLOCK}]}}"
+DIGITS = f"layers=[flatten, {INNER}, relu, {{type: dense, units: 10}}]"
+LAST = "{type: dense, units: 2}"
+LONG = (*SLOW, "babi_attention", "names")
+MNIST = Path("/work/shared/data/mnist")
+
+FAULTS = {
+    "lr too large": ("learning_rate", ["optimizer.lr=20"]),
+    "lr that leaps": ("update_ratio", ["optimizer.lr=20"]),
+    "lr at the edge": (
+        "learning_rate",
+        [
+            "dataset=linear",
+            "layers=[{type: dense, units: 1}]",
+            "loss=mse",
+            "optimizer={type: sgd, lr: 0.7}",
+        ],
+    ),
+    "lr too small": ("learning_rate", ["optimizer.lr=1e-6"]),
+    "lr of no effect": ("update_ratio", ["optimizer.lr=1e-7"]),
+    "unscaled inputs": (
+        "input_scale",
+        [
+            "dataset=digits",
+            "transforms=[]",
+            "layers=[flatten, {type: dense, units: 10}]",
+        ],
+    ),
+    "large last layer": ("first_loss", ["layers[2].init={type: normal, std: 20}"]),
+    "dead ReLUs by bad init": (
+        "dead_units",
+        [
+            "transforms=[{type: scale, low: 0, high: 1}]",
+            "layers[0].init={type: constant, value: -1}",
+        ],
+    ),
+    "ReLUs that large steps kill": (
+        "dead_units",
+        ["dataset=digits", "optimizer.lr=1", DIGITS],
+    ),
+    "vanishing sigmoids": ("gradients", [f"layers=[{SIGMOIDS}, {LAST}]"]),
+    "exploding residual stack": (
+        "activations",
+        [f"layers=[{{type: dense, units: 16}}, {STACK}, {LAST}]"],
+    ),
+    "loss of numbers for classes": ("loss_fit", ["loss=mse"]),
+    "logits behind a ReLU": (
+        "loss_fit",
+        [f"layers=[{{type: dense, units: 16}}, relu, {LAST}, relu]"],
+    ),
+    "frozen layer": ("frozen_layers", ["layers[0].trainable=false"]),
+}
+"""For each fault, the check that finds it, and the overrides that plant it."""
+
+
+def diagnose(path: Path, overrides: list[str]) -> dict[str, Finding]:
+    """Return findings by the check that made them."""
+    found = examine(lambda more: load_config(path, [*overrides, *more]))
+    return {finding.check: finding for finding in found}
+
+
+def check_alone(name: str, path: Path, overrides: list[str]) -> list[Finding]:
+    """Return what one check finds."""
+    check = CHECKS.find(name)
+    assert check is not None
+    return list(check(Examination(load_config(path, overrides))).run())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_found_and_its_override_mends_it(
+    fault: str, write_config: Write
+) -> None:
+    check, plant = FAULTS[fault]
+    path = write_config(HEALTHY)
+    found = check_alone(check, path, plant)
+    assert found
+    assert found[0].overrides
+    assert check_alone(check, path, found[0].after(plant)) == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "message", "override"),
+    [
+        (
+            ["loss=binary_cross_entropy"],
+            "loss: binary_cross_entropy expects probabilities: let the network end "
+            "with sigmoid; the last layer gives any numbers.",
+            "loss=softmax_cross_entropy",
+        ),
+        (
+            ["layers[1]=batch_norm", "training.batch_size=1"],
+            "layers[1]: batch_norm needs at least 2 rows in every batch;",
+            "training.batch_size=32",
+        ),
+        (["layers[2].units=7"], "one output for each of the 2", "layers[2].units=2"),
+    ],
+    ids=["wrong loss for the output", "batch of one with batch_norm", "units"],
+)
+def test_what_building_refuses_is_a_finding_of_the_same_words(
+    plant: list[str], message: str, override: str, write_config: Write
+) -> None:
+    path = write_config(HEALTHY)
+    found = diagnose(path, plant)["refused"]
+    assert message in found.text
+    with pytest.raises(ConfigError, match=re.escape(found.text)):
+        build(load_config(path, plant))
+    assert found.overrides == (override,)
+    build(load_config(path, [*plant, override]))
+
+
+def arrays(tmp_path: Path, x: Array, y: Array) -> list[str]:
+    """Write an archive, and return the overrides that take it for the dataset."""
+    np.savez(tmp_path / "rows.npz", x=x, y=y)
+    return [f"dataset={{type: npz, path: {tmp_path / 'rows.npz'}}}"]
+
+
+def clouds(rng: np.random.Generator, rows: int = 200) -> tuple[Array, Array]:
+    """Return points of two classes beside each other."""
+    y = np.arange(rows) % 2
+    return rng.normal(size=(rows, 3)) + 2 * y[:, None], y
+
+
+def test_arrays_without_a_fault_are_silent(write_config: Write, tmp_path: Path) -> None:
+    x, y = clouds(np.random.default_rng(0))
+    assert diagnose(write_config(HEALTHY), arrays(tmp_path, x, y)) == {}
+
+
+def test_shuffled_labels_are_found(write_config: Write, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = clouds(rng)
+    found = diagnose(write_config(HEALTHY), arrays(tmp_path, x, rng.permutation(y)))
+    assert "deviations above shuffled targets over 160 rows" in found["labels"].text
+
+
+def test_leaked_duplicates_are_found(write_config: Write, tmp_path: Path) -> None:
+    x, y = clouds(np.random.default_rng(0))
+    twice = arrays(tmp_path, np.concatenate([x, x]), np.concatenate([y, y]))
+    found = diagnose(write_config(HEALTHY), twice)
+    # Of the copies, four fifths lie in training.
+    assert " of the 80 of validation (" in found["duplicates"].text
+    assert found.keys() == {"duplicates"}
+
+
+def test_constant_element_of_arrays_is_found(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, y = clouds(np.random.default_rng(0))
+    x[:, 1] = 0.5
+    found = diagnose(write_config(HEALTHY), arrays(tmp_path, x, y))
+    assert "1 input of 3 never vary" in found["constant_inputs"].text
+    assert ": [1]." in found["constant_inputs"].text
+
+
+def test_constant_column_is_found_and_dropped(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, y = clouds(np.random.default_rng(0))
+    lines = [f"{a:.3f},7,{b:.3f},{k}" for (a, _, b), k in zip(x, y, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["one,same,two,kind", *lines]))
+    table = [
+        f"dataset={{type: csv, path: {tmp_path / 't.csv'}, targets: classes}}",
+        "transforms=[]",
+    ]
+    path = write_config(HEALTHY)
+    found = diagnose(path, table)["constant_inputs"]
+    assert "1 column of the table with the same value in every row: same." in found.text
+    assert found.overrides == ("dataset.drop=[same]",)
+    assert diagnose(path, [*table, *found.overrides]) == {}
+
+
+def test_targets_of_another_scale_are_found(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, _ = clouds(np.random.default_rng(0))
+    plant = [*arrays(tmp_path, x, 1000 * x[:, :1]), "loss=mse", "layers[2].units=1"]
+    found = diagnose(write_config(HEALTHY), plant)
+    assert "before they are stored" in found["target_scale"].advice
+
+
+def test_outputs_that_cannot_reach_the_targets_are_found(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, _ = clouds(np.random.default_rng(0))
+    layers = "layers=[{type: dense, units: 16}, tanh, {type: dense, units: 1}, tanh]"
+    plant = [*arrays(tmp_path, x, x[:, :1]), "loss=mse", layers]
+    found = diagnose(write_config(HEALTHY), plant)["loss_fit"]
+    assert "gives numbers from -1 to 1 only" in found.text
+    assert "loss_fit" not in diagnose(write_config(HEALTHY), [*plant, *found.overrides])
+
+
+def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:
+    path = write_config(HEALTHY)
+    plant = ["layers=[{type: dense, units: 4}, {type: dense, units: 2}]"]
+    assert check_alone("one_batch", path, plant) == []
+    narrow = ["layers=[{type: dense, units: 1}, relu, {type: dense, units: 2}]"]
+    (found,) = check_alone("one_batch", path, narrow)
+    assert found.overrides == ("layers[0].units=4",)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in LONG))
+        for path in sorted(CONFIGS.glob("*.yaml"))
+        if not path.stem.startswith("mnist")
+    ],
+)
+def test_shipped_config_is_healthy(config: Path) -> None:
+    assert diagnose(config, []) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST is not there")
+@pytest.mark.parametrize("stem", ["mlp", "lenet", "cnn", "resnet"])
+def test_shipped_config_of_mnist_is_healthy(stem: str) -> None:
+    data = f"dataset={{type: mnist, root: {MNIST}, part: test}}"
+    assert diagnose(CONFIGS / f"mnist_{stem}.yaml", [data, "split.test=0.2"]) == {}
+
+
+def test_examination_leaves_the_network_as_it_was(write_config: Write) -> None:
+    loaded = load_config(write_config(HEALTHY.replace("relu", "batch_norm")), [])
+    exam = Examination(loaded)
+    exam.first, exam.rehearsal(), exam.rehearsal(0.0)
+    one, two = exam.network, build(loaded).network
+    np.testing.assert_array_equal(one.flat.values, two.flat.values)
+    for name, array in one.state.items():
+        np.testing.assert_array_equal(array, two.state[name])
+    assert (
+        one.streams.noise.bit_generator.state == two.streams.noise.bit_generator.state
+    )
+
+
+def test_rehearsal_at_rate_zero_is_the_same_batches_untrained(
+    write_config: Write,
+) -> None:
+    exam = Examination(load_config(write_config(HEALTHY), []))
+    still, now = exam.rehearsal(0.0), exam.rehearsal()
+    assert still.losses[0] == now.losses[0]
+    assert now.last < 0.5 * still.last
+    assert still.ratio is None
+
+
+def test_findings_are_the_same_each_time(write_config: Write) -> None:
+    path, plant = write_config(HEALTHY), ["optimizer.lr=20"]
+    found = diagnose(path, plant)
+    assert found.keys() == {"learning_rate", "update_ratio"}
+    assert diagnose(path, plant) == found
+
+
+def test_baselines_are_entropy_and_variance(write_config: Write) -> None:
+    exam = Examination(load_config(write_config(HEALTHY), []))
+    targets = exam.batch.targets.data
+    shares = np.bincount(targets) / len(targets)
+    loss, outputs = exam.experiment.loss, exam.first.outputs
+    entropy = -(shares * np.log(shares)).sum()
+    assert constant_loss(loss, exam.batch, outputs) == pytest.approx(entropy, abs=1e-5)
+    assert free_loss(loss, exam.batch, outputs) < 0.01
+    changes = ["dataset=linear", "layers[2].units=1", "loss=mse"]
+    exam = Examination(load_config(write_config(HEALTHY), changes))
+    variance = exam.batch.targets.data.var()
+    loss, outputs = exam.experiment.loss, exam.first.outputs
+    assert constant_loss(loss, exam.batch, outputs) == pytest.approx(variance, rel=1e-3)
+
+
+def test_likeness_sees_a_relation_that_no_line_shows() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (300, 2))
+    t = (np.sign(x[:, :1] * x[:, 1:]) + 0.1 * rng.normal(size=(300, 1))).round(3)
+    t -= t.mean(axis=0)
+    assert likeness(x, t, np.random.default_rng(1)) > 20
+    shuffled = [likeness(x, rng.permutation(t), rng) for _ in range(20)]
+    assert max(map(abs, shuffled)) < 4
