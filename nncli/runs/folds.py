@@ -12,7 +12,8 @@ from typing import Any
 from nncli.core.atomic import drop_temporary, write_bytes, write_json
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
-from nncli.runs.directory import RunDirectory, held
+from nncli.runs.directory import RunDirectory
+from nncli.runs.locks import held
 
 MAX_BYTES = 64 * 2**20
 RESULT = ("run", "scores", "epochs", "seconds", "rows")
