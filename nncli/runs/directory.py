@@ -13,7 +13,7 @@ from nncli.core.errors import RunError
 from nncli.core.files import open_file
 from nncli.runs.drafts import create_directory
 from nncli.runs.locks import held
-from nncli.runs.rows import RowLog
+from nncli.runs.rows import RowLog, read_rows
 
 MAX_FACTS_BYTES = 2**20
 
@@ -103,7 +103,12 @@ class RunDirectory:
             for path in vars(self).values():
                 if isinstance(path, Path):
                     drop_temporary(path)
-            yield
+            try:
+                yield
+            finally:
+                # Not what ended the training: the rows are in metrics.jsonl.
+                with contextlib.suppress(OSError):
+                    self._log.finish_table()
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says; nothing where it cannot be read."""
@@ -124,7 +129,7 @@ class RunDirectory:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all whole rows of metrics.jsonl."""
-        return [row for row, _ in self._log.read()]
+        return [row for row, _ in read_rows(self.metrics)]
 
     def keep_rows(self, count: int) -> None:
         """Drop the rows that were written after a checkpoint.

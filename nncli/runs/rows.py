@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class RowLog:
         self.path = path
         self.table = table
         self._columns: dict[str, None] | None = None
+        self._unwritten: list[str] = []
+        self._written_at = 0.0
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one evaluation.
@@ -45,29 +48,24 @@ class RowLog:
         cells = flat(row)
         if self._columns is None or not cells.keys() <= self._columns.keys():
             self._write_table()
-        else:
-            append_text(self.table, _line([cells.get(name) for name in self._columns]))
+            return
+        self._unwritten.append(_line([cells.get(name) for name in self._columns]))
+        # To open a file costs more than a small step: write the lines of a second.
+        if time.monotonic() - self._written_at >= 1.0:
+            self.finish_table()
+
+    def finish_table(self) -> None:
+        """Write to the table what is not in it yet."""
+        if self._unwritten:
+            append_text(self.table, "".join(self._unwritten))
+        self._unwritten, self._written_at = [], time.monotonic()
 
     def sync(self) -> None:
         """Make sure that all rows survive a loss of power."""
+        self.finish_table()
         if self.path.exists():
             with naming(self.path), open_file(self.path) as file:
                 os.fsync(file.fileno())
-
-    def read(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Yield rows and their lines, up to the first that is not whole."""
-        if not self.path.exists():
-            return
-        with open_file(self.path) as file:
-            while line := file.readline(MAX_ROW_BYTES):
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    row = None
-                # The last line of a run that was killed may be torn.
-                if not isinstance(row, dict) or not line.endswith(b"\n"):
-                    return
-                yield row, line
 
     def keep(self, count: int) -> None:
         """Drop the rows that were written after a checkpoint.
@@ -75,7 +73,7 @@ class RowLog:
         Raises:
             RunError: There are fewer rows than the checkpoint knows of.
         """
-        lines = [line for _, line in itertools.islice(self.read(), count)]
+        lines = [line for _, line in itertools.islice(read_rows(self.path), count)]
         if len(lines) < count:
             raise RunError(
                 f"{self.path}: expected at least the {count} rows that the "
@@ -86,7 +84,8 @@ class RowLog:
 
     def _write_table(self) -> None:
         """Write the table of all rows; of no rows there is none."""
-        rows = [flat(row) for row, _ in self.read()]
+        self._unwritten, self._written_at = [], time.monotonic()
+        rows = [flat(row) for row, _ in read_rows(self.path)]
         self._columns = {name: None for row in rows for name in row} if rows else None
         if self._columns is None:
             self.table.unlink(missing_ok=True)
@@ -94,6 +93,22 @@ class RowLog:
         lines = [_line([spreadsheet_text(name) for name in self._columns])]
         lines += [_line([row.get(name) for name in self._columns]) for row in rows]
         write_bytes(self.table, "".join(lines).encode(errors="backslashreplace"))
+
+
+def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield rows and their lines, up to the first that is not whole."""
+    if not path.exists():
+        return
+    with open_file(path) as file:
+        while line := file.readline(MAX_ROW_BYTES):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            # The last line of a run that was killed may be torn.
+            if not isinstance(row, dict) or not line.endswith(b"\n"):
+                return
+            yield row, line
 
 
 def flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
