@@ -16,6 +16,8 @@ from nncli.runs.locks import held
 from nncli.runs.rows import RowLog, read_rows
 
 MAX_FACTS_BYTES = 2**20
+RUNS = Path("runs")
+"""Where runs lie, and where a bare name is looked up."""
 
 
 class RunDirectory:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import UsageError
-from nncli.runs.directory import RunDirectory
+from nncli.runs.directory import RUNS, RunDirectory
 from nncli.runs.entry import ENDS, Entry, Reader, entry_of
 from nncli.runs.folds import CrossValidation
 from nncli.runs.locks import is_held
-from nncli.runs.sources import RUNS, config_of
 from nncli.runs.untrusted import mapping, number, scores, texts
 
 
@@ -22,7 +22,7 @@ class Listing:
     """What lies in a directory of runs.
 
     Attributes:
-        runs: Runs and cross-validations, the oldest first.
+        runs: Runs and cross-validations, the newest first.
         others: What is neither, by name, and why.
     """
 
@@ -60,18 +60,25 @@ def list_runs(folder: Path = RUNS) -> Listing:
                 runs.append(entry_of(path))
         except OSError as error:
             others[each.name] = f"it cannot be read: {error.strerror}"
-    runs.sort(key=lambda run: run.started or "")
+    runs.sort(key=lambda run: (run.started or "", natural(run.name)), reverse=True)
     return Listing(runs, others)
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Return what texts are sorted by so that ``a-10`` comes after ``a-9``."""
+    return [
+        (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
+        for piece in re.findall(r"[0-9]{1,18}|[^0-9]+", text)
+    ]
 
 
 def why_no_run(path: Path) -> str:
     """Return what a path lacks to be a run; "" for a run."""
-    run = RunDirectory(path)
     if not path.is_dir():
         return "no directory"
-    if not run.checkpoints.is_dir():
+    if not (path / "checkpoints").is_dir():
         return "no checkpoints/ in it"
-    return "" if run.manifest.is_file() else "no manifest.json in it"
+    return "" if (path / "manifest.json").is_file() else "no manifest.json in it"
 
 
 def config_of_run(entry: Entry) -> dict[str, Any]:
@@ -82,6 +89,7 @@ def config_of_run(entry: Entry) -> dict[str, Any]:
     """
     from nncli.config.read import read_config
     from nncli.runs.checkpoint import Checkpoint, load_meta
+    from nncli.runs.sources import config_of
 
     path = Path(entry.path)
     if entry.kind != "run":

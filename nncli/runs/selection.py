@@ -13,7 +13,7 @@ from nncli.config.scalar import scalar
 from nncli.core.errors import NncliError, UsageError
 from nncli.core.text import nearest
 from nncli.runs.entry import PARTS, Entry
-from nncli.runs.listing import config_of_run
+from nncli.runs.listing import config_of_run, natural
 
 _CONDITION = re.compile(r"\s*([^=<>!\s]+)\s*(<=|>=|!=|==|=|<|>)\s*(.*)", re.DOTALL)
 _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -144,15 +144,7 @@ def _rank(value: Any) -> tuple[int, Any]:
     """Return what values of any kind can be sorted by: numbers before texts."""
     if isinstance(value, int | float):
         return 0, value
-    return 1, _natural(" ".join(value) if isinstance(value, list) else str(value))
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """Return what texts are sorted by so that ``a-10`` comes after ``a-9``."""
-    return [
-        (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
-        for piece in re.findall(r"[0-9]{1,18}|[^0-9]+", text)
-    ]
+    return 1, natural(" ".join(value) if isinstance(value, list) else str(value))
 
 
 def places(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:

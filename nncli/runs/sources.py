@@ -9,11 +9,9 @@ from nncli.config.load import Loaded, load_config, load_values
 from nncli.core.errors import RunError, UsageError
 from nncli.core.text import suggestion
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint
-from nncli.runs.directory import RunDirectory
+from nncli.runs.directory import RUNS, RunDirectory
 
 CONFIGS = (".yaml", ".yml")
-RUNS = Path("runs")
-"""Where runs lie, and where a bare name is looked up."""
 
 
 def find_run(given: str | Path, runs: Path = RUNS) -> RunDirectory:
