@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 GAP = 3
+LONGEST_WORD = 16
 
 
 @dataclass
@@ -22,11 +24,13 @@ class _Column:
         head: Its name.
         number: Whether it is aligned at the right and never broken.
         spare: How readily it is left out where there is no room; 0 for never.
+        longest: A word that is longer may be broken.
     """
 
     head: str
     number: bool
     spare: int
+    longest: int = sys.maxsize
     cells: list[str | Text] = field(default_factory=list)
 
     @property
@@ -41,10 +45,11 @@ class _Column:
 
     @property
     def least(self) -> int:
-        """The width that breaks no number and no word."""
+        """The width that breaks no number and no word, but for very long ones."""
         if self.number:
             return self.most
-        return _longest([word for text in self.texts for word in text.split()])
+        words = [word for text in self.texts for word in text.split()]
+        return min(_longest(words), self.longest)
 
 
 class Table:
@@ -59,6 +64,10 @@ class Table:
         self._columns = [
             _Column(head.lstrip("?>"), ">" in head, head.count("?")) for head in columns
         ]
+
+    def add_column(self, head: str, *, number: bool = False) -> None:
+        """Add a column of somebody else's texts: its very long words may be broken."""
+        self._columns.append(_Column(head, number, 0, LONGEST_WORD))
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; cells that are not given are empty."""
@@ -86,6 +95,10 @@ class Table:
         for cells in zip(*(column.cells for column in columns), strict=True):
             lines += _lines(columns, widths, cells)
         return Text("\n").join(lines)
+
+    def fits(self, width: int) -> bool:
+        """Whether a width has room for it without breaking a word."""
+        return _total(self.chosen(width)) <= width
 
     def chosen(self, width: int) -> list[_Column]:
         """Return the columns that have room in a width."""
@@ -152,8 +165,11 @@ def _widths(columns: list[_Column], width: int) -> list[int]:
         given = min(column.most - column.least, free)
         widths[id(column)] += given
         free -= given
-    # Where even that is too much, the last one is broken.
+    # Where even that is too much, the last one is broken, or else one of texts.
     over = sum(widths.values()) + GAP * (len(columns) - 1) - width
-    last = id(columns[-1])
-    widths[last] = max(widths[last] - max(over, 0), 1)
+    texts = [column for column in columns if not column.number]
+    broken = columns[-1]
+    if broken.number and texts:
+        broken = max(texts, key=lambda column: widths[id(column)])
+    widths[id(broken)] = max(widths[id(broken)] - max(over, 0), 1)
     return [widths[id(column)] for column in columns]

@@ -86,10 +86,10 @@ def runs(
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
-    """List runs with their state, scores, time and overrides; tag or delete them.
+    """List runs; tag or delete them.
 
-    Scores are those of the best checkpoint; of the test part those that nncli eval
-    found.
+    Shown are the state, scores, time, tags and overrides of each. Scores are those of
+    the best checkpoint; of the test part those that nncli eval found.
     """
     if context.invoked_subcommand is not None:
         _refuse_options(context)
