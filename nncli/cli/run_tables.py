@@ -55,16 +55,12 @@ def show_runs(
     if runs:
         say_wrapped(_explained(runs, score))
     problems = [problem for run in runs for problem in run.problems]
-    problems += [f"{folder / name}: no run: {why}" for name, why in others_of(listing)]
+    others = listing.others.items()
+    problems += [f"{folder / name}: not a run: {why}" for name, why in others]
     for problem in problems[:MOST_TOLD]:
         say_wrapped(f"! {printable(problem)}", hang=2)
     if len(problems) > MOST_TOLD:
         say(f"! and {len(problems) - MOST_TOLD:,} more: --json has each")
-
-
-def others_of(listing: Listing) -> list[tuple[str, str]]:
-    """Return what is no run: its name, and why."""
-    return list(listing.others.items())
 
 
 def score_name(runs: Sequence[Entry], score: str | None) -> str | None:
@@ -111,10 +107,10 @@ def _table(runs: Sequence[Entry], score: str | None) -> Table:
     cells: dict[str, list[str]] = {}
     for part in PARTS:
         cells[f"{spare[part]}>{part}"] = [score_text(run, part, name) for run in runs]
-    cells["??????>time"] = [
-        "" if r.seconds is None else duration(r.seconds) for r in runs
-    ]
-    cells["???????>epochs"] = ["" if r.epochs is None else f"{r.epochs:,}" for r in runs]
+    times = [run.seconds for run in runs]
+    cells["??????>time"] = ["" if t is None else duration(t) for t in times]
+    epochs = [run.epochs for run in runs]
+    cells["???????>epochs"] = ["" if n is None else f"{n:,}" for n in epochs]
     if name is None:
         cells["???score"] = [printable(run.monitor or "") for run in runs]
     cells["???tags"] = [_words(run.tags) for run in runs]

@@ -10,6 +10,7 @@ from typing import Any
 
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
+from nncli.core.text import show
 from nncli.runs.directory import RunDirectory
 from nncli.runs.folds import read_json
 from nncli.runs.locks import is_held
@@ -184,7 +185,13 @@ def _state(run: RunDirectory, reader: Reader) -> tuple[str, dict[str, Any]]:
         # It may have begun just now.
         return "running" if is_held(run.path) else "crashed", {}
     summary = reader.read(run.summary)
-    return ENDS.get(str(summary.get("status")), "damaged"), summary
+    state = ENDS.get(str(summary.get("status")), "damaged")
+    if summary and state == "damaged":
+        reader.problems.append(
+            f"{run.summary}: expected a status, one of {', '.join(ENDS)}, got "
+            f"{show(summary.get('status'))}."
+        )
+    return state, summary
 
 
 def _unfinished(run: RunDirectory, reader: Reader) -> dict[str, Any]:

@@ -146,7 +146,8 @@ def read_json(path: Path) -> dict[str, Any]:
         with open_file(path) as file:
             value = json.loads(file.read(MAX_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path}: expected JSON, got: {error}.") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunError(f"{path}: expected JSON, got: {reason}.") from None
     if not isinstance(value, dict):
         raise RunError(f"{path}: expected a mapping, got {type(value).__name__}.")
     return value

@@ -75,10 +75,10 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 def why_no_run(path: Path) -> str:
     """Return what a path lacks to be a run; "" for a run."""
     if not path.is_dir():
-        return "no directory"
+        return "it is no directory"
     if not (path / "checkpoints").is_dir():
-        return "no checkpoints/ in it"
-    return "" if (path / "manifest.json").is_file() else "no manifest.json in it"
+        return "it has no checkpoints/"
+    return "" if (path / "manifest.json").is_file() else "it has no manifest.json"
 
 
 def config_of_run(entry: Entry) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _checked(given: Path, runs: Path) -> Path:
         )
     path = runs / given.name
     if not os.path.lexists(path):
-        names = [p.name for p in runs.iterdir() if p.is_dir()] if runs.is_dir() else []
+        names = [p.name for p in sorted(runs.iterdir()) if not why_no_run(p)]
         raise UsageError(
             f"{path}: expected a run, found nothing there. "
             f"{nearest(given.name, names) if names else 'There are none.'}"
