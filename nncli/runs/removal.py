@@ -69,15 +69,15 @@ def remove(run: Removable) -> None:
 def _checked(given: Path, runs: Path) -> Path:
     """Return the place of a run in the directory of runs."""
     bare = len(given.parts) == 1
-    folder = runs if bare else given.parent
-    if given.name in ("", "..") or not _same(folder, runs):
+    if given.name in ("", "..") or not (bare or _same(given.parent, runs)):
         raise UsageError(
             f"{given}: expected a run in {runs}, got a path elsewhere. Say where runs "
             "lie: --runs-dir DIR"
         )
     path = runs / given.name
     if not os.path.lexists(path):
-        names = [p.name for p in sorted(runs.iterdir()) if not why_no_run(p)]
+        there = sorted(runs.iterdir()) if runs.is_dir() else []
+        names = [p.name for p in there if not why_no_run(p)]
         raise UsageError(
             f"{path}: expected a run, found nothing there. "
             f"{nearest(given.name, names) if names else 'There are none.'}"

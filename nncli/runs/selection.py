@@ -95,7 +95,8 @@ class Facts:
             keys = {name for config in self._configs.values() for name in config}
             raise UsageError(
                 f"{key}: expected a fact, a score or a place in the config of a run, "
-                f"got what none of them has. {nearest(key, [*FACTS, *sorted(keys)])}"
+                f"got what none of them has. "
+                f"{nearest(key, [*FACTS, *PARTS, 'tags', *sorted(keys)])}"
             )
         return found
 

@@ -44,7 +44,7 @@ def make_run(
     run = RunDirectory(parent / name)
     run.checkpoints.mkdir(parents=True)
     run.manifest.write_text(
-        json.dumps({"started": started, "overrides": [], "numpy": "2.0"} | facts)
+        json.dumps({"started": started, "overrides": [], "numpy": "2.4.6"} | facts)
     )
     rows = [row_of(10 * n, loss) for n, loss in enumerate(losses, start=1)]
     for row in rows:

@@ -79,7 +79,7 @@ def test_half_a_row_at_the_end_is_no_problem(tmp_path: Path) -> None:
 
 def test_scores_of_the_test_part_are_what_eval_left(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    more = {"baseline": {"scores": {}}, "better_than_baseline": 0.5, "classes": []}
+    more: dict[str, Any] = {"baseline": {}, "better_than_baseline": 0.5, "classes": []}
     leave_test(run, loss=0.3, accuracy=0.8, roc_auc=None, **more)
     entry = one(tmp_path)
     assert entry.test == {"loss": 0.3, "accuracy": 0.8, "roc_auc": None}
@@ -158,8 +158,8 @@ def test_damaged_files_are_told_and_end_no_list(tmp_path: Path, data: bytes) -> 
     for number in (4, 5):
         assert files[number] in runs[f"a-{number}"].problems[0]
     # Whatever they say can be written as JSON.
-    for run in runs.values():
-        json_text(vars(run))
+    for entry in runs.values():
+        json_text(vars(entry))
 
 
 @pytest.mark.parametrize("file", ["summary.json", "metrics.jsonl", "eval-test.json"])

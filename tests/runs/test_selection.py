@@ -76,12 +76,11 @@ def test_what_is_no_condition_is_refused(runs: list[Entry], text: str) -> None:
 
 
 def test_key_that_no_run_has_is_told_with_near_ones(runs: list[Entry]) -> None:
-    for ask in (
-        lambda: select(runs, [Condition.read("optimzer.lr=1")]),
-        lambda: ordered(runs, "optimzer.lr"),
-    ):
-        with pytest.raises(UsageError, match=r"Did you mean 'optimizer\.lr'"):
-            ask()
+    condition = [Condition.read("optimzer.lr=1")]
+    with pytest.raises(UsageError, match=r"Did you mean 'optimizer\.lr'"):
+        select(runs, condition)
+    with pytest.raises(UsageError, match=r"Did you mean 'optimizer\.lr'"):
+        ordered(runs, "optimzer.lr")
 
 
 @pytest.mark.parametrize(
