@@ -101,9 +101,10 @@ def run_name(name: str) -> str:
 def _table(runs: Sequence[Entry], score: str | None) -> Table:
     """Return a table of runs, without the columns that would be empty."""
     name = score_name(runs, score)
-    judged = "validation" if any(run.validation for run in runs) else "train"
-    # How readily each is left out on a narrow terminal.
-    spare = {"train": "?????", "validation": "?????", "test": "??"} | {judged: "?"}
+    judged = {"validation" if run.validation else "train" for run in runs if run.train}
+    # How readily each is left out on a narrow terminal: last what decides.
+    spare = {"train": "?????", "validation": "?????", "test": "??"}
+    spare |= dict.fromkeys(judged, "?")
     cells: dict[str, list[str]] = {}
     for part in PARTS:
         cells[f"{spare[part]}>{part}"] = [score_text(run, part, name) for run in runs]
