@@ -18,7 +18,7 @@ from nncli.cli.console import note
 from nncli.cli.verbs import add_verbs
 from nncli.core.errors import InterruptedRun, NncliError
 from nncli.core.progress import listening
-from nncli.core.text import wrapped
+from nncli.core.text import printable, wrapped
 
 EPILOG = "Start with: nncli train spiral"
 
@@ -103,7 +103,7 @@ def run(arguments: list[str] | None = None) -> int:
         lambda: make_app()(arguments, prog_name="nncli", standalone_mode=True)
     )
     if text:
-        note(_folded(text))
+        note(_folded(printable(text, keep="\n\t\xa0")))
     _drop_output()
     return code
 

@@ -22,16 +22,61 @@ def complete_beginning(incomplete: str) -> list[str]:
     return [*complete_example(incomplete), *_files(incomplete, *tables)]
 
 
-def complete_config(incomplete: str) -> list[str]:
-    """Return YAML files and folders, and the names of examples."""
-    return [*_files(incomplete, "*.yaml", "*.yml"), *complete_example(incomplete)]
+def complete_config(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return YAML files and folders, and the names of examples and runs."""
+    names = [*complete_example(incomplete), *complete_run_name(ctx, incomplete)]
+    return [*_files(incomplete, "*.yaml", "*.yml"), *dict.fromkeys(names)]
 
 
-def complete_run(incomplete: str) -> list[str]:
-    """Return runs below ./runs, and files and folders."""
-    runs = [str(path.parent) for path in sorted(Path("runs").glob("*/checkpoints"))]
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return runs by their paths or names, and files and folders."""
+    folder = _runs_dir(ctx)
+    runs = [str(folder / name) for name in _runs_in(folder)]
     found = [run for run in runs if run.startswith(incomplete)]
+    found += complete_run_name(ctx, incomplete) if incomplete else []
     return found or _files(incomplete, "*.safetensors")
+
+
+def complete_run_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of runs."""
+    names = _runs_in(_runs_dir(ctx))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_key(incomplete: str) -> list[str]:
+    """Return what runs are sorted by."""
+    from nncli.runs.entry import PARTS
+    from nncli.runs.selection import FACTS
+
+    return [key for key in (*FACTS, *PARTS) if key.startswith(incomplete)]
+
+
+def complete_state(incomplete: str) -> list[str]:
+    """Return the states of runs."""
+    from nncli.runs.entry import STATES
+
+    return [state for state in STATES if state.startswith(incomplete)]
+
+
+def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the tags that runs have."""
+    from nncli.core.errors import NncliError
+    from nncli.runs.directory import RunDirectory
+    from nncli.runs.tags import read_tags
+
+    folder, tags = _runs_dir(ctx), set()
+    for name in _runs_in(folder):
+        with contextlib.suppress(NncliError):
+            tags |= set(read_tags(RunDirectory(folder / name)))
+    return sorted(tag for tag in tags if tag.startswith(incomplete))
+
+
+def _runs_dir(ctx: typer.Context) -> Path:
+    return Path(ctx.params.get("runs_dir") or "runs")
+
+
+def _runs_in(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob("*/checkpoints"))
 
 
 def complete_component(incomplete: str) -> list[str]:
@@ -45,14 +90,14 @@ def complete_component(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def complete_checked(incomplete: str) -> list[str]:
-    """Return what gradcheck takes: configs, layers and losses."""
+def complete_checked(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what gradcheck takes: configs, runs, layers and losses."""
     from nncli.layers.base import Layer
     from nncli.losses.base import Loss
 
     names = sorted({*Layer.members(), *Loss.members()})
     found = [name for name in names if name.startswith(incomplete)]
-    return [*complete_config(incomplete), *found]
+    return [*complete_config(ctx, incomplete), *found]
 
 
 def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:

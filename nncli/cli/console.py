@@ -77,8 +77,8 @@ def out() -> Console:
     """Return the console of results."""
     from rich.console import Console
 
-    # No markup: what is shown may hold brackets of its own.
-    return Console(highlight=False, markup=False)
+    # No markup: what is shown may hold brackets and colons of its own.
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:

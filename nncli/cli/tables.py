@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import out
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
     from rich.text import Text
 
 GAP = 3
+LONGEST_WORD = 16
 
 
 @dataclass
@@ -22,11 +24,13 @@ class _Column:
         head: Its name.
         number: Whether it is aligned at the right and never broken.
         spare: How readily it is left out where there is no room; 0 for never.
+        longest: A word that is longer may be broken.
     """
 
     head: str
     number: bool
     spare: int
+    longest: int = sys.maxsize
     cells: list[str | Text] = field(default_factory=list)
 
     @property
@@ -41,10 +45,11 @@ class _Column:
 
     @property
     def least(self) -> int:
-        """The width that breaks no number and no word."""
+        """The width that breaks no number and no word, but for very long ones."""
         if self.number:
             return self.most
-        return _longest([word for text in self.texts for word in text.split()])
+        words = [word for text in self.texts for word in text.split()]
+        return min(_longest(words), self.longest)
 
 
 class Table:
@@ -60,6 +65,10 @@ class Table:
             _Column(head.lstrip("?>"), ">" in head, head.count("?")) for head in columns
         ]
 
+    def add_column(self, head: str, *, number: bool = False) -> None:
+        """Add a column of somebody else's texts: its very long words may be broken."""
+        self._columns.append(_Column(head, number, 0, LONGEST_WORD))
+
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; cells that are not given are empty."""
         filled = [*cells, *[""] * (len(self._columns) - len(cells))]
@@ -69,23 +78,27 @@ class Table:
     def print(self) -> None:
         """Print it to stdout."""
         console = out()
-        console.print(self.fitted(console.width))
+        console.print(self.fitted(console.width), no_wrap=True, overflow="ellipsis")
 
-    def fitted(self, width: int) -> RichTable:
-        """Return what fits a width."""
-        from rich import box
-        from rich.table import Table as RichTable
+    def fitted(self, width: int) -> Text:
+        """Return what fits a width.
+
+        The lines are made here: those of rich's own tables take a millisecond each.
+        """
+        from rich.text import Text
 
         columns = self.chosen(width)
-        made = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column, size in zip(columns, _widths(columns, width), strict=True):
-            if column.number:
-                made.add_column(column.head, justify="right", no_wrap=True, width=size)
-            else:
-                made.add_column(column.head, overflow="fold", width=size)
+        widths = _widths(columns, width)
+        heads = [Text(column.head, style="bold") for column in columns]
+        rule = "─" * (sum(widths) + GAP * (len(widths) - 1))
+        lines = [*_lines(columns, widths, heads), Text(rule)]
         for cells in zip(*(column.cells for column in columns), strict=True):
-            made.add_row(*cells)
-        return made
+            lines += _lines(columns, widths, cells)
+        return Text("\n").join(lines)
+
+    def fits(self, width: int) -> bool:
+        """Whether a width has room for it without breaking a word."""
+        return _total(self.chosen(width)) <= width
 
     def chosen(self, width: int) -> list[_Column]:
         """Return the columns that have room in a width."""
@@ -96,6 +109,41 @@ class Table:
                 break
             columns.remove(readiest)
         return columns
+
+
+def _lines(
+    columns: Sequence[_Column], widths: Sequence[int], cells: Sequence[str | Text]
+) -> Iterator[Text]:
+    """Yield the lines of a row: one, or several where cells are broken."""
+    from rich.text import Text
+
+    broken = [
+        _broken(cell, width, column.number)
+        for column, width, cell in zip(columns, widths, cells, strict=True)
+    ]
+    for place in range(max(map(len, broken))):
+        line = Text()
+        for column, width, pieces in zip(columns, widths, broken, strict=True):
+            piece = pieces[place] if place < len(pieces) else Text()
+            room = " " * (width - piece.cell_len)
+            line.append(room if column.number else "").append_text(piece)
+            line.append(("" if column.number else room) + " " * GAP)
+        line.rstrip()
+        yield line
+
+
+def _broken(cell: str | Text, width: int, number: bool) -> list[Text]:
+    """Break a cell between words to a width; a number is cut off instead."""
+    from rich.text import Text
+
+    text = Text(cell) if isinstance(cell, str) else cell
+    if text.cell_len <= width and "\n" not in text.plain:
+        return [text]
+    if number:
+        text = text.copy()
+        text.truncate(width, overflow="ellipsis")
+        return [text]
+    return list(text.wrap(out(), width, overflow="fold"))
 
 
 def _longest(texts: list[str]) -> int:
@@ -117,8 +165,11 @@ def _widths(columns: list[_Column], width: int) -> list[int]:
         given = min(column.most - column.least, free)
         widths[id(column)] += given
         free -= given
-    # Where even that is too much, the last one is broken.
+    # Where even that is too much, the last one is broken, or else one of texts.
     over = sum(widths.values()) + GAP * (len(columns) - 1) - width
-    last = id(columns[-1])
-    widths[last] = max(widths[last] - max(over, 0), 1)
+    texts = [column for column in columns if not column.number]
+    broken = columns[-1]
+    if broken.number and texts:
+        broken = max(texts, key=lambda column: widths[id(column)])
+    widths[id(broken)] = max(widths[id(broken)] - max(over, 0), 1)
     return [widths[id(column)] for column in columns]

@@ -39,10 +39,26 @@ def json_text(value: Any) -> str:
     """Write JSON for people and programs.
 
     A path need not be UTF-8: its odd bytes are written as escapes, which any reader of
-    JSON gives back as Python has them.
+    JSON gives back as Python has them. So is what would move a terminal's cursor.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text)
     return text.encode(errors="backslashreplace").decode()
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Write what could move a terminal's cursor, or colour it, as escapes: ``\x1b``.
+
+    Args:
+        text: Anything, say the name of somebody else's file.
+        keep: What stays as it is nevertheless.
+    """
+    return "".join(
+        letter
+        if letter.isprintable() or letter in keep
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def nearest(name: str, names: list[str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,30 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         RunError: The file is missing, no checkpoint, or damaged.
     """
+    with _opened(path) as (file, metadata):
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    meta = metadata.get("meta", "")
+    if _digest(meta, arrays) != metadata.get("sha256"):
+        raise RunError(
+            f"{path}: the checkpoint is damaged: its content does not have the digest "
+            "that was written with it. Use another checkpoint of the run."
+        )
+    return Checkpoint(arrays, _parse(meta, path))
+
+
+def load_meta(path: Path) -> dict[str, Any]:
+    """Read what a checkpoint says beside its arrays, which are not looked at.
+
+    Raises:
+        RunError: The file is missing, or no checkpoint.
+    """
+    with _opened(path) as (_, metadata):
+        return _parse(metadata.get("meta", ""), path)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Open a checkpoint; yield the file and the texts in its head."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -85,7 +111,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                     f"{path}: expected a checkpoint of nncli ({FORMAT}), got "
                     f"format {metadata.get('format')!r}."
                 )
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file, metadata
     except FileNotFoundError:
         raise RunError(f"{path}: expected a checkpoint, found nothing.") from None
     except OSError as error:
@@ -98,13 +124,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise RunError(
             f"{path}: expected a checkpoint (safetensors), got: {error}."
         ) from None
-    meta = metadata.get("meta", "")
-    if _digest(meta, arrays) != metadata.get("sha256"):
-        raise RunError(
-            f"{path}: the checkpoint is damaged: its content does not have the digest "
-            "that was written with it. Use another checkpoint of the run."
-        )
-    return Checkpoint(arrays, _parse(meta, path))
 
 
 def _parse(meta: str, path: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 from nncli.core.atomic import drop_temporary, write_bytes, write_json
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
-from nncli.runs.directory import RunDirectory, held
+from nncli.runs.directory import RunDirectory
+from nncli.runs.locks import held
 
 MAX_BYTES = 64 * 2**20
 RESULT = ("run", "scores", "epochs", "seconds", "rows")
@@ -145,7 +146,8 @@ def read_json(path: Path) -> dict[str, Any]:
         with open_file(path) as file:
             value = json.loads(file.read(MAX_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path}: expected JSON, got: {error}.") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunError(f"{path}: expected JSON, got: {reason}.") from None
     if not isinstance(value, dict):
         raise RunError(f"{path}: expected a mapping, got {type(value).__name__}.")
     return value

@@ -9,11 +9,10 @@ from nncli.config.load import Loaded, load_config, load_values
 from nncli.core.errors import RunError, UsageError
 from nncli.core.text import suggestion
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint
-from nncli.runs.directory import RunDirectory
+from nncli.runs.directory import RUNS, RunDirectory
+from nncli.runs.folds import CrossValidation
 
 CONFIGS = (".yaml", ".yml")
-RUNS = Path("runs")
-"""Where runs lie, and where a bare name is looked up."""
 
 
 def find_run(given: str | Path, runs: Path = RUNS) -> RunDirectory:
@@ -54,6 +53,20 @@ def find_checkpoint(given: str | Path, runs: Path = RUNS) -> Path:
         if candidate.exists():
             return candidate
     raise RunError(f"{path}: expected a checkpoint in {run.checkpoints}, found none.")
+
+
+def find_folds(given: str | Path, runs: Path = RUNS) -> CrossValidation:
+    """Return a cross-validation by its path, or by its name among the runs.
+
+    Args:
+        given: A directory, or a bare name like ``iris-cv-1``.
+        runs: Where a bare name is looked up.
+
+    Raises:
+        UsageError: There is nothing at the path and nothing of the name.
+        RunError: Something else is there.
+    """
+    return CrossValidation.open(_found(Path(given), runs, "a cross-validation"))
 
 
 def load_source(
@@ -177,6 +190,7 @@ def _neighbours(folder: Path) -> list[Path]:
         for entry in entries
         if entry.suffix in (*CONFIGS, ".safetensors")
         or (entry / "checkpoints").is_dir()
+        or (entry / "cv.json").is_file()
     ]
 
 

@@ -15,7 +15,7 @@ from nncli.core.intervals import spread_of
 from nncli.data.split import Fold
 from nncli.experiment.build import build
 from nncli.experiment.experiment import Experiment
-from nncli.runs.directory import create_directory
+from nncli.runs.drafts import create_directory
 from nncli.runs.folds import CrossValidation, FoldRun
 from nncli.training.session import as_given, copy_plugins, overrides_of
 from nncli.training.threads import cores

@@ -51,6 +51,14 @@ LINES = {
     "nncli init resi": ["residual"],
     "nncli eval ": ["runs/a-1", "runs/b-1"],
     "nncli train --resume runs/b": ["runs/b-1"],
+    "nncli train --resume b": ["b-1"],
+    "nncli summary a-": ["a-1"],
+    "nncli compare a-1 runs/": ["runs/a-1", "runs/b-1"],
+    "nncli runs rm ": ["a-1", "b-1"],
+    "nncli runs tag a-1 g": ["good"],
+    "nncli runs --state di": ["diverged"],
+    "nncli runs --sort s": ["state", "started", "seconds", "steps"],
+    "nncli runs rm --runs-dir other ": ["c-1"],
     "nncli config show mi": ["mine.yaml"],
 }  # fmt: skip
 
@@ -62,8 +70,9 @@ def test_shell_is_offered(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("a-1", "b-1"):
-        Path("runs", name, "checkpoints").mkdir(parents=True)
+    for name in ("runs/a-1", "runs/b-1", "other/c-1"):
+        Path(name, "checkpoints").mkdir(parents=True)
+    Path("runs", "a-1", "tags.json").write_text('["good"]', encoding="utf-8")
     Path("runs", "no-run").mkdir()
     Path("mine.yaml").touch()
     assert offered(line, monkeypatch, capsys) == wanted

@@ -79,7 +79,7 @@ def test_run_never_takes_the_place_of_another(
     first = make(tmp_path)
     second = make(tmp_path)
     # Another process may take the number after it was looked up.
-    monkeypatch.setattr("nncli.runs.directory.os.listdir", lambda _: [])
+    monkeypatch.setattr("nncli.runs.drafts.os.listdir", lambda _: [])
     first.config.write_text("precious", encoding="utf-8")
     (tmp_path / "x-3").write_text("a file", encoding="utf-8")
     assert make(tmp_path).path.name == "x-4"
@@ -237,7 +237,7 @@ def test_lock_that_cannot_be_had_names_the_run(
     def fail(*_: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("nncli.runs.directory.fcntl.flock", fail)
+    monkeypatch.setattr("nncli.runs.locks.fcntl.flock", fail)
     with pytest.raises(OSError, match="No locks") as caught, run.lock():
         raise AssertionError
     assert caught.value.filename == str(run.path)

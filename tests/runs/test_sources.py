@@ -61,6 +61,30 @@ def test_verbs_take_a_run_for_its_config(
         assert result["layers"][0]["units"] == 7
 
 
+@pytest.mark.parametrize("name", ["plain", "v1.2"])
+def test_run_is_taken_by_any_name_of_its_directory(
+    command: Command, run: RunDirectory, name: str
+) -> None:
+    run.path.rename(run.path.parent / name)
+    for verb in (["gradcheck"], ["data", "describe"], ["summary"], ["eval"]):
+        outcome = command(*verb, name, "--json")
+        assert outcome.code == 0, outcome.err
+    assert Model.load(name).parameters
+
+
+def test_cross_validation_goes_on_by_its_name(
+    command: Command, run: RunDirectory
+) -> None:
+    found = ["cv", "--resume", "small-cv-1"]
+    assert "found nothing there" in command(*found).err
+    whole = Path("runs/small-cv-1")
+    whole.mkdir()
+    for file in ("cv.json", "resolved.yaml"):
+        (whole / file).write_text("{}", encoding="utf-8")
+    assert "runs/small-cv-1/cv.json: expected folds" in command(*found).err
+    assert "Did you mean 'small-cv-1'?" in command(*found[:-1], "smal-cv-1").err
+
+
 def test_every_name_of_a_run_gives_its_config(run: RunDirectory) -> None:
     for given in sources(run):
         config = load_source(given, ["seed=9"]).config

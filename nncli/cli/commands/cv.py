@@ -79,7 +79,9 @@ def cv(
     resume: Annotated[
         Path | None,
         typer.Option(
-            "--resume", metavar="DIR", help="Go on with this cross-validation."
+            "--resume",
+            metavar="DIR",
+            help="Go on with this cross-validation, by its directory or its name.",
         ),
     ] = None,
     runs_dir: Annotated[
@@ -94,7 +96,7 @@ def cv(
     follow the time (split.time: train on all rows before the fold). Each is a run,
     which has the fold as its test part and takes split.validation from the rest.
     """
-    from nncli.runs.folds import CrossValidation
+    from nncli.runs.sources import find_folds
 
     if resume is not None:
         if config is not None or folds is not None or repeats is not None:
@@ -102,7 +104,7 @@ def cv(
                 "cv: --resume goes on with the folds as they are planned; leave out "
                 "the config, its changes, --folds and --repeats."
             )
-        whole = CrossValidation.open(resume)
+        whole = find_folds(resume, runs_dir)
     elif config is None:
         raise UsageError("cv: expected a CONFIG, for example: nncli cv digits")
     else:

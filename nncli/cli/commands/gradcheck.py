@@ -68,7 +68,7 @@ def gradcheck(
     from nncli.runs.sources import load_source
 
     run_plugins(plugin)
-    if what is None or _is_name(what):
+    if what is None or _is_name(what, runs_dir):
         if overrides:
             raise UsageError(
                 f"gradcheck: {overrides[0]} changes a config, but none is named."
@@ -93,8 +93,8 @@ def gradcheck(
         raise CheckFailed(f"wrong derivatives: {', '.join(failed)}.")
 
 
-def _is_name(what: str) -> bool:
-    """Whether it is meant as a component's name rather than as a config's.
+def _is_name(what: str, runs: Path) -> bool:
+    """Whether it is meant as a component's name rather than as a config's or a run's.
 
     What is both, as residual is, is the component: its derivative is proved alone.
     """
@@ -103,7 +103,8 @@ def _is_name(what: str) -> bool:
 
     if not what.isidentifier() or Path(what).exists():
         return False
-    return what not in examples() or any(s.name == what for s in subjects())
+    known = what in examples() or (runs / what / "checkpoints").is_dir()
+    return not known or any(s.name == what for s in subjects())
 
 
 def _registered(name: str | None) -> Iterator[Check]:

@@ -60,7 +60,7 @@ def describe(
     from nncli.runs.sources import load_source
 
     path = Path(source)
-    if _is_data(path):
+    if _is_data(path, runs_dir):
         if overrides:
             raise UsageError(
                 f"data describe: expected changes of a config only, got {overrides[0]} "
@@ -82,9 +82,12 @@ def describe(
         show_description(facts)
 
 
-def _is_data(path: Path) -> bool:
+def _is_data(path: Path, runs: Path) -> bool:
     """Whether a path is that of data, rather than of a config, a run or an example."""
     if path.suffix in (".yaml", ".yml", ".safetensors"):
+        return False
+    if len(path.parts) == 1 and not path.exists() and (runs / path).is_dir():
+        # A run's name may have a dot: v1.2-1.
         return False
     # What is not there is a file that was misspelled, if it looks like one.
     return path.is_file() or (bool(path.suffix) and not path.is_dir())
