@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import select
 import signal
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from nncli.config.plugins import plugin_failure
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
+from nncli.training.shards.pipes import close_all, pipes_between
 
 SPINS = 40
 """How often a worker looks before it sleeps: some 50 µs, about two changes of context.
@@ -33,9 +33,6 @@ WORDS = 4096
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a training to stop."""
-
-DESCRIPTORS = 256
-"""How many descriptors a training has beside the pipes of its workers, at most."""
 
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
@@ -80,7 +77,7 @@ class Group:
             words: (W, WORDS) bytes in shared memory, for their last words.
         """
         self._words = words
-        pipes = _pipes(self.size)
+        pipes = pipes_between(self.size)
         sys.stdout.flush()
         sys.stderr.flush()
         # No signal's handler of the first worker shall run in another one.
@@ -96,7 +93,7 @@ class Group:
                     self._be(index, parent, pipes, follow)
                 self._children[index] = child
         except OSError as error:
-            _close(end for pipe in pipes.values() for end in pipe)
+            close_all(end for pipe in pipes.values() for end in pipe)
             self.close()
             raise NncliError(
                 f"training: expected {self.size} processes to share its steps, got: "
@@ -188,8 +185,14 @@ class Group:
                 continue
             self._lost(other)
         poll = select.poll()
-        poll.register(ear, select.POLLIN)
-        poll.poll()
+        for index, each in self._ears.items():
+            # The first worker learns at once of any that has ended, the others of it.
+            if index in (0, other) or self.index == 0:
+                poll.register(each, select.POLLIN if index == other else 0)
+        ready = dict(poll.poll())
+        if ear not in ready:
+            ends = {end: index for index, end in self._ears.items()}
+            self._lost(ends[next(iter(ready))])
         self.hear(other)
 
     def _lost(self, other: int) -> None:
@@ -230,7 +233,7 @@ class Group:
         to. The number is an exit code, or a signal's with a minus; LOST of those that
         were made to.
         """
-        _close((*self._ears.values(), *self._mouths.values()))
+        close_all((*self._ears.values(), *self._mouths.values()))
         self._ears, self._mouths = {}, {}
         ended: dict[int, int] = {}
         limit = time.monotonic() + patience
@@ -248,39 +251,6 @@ def _told(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "the memory of this machine does not suffice."
     return "".join(traceback.format_exception(error)).strip()
-
-
-def _pipes(workers: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """Make a pipe from each worker to each other one: (read, write) by (from, to).
-
-    Raises:
-        NncliError: So many descriptors are not to be had.
-    """
-    wanted = 2 * workers * (workers - 1)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = wanted + DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < enough:
-        most = enough if hard == resource.RLIM_INFINITY else min(hard, enough)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    pipes: dict[tuple[int, int], tuple[int, int]] = {}
-    try:
-        for i in range(workers):
-            for j in range(workers):
-                if i != j:
-                    pipes[i, j] = os.pipe()
-    except OSError as error:
-        _close(end for pipe in pipes.values() for end in pipe)
-        raise NncliError(
-            f"training: expected {wanted:,} descriptors for pipes between {workers} "
-            f"workers, got: {error.strerror}. Use fewer: --workers 2"
-        ) from None
-    return pipes
-
-
-def _close(ends: Iterable[int]) -> None:
-    for end in ends:
-        with contextlib.suppress(OSError):
-            os.close(end)
 
 
 def _wait(child: int, limit: float) -> int:
