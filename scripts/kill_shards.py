@@ -15,14 +15,15 @@ import argparse
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
+from nncli.cli.app import run as run_command
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
 
@@ -60,6 +61,52 @@ EARLY = 0.9995
 """Chance, at every look, to wait on for a training's first checkpoint."""
 
 
+class Training:
+    """A training that runs as a process.
+
+    Args:
+        number: The process.
+        err: What its standard error is written to.
+    """
+
+    def __init__(self, number: int, err: Path) -> None:
+        self.number = number
+        self.code = 0
+        self._err = err
+        self._over = False
+
+    def over(self, seconds: float) -> bool:
+        """Wait for its end, some seconds at most; return whether it has come."""
+        limit = time.monotonic() + seconds
+        while not self._over:
+            done, status = os.waitpid(self.number, os.WNOHANG)
+            if done:
+                self._over, self.code = True, os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > limit:
+                return False
+            else:
+                time.sleep(0.001)
+        return True
+
+    @property
+    def told(self) -> str:
+        """What it has written to its standard error."""
+        return self._err.read_text(encoding="utf-8")
+
+
+def _be(arguments: list[str], temporary: Path, err: Path) -> NoReturn:
+    """Be a process that runs a command."""
+    code = 1
+    try:
+        os.setsid()
+        tempfile.tempdir = str(temporary)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        code = run_command(arguments)
+    finally:
+        os._exit(code)
+
+
 @dataclass
 class Killer:
     """Kills a training and goes on with it.
@@ -76,17 +123,13 @@ class Killer:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
-    def train(self, *arguments: object) -> subprocess.Popen[str]:
+    def train(self, *arguments: object) -> Training:
         """Start a training, in a session of its own."""
-        line = [sys.executable, "-m", "nncli", "train", "-q", *map(str, arguments)]
-        return subprocess.Popen(
-            line,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"TMPDIR": str(self.temporary)},
-            start_new_session=True,
-        )
+        line = ["train", "-q", *map(str, arguments)]
+        number = os.fork()
+        if not number:
+            _be(line, self.temporary, self.folder / "err.txt")
+        return Training(number, self.folder / "err.txt")
 
     @property
     def config(self) -> Path:
@@ -102,12 +145,10 @@ class Killer:
         """Train without being killed, in one process."""
         self.temporary.mkdir()
         self.config.write_text(CONFIG, encoding="utf-8")
-        process = self.train(
-            self.config, "--workers", 1, "--runs-dir", self.folder / "whole"
-        )
-        _, err = process.communicate()
-        if process.returncode:
-            raise SystemExit(err)
+        # In this process, so that those forked from it begin with all that is needed.
+        line = [self.config, "--workers", 1, "--runs-dir", self.folder / "whole"]
+        if run_command(["train", "-q", *map(str, line)]):
+            raise SystemExit(1)
         return RunDirectory(self.folder / "whole" / "killed-1")
 
     def live(self, run: RunDirectory, *, last: bool) -> bool:
@@ -120,50 +161,48 @@ class Killer:
         workers = ("--workers", self.chance.choice([1, 2, 3, 4]))
         before = _changed(run.last)
         if before:
-            process = self.train("--resume", run.path, *workers)
+            training = self.train("--resume", run.path, *workers)
         else:
-            process = self.train(self.config, *workers, "--runs-dir", run.path.parent)
+            training = self.train(self.config, *workers, "--runs-dir", run.path.parent)
         # Most are killed while they make steps, some while they begin.
         while (
             not last
             and self.chance.random() < EARLY
             and _changed(run.last) == before
-            and process.poll() is None
+            and not training.over(0)
         ):
             time.sleep(0.001)
-        try:
-            process.wait(None if last else self.chance.uniform(0.0, LONGEST))
-        except subprocess.TimeoutExpired:
-            self.kill(process)
+        if not training.over(60 if last else self.chance.uniform(0.0, LONGEST)):
+            self.kill(training)
             return False
-        assert process.stderr is not None  # noqa: S101
-        if process.returncode:
-            self.faults.append(f"it failed: {process.stderr.read()}")
+        if training.code:
+            self.faults.append(f"it failed: {training.told}")
         return True
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, training: Training) -> None:
         """Kill a worker, or the parent of all, and see what becomes of the others."""
-        others = [each for each in _session(process.pid) if each != process.pid]
-        victim = process.pid
+        others = [each for each in _session(training.number) if each != training.number]
+        victim = training.number
         if others and self.chance.random() < 0.6:
             victim = self.chance.choice(others)
             self.counts["workers killed"] += 1
         else:
             self.counts["parents killed"] += 1
             self.counts["of them with workers"] += bool(others)
-        maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
+        maps = Path(f"/proc/{training.number}/maps").read_text(encoding="utf-8")
         if "/dev/shm" in maps:  # noqa: S108 - it is looked for only
             self.faults.append("shared memory has a name")
         os.kill(victim, signal.SIGKILL)
         began = time.monotonic()
-        _, err = process.communicate(timeout=60)
-        seconds = time.monotonic() - began
-        self.counts["slowest end, ms"] = max(
-            self.counts["slowest end, ms"], round(1000 * seconds)
-        )
-        if victim != process.pid:
-            self.told(process.returncode, err)
-        while (left := _session(process.pid)) and time.monotonic() < began + PATIENCE:
+        if not training.over(60):
+            self.faults.append("it does not end")
+        taken = round(1000 * (time.monotonic() - began))
+        self.counts["slowest end, ms"] = max(self.counts["slowest end, ms"], taken)
+        if victim != training.number:
+            self.told(training.code, training.told)
+        while (
+            left := _session(training.number)
+        ) and time.monotonic() < began + PATIENCE:
             time.sleep(0.01)
         if left:
             self.faults.append(f"processes are left: {left}")
