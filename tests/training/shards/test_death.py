@@ -33,7 +33,7 @@ layers:
 loss: softmax_cross_entropy
 optimizer: {type: adam, lr: 0.01}
 metrics: [accuracy]
-training: {epochs: 60, batch_size: 17, shards: 3, checkpoint_seconds: 0.01}
+training: {epochs: 40, batch_size: 17, shards: 3, checkpoint_seconds: 0.01}
 """
 
 FAILING = """\
