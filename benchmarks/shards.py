@@ -6,8 +6,8 @@ process of its own, make a few steps in turn, rows of a shuffled epoch included:
 with two workers, nncli in one process with one thread, and PyTorch with two threads.
 Printed are medians of the time of a step, and of the ratios of what was timed in turn.
 
-    python benchmarks/shards.py [--nets mlp lenet cnn lstm gpt] [--rounds 40]
-    python benchmarks/shards.py --load       with one core kept busy by another process
+    python -m benchmarks.shards [--nets mlp lenet cnn lstm gpt] [--rounds 40]
+    python -m benchmarks.shards --load       with one core kept busy by another process
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def torch_steps(net: str) -> Iterator[Callable[[], object]]:
     from benchmarks import sequence, vision
 
     torch.set_num_threads(2)
-    x, y, batch = (torch.from_numpy(a) if hasattr(a, "dtype") else a for a in rows(net))
+    inputs, labels, batch = rows(net)
+    x, y = torch.from_numpy(inputs.copy()), torch.from_numpy(labels.copy())
     if net in IMAGES:
         module = torch.nn.Sequential(*vision.torch_layers(net))
     else:
@@ -192,19 +193,19 @@ class Side:
             text=True,
             env=os.environ | dict.fromkeys(variables, threads),
         )
+        self._in: Any = self.process.stdin
+        self._out: Any = self.process.stdout
         self._read()
 
     def run(self, steps: int) -> list[float]:
         """Make some steps; return the seconds of each."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
+        self._in.write(f"{steps}\n")
+        self._in.flush()
         times: list[float] = json.loads(self._read())
         return times
 
     def _read(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line: str = self._out.readline()
         if not line:
             raise SystemExit("a side has ended: see above")
         return line
@@ -259,6 +260,7 @@ def main() -> None:
     if asked.side:
         serve(asked)
         return
+    print(f"nncli with {asked.workers} workers beside PyTorch with two threads")
     with load(asked.load):
         for net in asked.nets:
             measure(net, asked)

@@ -3,7 +3,7 @@
 The networks of vision.py, batches of 64. Each side has a process of its own; told is
 how far its peak lies above what it took with its library and the data.
 
-    python benchmarks/vision_memory.py [--nets cnn]
+    python -m benchmarks.vision_memory [--nets cnn]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import vision
+from benchmarks import vision
 
 
 def main() -> None:
@@ -28,7 +28,15 @@ def main() -> None:
         return
     for net in asked.nets:
         for side in ("nncli", "torch"):
-            command = [sys.executable, __file__, "--nets", net, "--side", side]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.vision_memory",
+                "--nets",
+                net,
+                "--side",
+                side,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"{net:<6} {side:<6} {done.stdout.strip()}", flush=True)
 

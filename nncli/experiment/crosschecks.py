@@ -192,7 +192,21 @@ def _last_sized(network: Network) -> Path:
     return ("layers", *network.layers[-1].source)
 
 
-def lonely_row(experiment: Experiment) -> Problem | None:
+def unfit_batches(experiment: Experiment) -> list[Problem]:
+    """Find training batches that are too small for a layer, or for their shards."""
+    problems = []
+    shards, size = experiment.config.training.shards, experiment.batch_size
+    if shards != "auto" and shards > size:
+        text = (
+            f"expected at most one shard for each of the {size} rows of a batch, got "
+            f"{shards}. Choose fewer shards, or a larger training.batch_size."
+        )
+        problems.append(Problem(("training", "shards"), text))
+    lonely = _lonely_row(experiment)
+    return problems if lonely is None else [*problems, lonely]
+
+
+def _lonely_row(experiment: Experiment) -> Problem | None:
     """Find a training batch too small for a layer that needs several rows."""
     rows = experiment.epoch_rows
     smallest = rows % experiment.batch_size or experiment.batch_size

@@ -17,9 +17,9 @@ from nncli.data.token_table import TokenTable
 from nncli.data.vocabulary import Vocabulary
 from nncli.data.windows import Windows
 from nncli.experiment.crosschecks import (
-    lonely_row,
     misfits,
     stateful_without_stream,
+    unfit_batches,
     unfit_for_tokens,
     unsuited,
 )
@@ -60,9 +60,9 @@ def take(
     problems = unsuited(experiment)
     if problems:
         raise ConfigError(problems)
-    lonely = lonely_row(experiment)
-    if lonely:
-        raise ConfigError([lonely])
+    problems = unfit_batches(experiment)
+    if problems:
+        raise ConfigError(problems)
 
 
 def encoded_parts(

@@ -18,13 +18,15 @@ def manifest(
     command: list[str],
     overrides: list[str],
     threads: int,
+    shards: int,
 ) -> dict[str, Any]:
-    """Return versions, machine, threads of BLAS, seed, data, command and overrides."""
+    """Return versions, machine, threads, shards, seed, data, command and overrides."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         **versions(),
         "blas": {"name": blas.get("name"), "version": blas.get("version")},
         "threads": threads,
+        "shards": shards,
         "cpus": os.cpu_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),

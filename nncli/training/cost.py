@@ -7,11 +7,12 @@ from typing import Any
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Step, no_grad, record
 from nncli.core.arrays import Array, xp
-from nncli.core.text import size_text, table, wrapped
+from nncli.core.text import count, size_text, table, wrapped
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
 from nncli.training.gradient import Gradient
+from nncli.training.threads import shards_of, threads_of, workers_for
 
 
 def layer_facts(network: Network) -> list[dict[str, Any]]:
@@ -52,6 +53,18 @@ def summary_facts(experiment: Experiment) -> dict[str, Any]:
         "steps_per_epoch": experiment.steps_per_epoch,
         "rows": {name: len(part) for name, part in experiment.parts.items()},
         "memory_bytes": _memory(experiment),
+        **_parallel(experiment),
+    }
+
+
+def _parallel(experiment: Experiment) -> dict[str, Any]:
+    """Return what a training uses of this machine, and why."""
+    shards, why = shards_of(experiment)
+    return {
+        "shards": shards,
+        "workers": workers_for(shards),
+        "threads": threads_of(experiment),
+        "shards_because": why,
     }
 
 
@@ -100,6 +113,7 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
         f"rows          {parts}",
         f"steps         {facts['steps_per_epoch']:,} an epoch, batches of "
         f"{facts['batch_size']:,}",
+        f"shards        {_shards_text(facts)}",
         f"memory        {size_text(sum(memory.values()))} in training: parameters "
         f"{size_text(memory['parameters'])}, gradients "
         f"{size_text(memory['gradients'])}, optimizer "
@@ -109,6 +123,16 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
     shown = layer_table(facts["input_shape"], facts["layers"], facts["fused"], width)
     folded = [part for line in lines for part in wrapped(line, width, hang=14)]
     return "\n".join((shown, "", *folded))
+
+
+def _shards_text(facts: dict[str, Any]) -> str:
+    """Write into how many shards batches are cut, what works on them here, and why."""
+    shards, why = facts["shards"], facts["shards_because"]
+    threads = count(facts["threads"], "thread")
+    if shards == 1:
+        return f"1, in one process with {threads}: {why}"
+    workers = count(facts["workers"], "process")
+    return f"{shards} of each batch, in {workers} with {threads} each: {why}"
 
 
 def _flops_by_label(network: Network) -> dict[str, int]:

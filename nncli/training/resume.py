@@ -15,7 +15,7 @@ from nncli.core.errors import ConfigError, RunError, UsageError
 from nncli.core.files import open_file
 from nncli.core.text import count
 from nncli.experiment.build import train_as
-from nncli.experiment.crosschecks import lonely_row
+from nncli.experiment.crosschecks import unfit_batches
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import load_checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
@@ -129,9 +129,9 @@ def _train_as(experiment: Experiment, config: Config) -> None:
     if average is not None and experiment.average is not None:
         # Another decay goes on with the average that there is.
         xp.copyto(experiment.average.values, average.values)
-    lonely = lonely_row(experiment)
-    if lonely:
-        raise ConfigError([lonely])
+    problems = unfit_batches(experiment)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _replace(

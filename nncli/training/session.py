@@ -26,7 +26,7 @@ from nncli.runs.manifest import manifest
 from nncli.runs.sources import config_of, plugins_of
 from nncli.training.fitted import fitted_from
 from nncli.training.state import Progress, capture, restore
-from nncli.training.threads import threads_of
+from nncli.training.threads import shards_of, threads_of
 
 
 @dataclass
@@ -66,6 +66,7 @@ def create_run(
             command,
             overrides_of(document),
             threads_of(experiment),
+            shards_of(experiment)[0],
         )
         write_configs(run, as_given(document), experiment, told | (facts or {}))
         write_bytes(run.metrics, b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -20,12 +21,16 @@ compute: where another program keeps a core busy, a step would take ten times as
 """
 
 
-WORTH = 2**23
+WORTH = 2**24
 """Operations of a step, forward, from which a second worker gains more than it costs.
 
-A millisecond of one core, forward and backward; the workers' meetings take a twentieth
-of one, and four of their sleeps (on a busy machine) a fifth.
+Some two milliseconds of one core, forward and backward; what workers wait for each
+other, and that each writes a whole gradient, takes up to half of one.
 """
+
+
+FORKS = sys.platform not in ("darwin", "win32")
+"""Whether a process may be forked here: macOS's libraries do not survive it."""
 
 
 def threads_of(experiment: Experiment) -> int:
@@ -49,7 +54,7 @@ def shards_of(experiment: Experiment) -> tuple[int, str]:
     """Return into how many shards each batch is cut, and why: never by the load.
 
     What its checkpoint says; else one where a layer needs whole batches; else what the
-    config says; else one, or two where a step takes 2²³ operations forward. Bits depend
+    config says; else one, or two where a step takes 2²⁴ operations forward. Bits depend
     on it.
     """
     wanted = experiment.config.training.shards
@@ -72,9 +77,9 @@ def workers_for(shards: int) -> int:
     """Return how many processes work on so many shards: no more than there are cores.
 
     As few as need no more rounds: four shards on three cores take two rounds, as they
-    do on two.
+    do on two. One where processes cannot be forked safely.
     """
-    return -(-shards // -(-shards // cores()))
+    return -(-shards // -(-shards // cores())) if FORKS else 1
 
 
 def _needing_whole_batches(experiment: Experiment) -> str:

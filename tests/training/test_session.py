@@ -99,8 +99,8 @@ def test_run_keeps_a_config_that_makes_the_same_experiment(
     run = create_run(made, loaded, tmp_path / "runs", [])
     again = build(load_config(run.resolved, []))
     assert again.config.name == made.config.name == ("other" if changes else "config")
-    # How many threads are used is decided when a run is made.
-    again.threads = made.threads
+    # How many threads and shards are used is decided when a run is made.
+    again.threads, again.shards = made.threads, made.shards
     meta, expected = (capture(part, Progress()).meta for part in (again, made))
     assert meta == expected
     assert_same_bits(

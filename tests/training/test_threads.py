@@ -47,6 +47,7 @@ def test_steps_of_time_are_each_small(
         "loss=mse",
         "metrics=[]",
         "training.batch_size=16",
+        "training.shards=1",
     )
     assert threads_of(made) == wanted
 

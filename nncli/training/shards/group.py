@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import select
 import signal
 import sys
 import time
@@ -16,14 +15,7 @@ from collections.abc import Callable
 from nncli.config.plugins import plugin_failure
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
-from nncli.training.shards.pipes import close_all, pipes_between
-
-SPINS = 40
-"""How often a worker looks before it sleeps: some 50 µs, about two changes of context.
-
-Workers whose work is the same come that close to each other; on a busy machine, where
-they do not, little is lost.
-"""
+from nncli.training.shards.bells import Wires
 
 LOST = 3
 """Exit code of a worker that ended because another one had."""
@@ -45,9 +37,8 @@ class WorkerLostError(NncliError):
 class Group:
     """Workers 0 to W-1: this process, and W-1 that are forked from it.
 
-    From each worker to each other one leads a pipe, through which one byte says "I have
-    come this far". Where a process ends, however it does, its pipes close: who waits
-    for it learns that at once, and nobody is left behind.
+    Each can ring each other one's bell, to say that it has come this far, and learns
+    at once when one that it waits for has ended: nobody is left behind.
 
     Args:
         workers: How many.
@@ -61,11 +52,10 @@ class Group:
         self.index = 0
         self._children: dict[int, int] = {}
         self._words: Array | None = None
-        self._ears: dict[int, int] = {}
-        self._mouths: dict[int, int] = {}
+        self._wires: Wires | None = None
 
     @property
-    def others(self) -> range | list[int]:
+    def others(self) -> list[int]:
         """The workers beside this one."""
         return [i for i in range(self.size) if i != self.index]
 
@@ -77,7 +67,7 @@ class Group:
             words: (W, WORDS) bytes in shared memory, for their last words.
         """
         self._words = words
-        pipes = pipes_between(self.size)
+        wires = Wires(self.size)
         sys.stdout.flush()
         sys.stderr.flush()
         # No signal's handler of the first worker shall run in another one.
@@ -90,10 +80,10 @@ class Group:
                     warnings.simplefilter("ignore", DeprecationWarning)
                     child = os.fork()
                 if not child:
-                    self._be(index, parent, pipes, follow)
+                    self._be(index, parent, wires, follow)
                 self._children[index] = child
         except OSError as error:
-            close_all(end for pipe in pipes.values() for end in pipe)
+            wires.close()
             self.close()
             raise NncliError(
                 f"training: expected {self.size} processes to share its steps, got: "
@@ -101,13 +91,13 @@ class Group:
             ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._keep(pipes)
+        self._keep(wires)
 
     def _be(
         self,
         index: int,
         parent: int,
-        pipes: dict[tuple[int, int], tuple[int, int]],
+        wires: Wires,
         follow: Callable[[], None],
     ) -> None:
         """Live the life of a forked worker; never returns."""
@@ -119,7 +109,7 @@ class Group:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             _die_with(parent)
             self.index, self._children = index, {}
-            self._keep(pipes)
+            self._keep(wires)
             follow()
             code = 0
         except WorkerLostError:
@@ -133,18 +123,9 @@ class Group:
                 sys.stderr.flush()
             os._exit(code)
 
-    def _keep(self, pipes: dict[tuple[int, int], tuple[int, int]]) -> None:
-        """Close all ends of pipes but this worker's own."""
-        for (sender, hearer), (read, write) in pipes.items():
-            if hearer == self.index:
-                os.set_blocking(read, False)
-                self._ears[sender] = read
-            else:
-                os.close(read)
-            if sender == self.index:
-                self._mouths[hearer] = write
-            else:
-                os.close(write)
+    def _keep(self, wires: Wires) -> None:
+        wires.keep(self.index)
+        self._wires = wires
 
     def _leave_words(self, error: BaseException) -> None:
         if self._words is None:
@@ -158,17 +139,15 @@ class Group:
         Raises:
             WorkerLostError: One of them has ended.
         """
-        for other in self._mouths:
+        for other in self.others:
             self.tell(other)
-        for other in self._ears:
+        for other in self.others:
             self.hear(other)
 
     def tell(self, other: int) -> None:
         """Let another worker's ``hear`` return."""
-        try:
-            os.write(self._mouths[other], b".")
-        except BrokenPipeError:
-            self._lost(other)
+        if self._wires is not None:
+            self._wires.tell(other)
 
     def hear(self, other: int) -> None:
         """Wait until another worker tells this one something.
@@ -176,24 +155,9 @@ class Group:
         Raises:
             WorkerLostError: It has ended, or another one.
         """
-        ear = self._ears[other]
-        for _ in range(SPINS):
-            try:
-                if os.read(ear, 1):
-                    return
-            except BlockingIOError:
-                continue
-            self._lost(other)
-        poll = select.poll()
-        for index, each in self._ears.items():
-            # The first worker learns at once of any that has ended, the others of it.
-            if index in (0, other) or self.index == 0:
-                poll.register(each, select.POLLIN if index == other else 0)
-        ready = dict(poll.poll())
-        if ear not in ready:
-            ends = {end: index for index, end in self._ears.items()}
-            self._lost(ends[next(iter(ready))])
-        self.hear(other)
+        ended = other if self._wires is None else self._wires.hear(other)
+        if ended is not None:
+            self._lost(ended)
 
     def _lost(self, other: int) -> None:
         """Find out who ended first, and why.
@@ -233,8 +197,9 @@ class Group:
         to. The number is an exit code, or a signal's with a minus; LOST of those that
         were made to.
         """
-        close_all((*self._ears.values(), *self._mouths.values()))
-        self._ears, self._mouths = {}, {}
+        if self._wires is not None:
+            self._wires.close()
+            self._wires = None
         ended: dict[int, int] = {}
         limit = time.monotonic() + patience
         for index, child in self._children.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self, overload
 
+from nncli.core.errors import UsageError
 from nncli.experiment.experiment import Experiment
 from nncli.training.evaluate import scored_parts
 from nncli.training.shards.evaluate import SharedEvaluator
@@ -14,7 +15,7 @@ from nncli.training.shards.ranks import Ranks
 from nncli.training.shards.step import Places, ShardedStep
 from nncli.training.shards.team import Team
 from nncli.training.shards.worker import Worker
-from nncli.training.threads import shards_of, threads_of, using, workers_for
+from nncli.training.threads import FORKS, shards_of, threads_of, using, workers_for
 
 
 class Sharded:
@@ -114,8 +115,17 @@ def shared_by(
         experiment: What to train.
         workers: How many at most; None for what suits the machine.
         ranks: The ranks of MPI, each with so many workers; None for none.
+
+    Raises:
+        UsageError: This system cannot fork.
     """
     shards, _ = shards_of(experiment)
+    if not FORKS and (workers or 1) > 1:
+        raise UsageError(
+            f"--workers: expected 1 on this system, where processes cannot be forked "
+            f"safely, got {workers}. Ranks of MPI share a step here too: mpirun -n "
+            f"{workers}"
+        )
     if shards == 1 and ranks is None:
         return None
     return Sharded(experiment, shards, workers or workers_for(shards), ranks)

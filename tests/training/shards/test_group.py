@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nncli.core.errors import NncliError, PluginError
-from nncli.training.shards import pipes
+from nncli.training.shards import bells
 from nncli.training.shards.group import LOST, WORDS, Group, WorkerLostError
 from nncli.training.shards.shared import Shared
 
@@ -203,16 +203,16 @@ def test_where_descriptors_are_not_to_be_had_one_message_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[int] = []
-    pipe = os.pipe
+    bell = bells.Bell
 
-    def few() -> tuple[int, int]:
+    def few() -> bells.Bell:
         if len(made) == 3:
             raise OSError(24, "Too many open files")
         made.append(1)
-        return pipe()
+        return bell()
 
-    monkeypatch.setattr(os, "pipe", few)
-    with pytest.raises(NncliError, match=r"expected 12 descriptors .* got: Too many"):
+    monkeypatch.setattr(bells, "Bell", few)
+    with pytest.raises(NncliError, match=r"expected 18 descriptors .* got: Too many"):
         forked(3, lambda group: group.meet())
 
 
@@ -220,11 +220,11 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_it_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(pipes, "DESCRIPTORS", before[0])
+    monkeypatch.setattr(bells, "DESCRIPTORS", before[0])
     try:
         group = forked(2, lambda group: group.meet())
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(
-            before[0] + 4, before[1]
+            before[0] + 8, before[1]
         )
         group.meet()
         group.close()

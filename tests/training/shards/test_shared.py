@@ -69,7 +69,7 @@ def test_a_training_that_does_not_fit_is_refused_before_a_run_is_made(
 ) -> None:
     arguments = [
         "layers[0].units=200000",
-        "training.shards=500",
+        "training.shards=300",
         "--workers=2",
         f"--runs-dir={tmp_path}",
     ]
