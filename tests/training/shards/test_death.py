@@ -155,14 +155,14 @@ def test_workers_end_with_their_parent(job: Job, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("to_all", [False, True])
 def test_a_training_that_is_asked_to_stop_stops_after_a_step(
-    job: Job, tmp_path: Path, which: str, to_all: bool
+    job: Job, tmp_path: Path, which: signal.Signals, to_all: bool
 ) -> None:
     run = RunDirectory(tmp_path / "long-1")
     process, workers = training(job, run)
     if to_all:
         for worker in workers:
-            os.kill(worker, signal.Signals[which])
-    process.send_signal(signal.Signals[which])
+            os.kill(worker, which)
+    process.send_signal(which)
     outcome = finish(process)
     assert outcome.code == 130
     assert "everything is saved" in outcome.err
