@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nncli.cli.console import (
-    note,
-    say_of_run,
-)
+from nncli.cli.console import columns, note, say, say_json, say_of_run
 from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
 from nncli.core.text import count, duration, json_text, number, scores_text
@@ -107,6 +104,21 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
+
+
+def show_one_step(experiment: Experiment, sharded: Sharded | None, json: bool) -> None:
+    """Make one training step, show the network; write nothing."""
+    from nncli.training.cost import summary_facts, summary_text
+    from nncli.training.trainer import Trainer
+
+    facts = summary_facts(experiment)
+    trainer = Trainer(experiment, None, sharded=sharded)
+    trainer.step.run(next(trainer.batches.epoch(0)), trainer.lr, 1)
+    if json:
+        say_json(facts)
+        return
+    say(summary_text(facts, columns()))
+    say("One step went well. Nothing was written.")
 
 
 def _keep_failure(
