@@ -21,6 +21,9 @@ class Callback:
     def on_step(self, trainer: Trainer) -> None:
         """A step was made; called often, so it must be quick."""
 
+    def on_record(self, trainer: Trainer, row: Row) -> None:
+        """A step was made that is recorded; told before ``on_step`` of it."""
+
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """An evaluation was made."""
 
