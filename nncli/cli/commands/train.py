@@ -27,6 +27,7 @@ Examples:
   nncli train spiral --from spiral-1
   nncli train digits --dry-run
   mpirun -n 4 nncli train digits
+  nncli train digits --tensorboard logs
 """
 
 
@@ -89,12 +90,25 @@ def train(
             "do not depend on it.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write event files for TensorBoard too, into a directory there that "
+            "is called as the run.",
+        ),
+    ] = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json)
+    view = View(quiet=quiet, json=json, tensorboard=tensorboard)
+    if tensorboard is not None:
+        from nncli.training.tensorboard import require_writer
+
+        # Before anything is made.
+        require_writer()
     if threads is not None:
         changes.append(f"training.threads={threads}")
     if resume is not None:
