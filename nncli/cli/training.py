@@ -14,6 +14,7 @@ from nncli.cli.console import (
     note,
     say_of_run,
 )
+from nncli.cli.pictures import draw_run
 from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
 from nncli.core.text import count, duration, json_text, number, scores_text
@@ -33,10 +34,12 @@ class View:
     Attributes:
         quiet: No progress.
         json: The result as JSON.
+        plots: Whether the run draws itself at its end.
     """
 
     quiet: bool
     json: bool
+    plots: bool = False
 
 
 def run_training(
@@ -107,6 +110,8 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
+    if view.plots:
+        draw_run(run, experiment)
 
 
 def _keep_failure(

@@ -84,6 +84,14 @@ def train(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
+    plots: Annotated[
+        bool,
+        typer.Option(
+            "--plots/--no-plots",
+            envvar="NNCLI_PLOTS",
+            help="Whether the run draws itself at its end, into its directory plots.",
+        ),
+    ] = True,
     threads: Threads = None,
     workers: Annotated[
         int | None,
@@ -99,7 +107,7 @@ def train(
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json)
+    view = View(quiet=quiet, json=json, plots=plots)
     if threads is not None:
         changes.append(f"training.threads={threads}")
     if resume is not None:

@@ -16,11 +16,12 @@ SHOWN = {
 
 
 class Gradients(Kind, name="gradients", title="Gradients and updates"):
-    """The norm of the gradient of all parameters, and the norm of their update over
-    their own, at each recorded step, from records.jsonl.
+    """How long the gradient was, and how far it moved the parameters.
 
-    Of more than 500 steps, the median and the largest value of each 1/500 of them.
-    Around 0.001 is a usual ratio; far less learns nothing, far more is noise.
+    The norm of the gradient of all parameters, and the norm of their update over their
+    own, at each recorded step, from records.jsonl. Of more than 500 steps, the median
+    and the largest value of each 1/500 of them. Around 0.001 is a usual ratio; far less
+    learns nothing, far more is noise.
     """
 
     place = 2

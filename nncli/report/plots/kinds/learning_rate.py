@@ -11,11 +11,14 @@ from nncli.report.plots.subject import Subject
 
 
 class LearningRate(Kind, name="learning_rate", title="Learning rate"):
-    """The learning rate after each recorded step, from records.jsonl; where there is
-    none, after each evaluation, from metrics.jsonl.
+    """The learning rate over the training.
+
+    At each recorded step, from records.jsonl; where there is none, at each evaluation,
+    from metrics.jsonl.
     """
 
     place = 1
+    seen = "The learning rate over the training."
     overlays = True
     needs_network = False
 
@@ -30,7 +33,3 @@ class LearningRate(Kind, name="learning_rate", title="Learning rate"):
                 log = suits_log(rates)
                 return [Lines("learning rate", label, "", (series,), log=log)]
         return []
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The learning rate over the training."
