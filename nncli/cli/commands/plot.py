@@ -47,7 +47,7 @@ def plot(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Runs: their directories, or their names. Several are drawn over each "
             "other, each in a colour.",
             autocompletion=complete_run,

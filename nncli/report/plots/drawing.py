@@ -52,7 +52,8 @@ def height_of(panel: Panel, width: float) -> float:
         longest = min(max(map(len, panel.columns), default=0), LONGEST_NAME)
         cells = (width - 1.8) * rows / max(columns, 1)
         turned = 0.07 * longest if columns > 6 else 0.3
-        return min(max(cells, 1.5), 7.5) + 0.6 + turned
+        drawn: float = min(max(cells, 1.5), 7.5) + 0.6 + turned
+        return drawn
     if isinstance(panel, Images):
         across = across_of(panel)
         height, wide = panel.images.shape[-2:]

@@ -107,7 +107,8 @@ def _legend(pieces: list[tuple[str, str, str]], width: int) -> list[Text]:
     lines = [Text("")]
     for mark, style, name in pieces:
         piece = Text("  ").append(mark, style)
-        piece.append(f" {shortened(printable(name), max(width - 5, 4))}")
+        room = max(width - len(mark) - 3, 1)
+        piece.append(f" {shortened(printable(name), room)}")
         if lines[-1] and len(lines[-1]) + len(piece) > width:
             lines.append(Text(""))
         lines[-1].append_text(piece)

@@ -11,7 +11,7 @@ from nncli.report.plots.subject import Subject
 
 
 class LearningRate(Kind, name="learning_rate", title="Learning rate"):
-    """The learning rate over the training.
+    """The learning rate over the training, where it changes.
 
     At each recorded step, from records.jsonl; where there is none, at each evaluation,
     from metrics.jsonl.
@@ -26,7 +26,7 @@ class LearningRate(Kind, name="learning_rate", title="Learning rate"):
         """Draw one line."""
         for rows in (subject.records, subject.rows):
             rates = column(rows, "lr")
-            if np.isfinite(rates).sum() > 1:
+            if len(np.unique(rates[np.isfinite(rates)])) > 1:
                 label, x = axis(rows)
                 kept = fewer(len(x))
                 series = Series("learning rate", x[kept], rates[kept])
