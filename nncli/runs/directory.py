@@ -40,6 +40,7 @@ class RunDirectory:
         self.summary = path / "summary.json"
         self.log = path / "train.log"
         self.plugins = path / "plugins"
+        self.plots = path / "plots"
         self.checkpoints = path / "checkpoints"
         self.fold = path / "fold.json"
         self.predictions = path / "predictions.csv"

@@ -80,6 +80,14 @@ def train(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
+    plots: Annotated[
+        bool,
+        typer.Option(
+            "--plots/--no-plots",
+            envvar="NNCLI_PLOTS",
+            help="Whether the run draws itself at its end, into its directory plots.",
+        ),
+    ] = True,
     threads: Threads = None,
     workers: Annotated[
         int | None,
@@ -103,7 +111,7 @@ def train(
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json, tensorboard=tensorboard)
+    view = View(quiet=quiet, json=json, tensorboard=tensorboard, plots=plots)
     if tensorboard is not None:
         from nncli.training.tensorboard import require_writer
 
