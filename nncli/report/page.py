@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from nncli.core.text import printable
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -124,6 +126,11 @@ def prose(text: str) -> str:
     return re.sub(r"``(.+?)``", r"<code>\1</code>", escape(text))
 
 
+def text_of(text: str) -> str:
+    """Escape a text; what could turn the page's letters around is written out."""
+    return escape(printable(text, "\n"))
+
+
 def heading(level: int, text: str, *, place: str = "", aside: str = "") -> str:
     """Return a heading.
 
@@ -144,20 +151,24 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{name}>{prose(text)}</p>"
 
 
-def listing(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def listing(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool = False
+) -> str:
     """Return a table.
 
     Args:
         head: Names of the columns, texts; the first one is that of the rows' names.
         rows: HTML of the cells, the first one the name.
+        texts: Whether the cells hold texts, which may be folded, instead of numbers.
     """
+    kind = ' class="text"' if texts else ""
     names = "".join(
-        f'<th scope="col"{" class=left" * (i == 0)}>{escape(name)}</th>'
+        f'<th scope="col"{" class=left" * (i == 0 or texts)}>{escape(name)}</th>'
         for i, name in enumerate(head)
     )
     lines = [
         f'<tr><th scope="row">{cells[0]}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells[1:])
+        + "".join(f"<td{kind}>{cell}</td>" for cell in cells[1:])
         + "</tr>"
         for cells in rows
     ]
