@@ -83,8 +83,9 @@ def evaluation_charts(
         if key not in ("epoch", "step", "step_loss"):
             scores.setdefault(score if part in PARTS and score else key, []).append(key)
     charts = []
-    for score, keys in scores.items():
-        if score == "loss" and "step_loss" in names:
+    # What judges a model goes before what else there is, such as its learning rate.
+    for score, keys in sorted(scores.items(), key=lambda each: "." not in each[1][0]):
+        if score == "loss" and "step_loss" in names and len(runs) == 1:
             keys.append("step_loss")
         curves = [
             curve

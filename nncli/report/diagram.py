@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -49,8 +49,6 @@ def diagram(network: Network) -> str:
         f'aria-label="Diagram of the network"><svg role="img" aria-label="{label}" '
         f'width="{whole.width + 2:.0f}" height="{whole.height + 2:.0f}" '
         f'viewBox="-1 -1 {whole.width + 2:.0f} {whole.height + 2:.0f}">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>'
         f"{whole.svg}</svg></div>"
     )
 
@@ -183,13 +181,12 @@ def _moved(block: Block, x: float, y: float) -> str:
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:
-    return f'<polyline points="{" ".join(_places(points))}"/>'
+    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline points="{places}"/>'
 
 
 def _arrow(points: Sequence[tuple[float, float]]) -> str:
-    return f'<polyline points="{" ".join(_places(points))}" marker-end="url(#tip)"/>'
-
-
-def _places(points: Sequence[tuple[float, float]]) -> Iterator[str]:
-    for x, y in points:
-        yield f"{x:.1f},{y:.1f}"
+    """Draw a line that ends in a tip, downwards or to the left."""
+    (_, above), (x, y) = points[-2:]
+    tip = "l-4-7h8z" if above < y else "l7-4v8z"
+    return f'{_line(points)}<path class="tip" d="M{x:.1f} {y:.1f}{tip}"/>'

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nncli.experiment.experiment import Experiment
-    from nncli.report.plots.base import Picture
+    from nncli.report.plots.pictures import Picture
+
+
+LIVE = ("curves", "learning_rate", "gradients")
+"""Pictures of what a page has as charts with values on hover."""
 
 
 @dataclass
@@ -39,6 +43,7 @@ class Gathered:
         experiment: Its network; None where it is not to be had.
         pictures: What is drawn of it.
         missing: Why something is not to be had, by what it is.
+        undrawn: Which pictures could not be drawn, and why.
     """
 
     run: RunDirectory
@@ -51,6 +56,7 @@ class Gathered:
     experiment: Experiment | None = None
     pictures: list[Picture] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    undrawn: list[str] = field(default_factory=list)
 
     def _try(self, what: str, take: Callable[[], Any]) -> None:
         try:
@@ -73,12 +79,18 @@ def gather(run: RunDirectory, name: str, *, allow_plugins: bool) -> Gathered:
         best = find_checkpoint(run.path)
         return restore_network(best, allow_plugins=allow_plugins).experiment
 
+    def drawn() -> list[Picture]:
+        every = pictures_of(
+            run, allow_plugins=allow_plugins, svg=False, tell=found.undrawn.append
+        )
+        return [each for each in every if each.name not in LIVE]
+
     found = Gathered(run, entry_of(run.path), name, run.facts())
     found._try("config", lambda: mapping(config_of_run(found.entry)))
     found._try("rows", lambda: rows_at(run.metrics))
     found._try("records", lambda: rows_at(run.records))
     found._try("experiment", experiment)
-    found._try("pictures", lambda: pictures_of(run))
+    found._try("pictures", drawn)
     return found
 
 

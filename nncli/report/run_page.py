@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nncli.core.errors import NncliError
 from nncli.core.text import count, number
@@ -63,7 +63,11 @@ def _several(runs: Sequence[Gathered]) -> Iterator[str]:
     places = itertools.count()
     yield heading(1, f"{count(len(runs), 'run')} compared")
     sections: dict[str, Sequence[str]] = {
-        "Summary": [facts(runs), scores(runs), *(p for r in runs for p in _problems(r))],
+        "Summary": [
+            facts(runs),
+            scores(runs),
+            *(p for r in runs for p in _problems(r)),
+        ],
         "Curves": _curves(runs, places),
         "Recorded steps": _recorded(runs, places),
         "Differences": list(_differences(runs)),
@@ -86,7 +90,7 @@ def _several(runs: Sequence[Gathered]) -> Iterator[str]:
     yield from _sections(sections)
 
 
-def _sections(sections: dict[str, Sequence[str]]) -> Iterator[str]:
+def _sections(sections: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the sections that hold something, and before them links to each."""
     kept = {title: parts for title, parts in sections.items() if parts}
     links = "".join(
@@ -108,7 +112,7 @@ def _drawn(charts: Sequence[Chart], places: Iterator[int]) -> list[str]:
     if not charts:
         return []
     figures = "".join(chart_html(each, f"chart-{next(places)}") for each in charts)
-    return [f'<div class="charts">{figures}</div>']
+    return [f'<div class="columns">{figures}</div>']
 
 
 def _curves(runs: Sequence[Gathered], places: Iterator[int]) -> list[str]:
@@ -148,7 +152,7 @@ def _differences(runs: Sequence[Gathered]) -> Iterator[str]:
             [text_of(at), *(value_text(values, name) for name in names)]
             for at, values in found.items()
         ]
-        yield listing([head, *names], rows)
+        yield listing([head, *names], rows, texts=True)
     for run in runs[1:]:
         yield paragraph(_parting_text(runs[0], run))
 

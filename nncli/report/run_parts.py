@@ -22,9 +22,9 @@ from nncli.training.cost import batch_shape, counted, layer_facts
 STYLE = """
 body { max-width: 75rem; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .75rem 0; }
-.charts { display: grid; gap: 0 2rem; }
-@media (min-width: 60rem) { .charts { grid-template-columns: 1fr 1fr; } }
-.charts > * { min-width: 0; }
+.columns { display: grid; gap: 0 2rem; }
+@media (min-width: 60rem) { .columns { grid-template-columns: 1fr 1fr; } }
+.columns > * { min-width: 0; }
 .pair { display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
 .pair figure { flex: 1 1 16rem; margin: .25rem 0; max-width: 30rem; }
 .ridges svg { width: 100%; height: auto; display: block; }
@@ -45,13 +45,15 @@ svg text { fill: var(--faint); font: 11px ui-monospace, monospace; }
 .frame { fill: none; stroke: var(--line); stroke-width: 1.5; }
 .sign circle { fill: var(--ground); stroke: var(--faint); }
 .diagram polyline { fill: none; stroke: var(--faint); stroke-width: 1.3; }
-marker path { fill: var(--faint); }
+.tip { fill: var(--faint); }
 pre {
   background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
-  padding: .75rem; font-size: .85rem; overflow-x: auto;
+  padding: .75rem; font-size: .85rem; white-space: pre-wrap;
 }
+h3 { margin-top: 1.25rem; }
+.card h3 { margin-top: 0; }
 .picture img {
-  max-width: 100%; height: auto; background: #ffffff; border-radius: .4rem;
+  width: 100%; height: auto; background: #ffffff; border-radius: .4rem;
 }
 th[scope=row] { max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
 td.text { text-align: left; white-space: normal; min-width: 8rem; }
@@ -60,7 +62,6 @@ td.text { text-align: left; white-space: normal; min-width: 8rem; }
   .diagram { max-height: none; overflow: visible; }
   .diagram svg { max-width: 100%; height: auto; }
   nav, button, .chart details { display: none; }
-  pre { white-space: pre-wrap; }
 }
 """
 
@@ -73,7 +74,7 @@ def facts(runs: Sequence[Gathered]) -> str:
         [text_of(name), *(text_of(found.get(name, "")) for found in every)]
         for name in names
     ]
-    return listing(["", *(run.name for run in runs)], rows, texts=True)
+    return listing(["run", *(run.name for run in runs)], rows, texts=True)
 
 
 def _facts(run: Gathered) -> Iterator[tuple[str, str]]:
@@ -159,7 +160,7 @@ def config(run: Gathered) -> list[str]:
         paragraph("What has no default, and what differs from it.", "note"),
         listing(["key", "value", "default"], rows, texts=True),
         "<details><summary>The whole config, with every default filled in</summary>"
-        f'<pre tabindex="0">{text_of(to_yaml(run.config))}</pre></details>',
+        f"<pre>{text_of(to_yaml(run.config))}</pre></details>",
     ]
 
 
@@ -167,13 +168,14 @@ def pictures(run: Gathered) -> list[str]:
     """Return the pictures of a run."""
     if "pictures" in run.missing:
         return _missing(run, "pictures", "pictures")
-    return [
+    drawn = "".join(
         '<figure class="picture">'
-        f"<figcaption>{text_of(each.title)}</figcaption>"
         f'<img alt="{text_of(each.alt)}" src="data:image/png;base64,'
         f'{base64.b64encode(each.png).decode()}"></figure>'
         for each in run.pictures
-    ]
+    )
+    grid = [f'<div class="columns">{drawn}</div>'] if drawn else []
+    return [*grid, *(paragraph(f"Not drawn: {why}", "note") for why in run.undrawn)]
 
 
 def environment(run: Gathered) -> list[str]:
@@ -195,7 +197,10 @@ def commands(run: Gathered) -> list[str]:
         if isinstance(run.manifest.get(name), str)
     ]
     if packages:
-        lines += ["# the versions that it was made with", shlex.join(["pip", "install", *packages])]
+        lines += [
+            "# the versions that it was made with",
+            shlex.join(["pip", "install", *packages]),
+        ]
     command = texts(run.manifest.get("command"))
     if command:
         lines += ["# as it was called", shlex.join(command)]
@@ -211,7 +216,7 @@ def commands(run: Gathered) -> list[str]:
     ):
         lines += [f"# {note}", shlex.join(["nncli", verb, run.entry.path])]
     return [
-        f'<pre tabindex="0">{text_of(chr(10).join(lines))}</pre>',
+        f"<pre>{text_of(chr(10).join(lines))}</pre>",
         paragraph(
             "The same bits come out on the same machine with the same versions, data "
             "and number of threads.",

@@ -60,10 +60,10 @@ def report(
     names = names_of(list(found))
     with progress("report", len(found)) as tell:
         gathered = []
-        for done, run in enumerate(found.values()):
+        for run in found.values():
             name = names[str(run.path)]
+            tell(name)
             gathered.append(gather(run, name, allow_plugins=allow_plugins))
-            tell(done + 1)
         text = run_page(gathered)
     first = next(iter(found.values()))
     path = output or (first.report if len(found) == 1 else Path(first.report.name))

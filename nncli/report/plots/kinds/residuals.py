@@ -39,9 +39,7 @@ class Residuals(Kind, name="residuals", title="Residuals"):
         counts, edges = np.histogram(residuals, bins)
         error = f"RMSE {np.sqrt((residuals**2).mean()):.4g}"
         return [
-            Lines(
-                subject.shown, name, f"predicted {name}", (points,), diagonal=True
-            ),
+            Lines(subject.shown, name, f"predicted {name}", (points,), diagonal=True),
             Bars(f"residuals, {error}", "prediction − target", edges, counts),
         ]
 
