@@ -82,14 +82,11 @@ def _layer(layer: Layer, depth: int) -> Block:
     """Draw a layer: as a frame around what it holds, or as a box."""
     if not layer.children or depth < 1:
         return _box(layer.title, _facts(layer), "frozen" if layer.frozen else "layer")
-    branches: list[Layer] = []
-    chained: list[Layer] = []
-    for name, child in layer.children.items():
-        (branches if "branches." in name else chained).append(child)
-    inside = [_beside([_layer(child, depth - 1) for child in branches])] * bool(
-        branches
-    )
-    inside += [_layer(child, depth - 1) for child in chained]
+    drawn = {name: _layer(each, depth - 1) for name, each in layer.children.items()}
+    branches = [block for name, block in drawn.items() if "branches." in name]
+    inside = [block for name, block in drawn.items() if "branches." not in name]
+    if branches:
+        inside.insert(0, _beside(branches))
     signs = {"residual": "+", "scale": "×"}
     title = f"{layer.title} · {batch_shape(layer.output_shape)}"
     return _frame(title, _chain(inside), signs.get(layer.type_name, ""))

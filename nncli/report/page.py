@@ -19,7 +19,7 @@ STYLE = """
   --c0: #0062a3; --c1: #b85000; --c2: #007a57; --c3: #a2387b;
   --c4: #6b5bd2; --c5: #7c6400; --c6: #00798c; --c7: #575c66;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --ground: #14161a; --card: #1d2026; --ink: #e8eaee; --faint: #a3abb9;
     --line: #363b45; --link: #8ab8ff; --plus: #4d94ee; --minus: #ea7350;
@@ -76,6 +76,10 @@ button {
 button[aria-pressed=true] { color: var(--ground); background: var(--ink); }
 summary { cursor: pointer; color: var(--link); font-size: .9rem; }
 @media print {
+  :root { color-scheme: light; }
+  @page { margin: 15mm; }
+  h2, h3, h4 { break-after: avoid; }
+  figure { break-inside: avoid; }
   body { max-width: none; font-size: 11pt; padding: 0; }
   .card { break-inside: avoid-page; background: none; }
   .matrix td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

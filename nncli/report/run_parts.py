@@ -58,7 +58,9 @@ h3 { margin-top: 1.25rem; }
 th[scope=row] { max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
 td.text { text-align: left; white-space: normal; min-width: 8rem; }
 @media print {
-  .canvas, .card, .picture, .ridges { break-inside: avoid; }
+  .columns { grid-template-columns: 1fr 1fr; }
+  .canvas { height: 12rem; }
+  .card { break-inside: avoid; }
   .diagram { max-height: none; overflow: visible; }
   .diagram svg { max-width: 100%; height: auto; }
   nav, button, .chart details { display: none; }
