@@ -52,12 +52,15 @@ def report(
     commands that make it again. The page needs no network and no other file.
     """
     from nncli.core.atomic import write_bytes
+    from nncli.report.charts import chart_library
     from nncli.report.gathered import gather, names_of
     from nncli.report.run_page import run_page
     from nncli.runs.sources import find_run
 
     found = {str(run.path): run for run in (find_run(each, runs_dir) for each in runs)}
     names = names_of(list(found))
+    # Whether it is installed is asked before what takes a while.
+    chart_library()
     with progress("report", len(found)) as tell:
         gathered = []
         for run in found.values():
