@@ -151,7 +151,7 @@ def _memory(experiment: Experiment) -> dict[str, int]:
     network, optimizer = experiment.network, experiment.optimizer
     batch = experiment.parts["train"].batch(slice(0, experiment.batch_size))
     with trial(network, training=True):
-        replay, _ = Gradient(network, experiment.loss).record(batch)
+        replay = Gradient(network, experiment.loss).record(batch).replay
     return {
         "parameters": network.size * network.dtype.itemsize,
         "gradients": network.flat.grads.nbytes,
