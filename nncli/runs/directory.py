@@ -39,6 +39,7 @@ class RunDirectory:
         self.records = path / "records.jsonl"
         self.summary = path / "summary.json"
         self.log = path / "train.log"
+        self.report = path / "report.html"
         self.plugins = path / "plugins"
         self.plots = path / "plots"
         self.checkpoints = path / "checkpoints"
