@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -101,6 +100,6 @@ def _signature(run: RunDirectory) -> Signature:
     stats: list[Any] = [is_held(run.path)]
     for path in files:
         with contextlib.suppress(OSError):
-            found = os.stat(path)
+            found = path.stat()
             stats.append((path.name, found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(stats)

@@ -41,7 +41,9 @@ class Region:
         self.low = ((low + high - self.size) / 2).tolist()
         steps = (np.arange(SIDE) + 0.5) / SIDE * self.size
         # Line by line, the uppermost first, as a picture is drawn.
-        y, x = np.meshgrid(self.low[1] + steps[::-1], self.low[0] + steps, indexing="ij")
+        y, x = np.meshgrid(
+            self.low[1] + steps[::-1], self.low[0] + steps, indexing="ij"
+        )
         self._places = Table(np.stack([x.ravel(), y.ravel()], axis=1))
         targets = rows.read("y", slice(0, len(rows))).astype(float)
         self._range = float(targets.min()), float(targets.max())
@@ -49,11 +51,14 @@ class Region:
     def text(self) -> str:
         """Return a byte for each place, in base64.
 
-        Of classes 32 times the class, plus how sure it is: 0 where all are as likely, 31
-        where one is certain. Of numbers 0 for the least target, 255 for the greatest.
+        Of classes 32 times the class, plus how sure it is: 0 where all are as likely,
+        31 where one is certain. Of numbers 0 for the least target, 255 for the
+        greatest.
         """
         values = predictions(self._experiment, self._places)
-        coded = self._classes(values) if self._experiment.classes else self._level(values)
+        coded = (
+            self._classes(values) if self._experiment.classes else self._level(values)
+        )
         return base64.b64encode(coded.tobytes()).decode()
 
     def _classes(self, values: Array) -> Array:

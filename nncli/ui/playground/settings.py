@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
@@ -13,10 +13,9 @@ from nncli.core.randomness import stream
 from nncli.core.signature import signature_of
 from nncli.core.text import nearest
 from nncli.data.base import Dataset
-from nncli.optimizers.base import Optimizer
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
-OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam")
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
+Moves = Literal["sgd", "momentum", "rmsprop", "adam"]
 MOST_LAYERS = 5
 
 Samples = Annotated[int, Ge(4), Le(400)]
@@ -53,10 +52,8 @@ class Settings(Description):
     noise: Noise | None = None
     classes: Classes = 3
     units: list[Units] = [32, 32]  # noqa: RUF012 - descriptions copy their defaults
-    activation: Literal[
-        "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"
-    ] = "tanh"
-    optimizer: Literal["sgd", "momentum", "rmsprop", "adam"] = "adam"
+    activation: Activation = "tanh"
+    optimizer: Moves = "adam"
     lr: Rate = 0.01
     batch_size: Rows | Literal["full"] = 32
     l2: Penalty = 0.0
@@ -76,7 +73,7 @@ class Settings(Description):
     def config(self) -> dict[str, Any]:
         """Return the config that trains it, as ``nncli train`` takes it."""
         arguments = signature_of(planar()[self.dataset]).arguments
-        wanted = {"samples": self.samples, "classes": self.classes}
+        wanted: dict[str, Any] = {"samples": self.samples, "classes": self.classes}
         if self.noise is not None:
             wanted["noise"] = self.noise
         dataset = {name: v for name, v in wanted.items() if name in arguments}
@@ -133,8 +130,8 @@ def choices() -> dict[str, Any]:
         datasets[name] = {key: arguments[key].default for key in taken}
     return {
         "datasets": datasets,
-        "activations": list(ACTIVATIONS),
-        "optimizers": list(OPTIMIZERS),
+        "activations": list(get_args(Activation)),
+        "optimizers": list(get_args(Moves)),
         "layers": MOST_LAYERS,
     }
 
