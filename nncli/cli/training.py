@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nncli.cli.console import (
@@ -33,10 +34,12 @@ class View:
     Attributes:
         quiet: No progress.
         json: The result as JSON.
+        tensorboard: Where event files for TensorBoard go; None for nowhere.
     """
 
     quiet: bool
     json: bool
+    tensorboard: Path | None = None
 
 
 def run_training(
@@ -65,9 +68,12 @@ def run_training(
     from nncli.cli.onlookers import Onlookers
     from nncli.cli.views import LogWriter, make_view
     from nncli.training.shards.group import WorkerLostError
+    from nncli.training.tensorboard import TensorBoard
     from nncli.training.trainer import Trainer
 
     views = [] if view.quiet else [make_view()]
+    if view.tensorboard is not None:
+        views.append(TensorBoard(view.tensorboard / run.path.name))
     onlookers = Onlookers([*views, LogWriter(changes)])
     trainer = Trainer(experiment, run, [onlookers], progress, sharded=sharded)
     first = progress.step

@@ -39,7 +39,7 @@ class Ranking(Metric):
         scores = xp.concatenate(self._scores)
         targets = xp.concatenate(self._targets)
         if scores.shape[1] == 1:
-            return self.binary(*_levels(scores[:, 0], targets == 1))
+            return self.binary(*levels(scores[:, 0], targets == 1))
         total = weights = 0.0
         for k in range(scores.shape[1]):
             mine = targets == k
@@ -47,7 +47,7 @@ class Ranking(Metric):
             if not self.counts(count, len(targets)):
                 continue
             weight = float(count) if self.average == "weighted" else 1.0
-            total += weight * self.binary(*_levels(scores[:, k], mine))
+            total += weight * self.binary(*levels(scores[:, k], mine))
             weights += weight
         return total / weights if weights else math.nan
 
@@ -65,7 +65,7 @@ class Ranking(Metric):
         """Say whether a class with so many rows of all has a score."""
 
 
-def _levels(scores: Array, positive: Array) -> tuple[Array, Array]:
+def levels(scores: Array, positive: Array) -> tuple[Array, Array]:
     """Count rows at each distinct score: equal scores are one threshold."""
     _, place = xp.unique(-scores, return_inverse=True)
     there = xp.bincount(place[positive], minlength=int(place.max()) + 1)

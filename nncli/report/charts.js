@@ -37,6 +37,7 @@ const nncliCharts = (() => {
       colour: curve.colour % COLOURS,
       borderDash: curve.dashed ? [6, 4] : [],
       borderWidth: 2,
+      clip: 8,
       pointRadius: context => context.dataIndex === curve.best ? 6 : few ? 2 : 0,
       pointBorderWidth: context => context.dataIndex === curve.best ? 2.5 : 1,
       pointHoverRadius: 5,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from nncli.core.text import printable
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -17,7 +19,7 @@ STYLE = """
   --c0: #0062a3; --c1: #b85000; --c2: #007a57; --c3: #a2387b;
   --c4: #6b5bd2; --c5: #7c6400; --c6: #00798c; --c7: #575c66;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --ground: #14161a; --card: #1d2026; --ink: #e8eaee; --faint: #a3abb9;
     --line: #363b45; --link: #8ab8ff; --plus: #4d94ee; --minus: #ea7350;
@@ -74,6 +76,10 @@ button {
 button[aria-pressed=true] { color: var(--ground); background: var(--ink); }
 summary { cursor: pointer; color: var(--link); font-size: .9rem; }
 @media print {
+  :root { color-scheme: light; }
+  @page { margin: 15mm; }
+  h2, h3, h4 { break-after: avoid; }
+  figure { break-inside: avoid; }
   body { max-width: none; font-size: 11pt; padding: 0; }
   .card { break-inside: avoid-page; background: none; }
   .matrix td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -137,6 +143,11 @@ def prose(text: str) -> str:
     return re.sub(r"``(.+?)``", r"<code>\1</code>", escape(text))
 
 
+def text_of(text: str) -> str:
+    """Escape a text; what could turn the page's letters around is written out."""
+    return escape(printable(text, "\n"))
+
+
 def heading(level: int, text: str, *, place: str = "", aside: str = "") -> str:
     """Return a heading.
 
@@ -157,20 +168,24 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{name}>{prose(text)}</p>"
 
 
-def listing(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def listing(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool = False
+) -> str:
     """Return a table.
 
     Args:
         head: Names of the columns, texts; the first one is that of the rows' names.
         rows: HTML of the cells, the first one the name.
+        texts: Whether the cells hold texts, which may be folded, instead of numbers.
     """
+    kind = ' class="text"' if texts else ""
     names = "".join(
-        f'<th scope="col"{" class=left" * (i == 0)}>{escape(name)}</th>'
+        f'<th scope="col"{" class=left" * (i == 0 or texts)}>{escape(name)}</th>'
         for i, name in enumerate(head)
     )
     lines = [
         f'<tr><th scope="row">{cells[0]}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells[1:])
+        + "".join(f"<td{kind}>{cell}</td>" for cell in cells[1:])
         + "</tr>"
         for cells in rows
     ]

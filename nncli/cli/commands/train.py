@@ -32,6 +32,7 @@ Examples:
   nncli train --resume spiral-1 training.epochs=20000 optimizer.lr=0.01
   nncli train spiral --from spiral-1
   nncli train digits --dry-run
+  nncli train digits --tensorboard logs
 """
 
 
@@ -94,12 +95,25 @@ def train(
             "do not depend on it.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write event files for TensorBoard too, into a directory there that "
+            "is called as the run.",
+        ),
+    ] = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json)
+    view = View(quiet=quiet, json=json, tensorboard=tensorboard)
+    if tensorboard is not None:
+        from nncli.training.tensorboard import require_writer
+
+        # Before anything is made.
+        require_writer()
     if threads is not None:
         changes.append(f"training.threads={threads}")
     if resume is not None:

@@ -1,0 +1,1 @@
+"""Kinds of pictures: a file each, found by scanning."""

@@ -1,0 +1,36 @@
+"""Learning rate: how large the steps were."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.report.plots.base import Kind
+from nncli.report.plots.logs import axis, column, fewer, suits_log
+from nncli.report.plots.panels import Lines, Panel, Series
+from nncli.report.plots.subject import Subject
+
+
+class LearningRate(Kind, name="learning_rate", title="Learning rate"):
+    """The learning rate after each recorded step, from records.jsonl; where there is
+    none, after each evaluation, from metrics.jsonl.
+    """
+
+    place = 1
+    overlays = True
+    needs_network = False
+
+    def panels(self, subject: Subject) -> list[Panel]:
+        """Draw one line."""
+        for rows in (subject.records, subject.rows):
+            rates = column(rows, "lr")
+            if np.isfinite(rates).sum() > 1:
+                label, x = axis(rows)
+                kept = fewer(len(x))
+                series = Series("learning rate", x[kept], rates[kept])
+                log = suits_log(rates)
+                return [Lines("learning rate", label, "", (series,), log=log)]
+        return []
+
+    def alt(self, panels: list[Panel]) -> str:
+        """Say what it is."""
+        return "The learning rate over the training."

@@ -1,0 +1,38 @@
+"""Mistakes: the images that a network is most wrong about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.report.plots.base import Kind
+from nncli.report.plots.panels import Images, Panel
+from nncli.report.plots.subject import Subject
+
+
+class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
+    """The images whose class got the least probability among those that were taken for
+    another one, at most twelve, the worst first, from the best checkpoint.
+
+    Below each: the class, what it was taken for, and the probability of that.
+    """
+
+    place = 10
+
+    def panels(self, subject: Subject) -> list[Panel]:
+        """Read the images as the data has them."""
+        if not (subject.of_images and subject.one_class):
+            return []
+        worst = subject.predicted.mistakes
+        if not worst:
+            return []
+        places = np.array([each["row"] for each in worst])
+        images = subject.part.rows.read("x", places).astype(np.float64)
+        captions = tuple(
+            f"{each['class']} → {each['taken_for']}\n{each['probability']:.2f}"
+            for each in worst
+        )
+        return [Images(subject.shown, images, captions)]
+
+    def alt(self, panels: list[Panel]) -> str:
+        """Say what it is."""
+        return "The images that the network is most wrong about."

@@ -1,0 +1,70 @@
+"""Logs: columns of a run's rows, as numbers that can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nncli.core.arrays import Array
+from nncli.runs.untrusted import mapping, number
+
+MOST_POINTS = 1_000
+"""Points of a line: more are not told apart on 1,200 pixels."""
+
+WIDE = 50.0
+"""How many times the least value the largest is from where on logarithms are shown."""
+
+Row = dict[str, Any]
+
+
+def column(rows: Sequence[Row], *path: str) -> Array:
+    """Return (n,) numbers at a place of each row; NaN where there is none."""
+    found = []
+    for row in rows:
+        value: Any = row
+        for name in path:
+            value = mapping(value).get(name)
+        known = number(value)
+        found.append(np.nan if known is None else known)
+    return np.array(found, np.float64)
+
+
+def axis(rows: Sequence[Row]) -> tuple[str, Array]:
+    """Return what rows are drawn over, and where: epochs, or steps within them."""
+    epochs = column(rows, "epoch")
+    if len(epochs) and np.isfinite(epochs).all() and (np.diff(epochs) > 0).all():
+        return "epoch", epochs
+    return "step", column(rows, "step")
+
+
+def suits_log(*lines: Array) -> bool:
+    """Whether values are above 0 and so far apart that small ones would be a line."""
+    values = np.concatenate([*lines, np.empty(0)])
+    values = values[np.isfinite(values)]
+    if not len(values) or values.min() <= 0:
+        return False
+    return bool(values.max() > WIDE * values.min())
+
+
+def fewer(count: int, keep: int | None = None) -> Array:
+    """Return places of at most some points, the first, last and one more among them."""
+    if count <= MOST_POINTS:
+        return np.arange(count)
+    chosen = np.linspace(0, count - 1, MOST_POINTS).astype(int)
+    return np.union1d(chosen, [] if keep is None else [keep]).astype(int)
+
+
+def in_bins(values: Array) -> tuple[Array, Array, Array]:
+    """Return places, medians and largest values of at most some bins of a line.
+
+    Returns:
+        Where the middle of each bin is in the line, and both values, NaN for none.
+    """
+    bins = np.array_split(np.arange(len(values)), min(len(values), MOST_POINTS // 2))
+    places = np.array([each[len(each) // 2] for each in bins])
+    known = [values[each][np.isfinite(values[each])] for each in bins]
+    medians = [np.median(each) if len(each) else np.nan for each in known]
+    largest = [each.max() if len(each) else np.nan for each in known]
+    return places, np.array(medians), np.array(largest)
