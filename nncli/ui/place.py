@@ -10,7 +10,6 @@ from pathlib import Path
 from nncli.runs.directory import RunDirectory
 from nncli.runs.listing import why_no_run
 
-LONGEST_NAME = 255
 DEPTH = 2
 """A run lies in the directory, a fold in a cross-validation there."""
 
@@ -68,8 +67,7 @@ class RunsFolder:
 
 
 def _is_name(part: str) -> bool:
-    plain = part.isprintable() and not set(part) & {"/", "\\"}
-    return plain and 0 < len(part) <= LONGEST_NAME and not part.startswith(".")
+    return bool(part) and not part.startswith(".") and "\0" not in part
 
 
 def _links(path: Path) -> Iterator[Path]:

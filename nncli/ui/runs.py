@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from nncli.config.terse import terse
+from nncli.config.write import to_flow
 from nncli.core.errors import NncliError, UsageError
 from nncli.core.files import open_file
+from nncli.core.text import shortened
 from nncli.runs.comparison import differences, environment, parting
 from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry
 from nncli.runs.listing import config_of_run, why_no_run
 from nncli.runs.selection import Condition, select
+from nncli.runs.untrusted import number
 from nncli.ui.answers import answer
 from nncli.ui.follow import follow, is_place
 from nncli.ui.place import RunsFolder
@@ -26,6 +31,7 @@ from nncli.ui.watch import Watch
 
 MOST_COMPARED = 16
 MOST_CONDITIONS = 8
+MOST_SHOWN = 400
 MOST_TEXT = 2**17
 """Bytes of a config that are shown."""
 
@@ -75,7 +81,7 @@ class Runs:
         run = RunDirectory(path)
         facts = run.facts()
         found["made"] = {key: _shown(facts[key]) for key in TOLD if key in facts}
-        found["config"] = _text(run.resolved)
+        found["config"] = _text(run.config)
         return answer(request, found)
 
     def rows(self, request: Request) -> Response:
@@ -152,7 +158,7 @@ def _partings(
             problems.append(str(error))
             continue
         parted["differs"] = {
-            key: list(map(_shown, pair))
+            key: [v if isinstance(v, str) else number(v) for v in pair]
             for key, pair in (parted["differs"] or {}).items()
         }
         found.append({"run": name, **parted})
@@ -162,17 +168,23 @@ def _partings(
 def _by_place(places: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
     """Write what stands at each place, of each run, as YAML has it."""
     return {
-        place: {run: _shown(value) for run, value in values.items()}
+        place: {run: _at(place, value) for run, value in values.items()}
         for place, values in places.items()
     }
 
 
-def _shown(value: Any) -> str:
-    from nncli.config.terse import terse
-    from nncli.config.write import to_flow
-    from nncli.core.text import shortened
+def _at(place: str, value: Any) -> str:
+    # The whole of a digest says no more.
+    return shortened(_shown(value), 12 if place.endswith("sha256") else MOST_SHOWN)
 
-    return shortened(value if isinstance(value, str) else to_flow(terse(value)), 400)
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        # A command line.
+        value = shlex.join(value)
+    return shortened(
+        value if isinstance(value, str) else to_flow(terse(value)), MOST_SHOWN
+    )
 
 
 def _text(path: Path) -> str:

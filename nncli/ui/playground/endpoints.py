@@ -20,6 +20,9 @@ from nncli.ui.guard import LARGEST_BODY
 from nncli.ui.playground.session import Session
 from nncli.ui.playground.settings import Settings, choices
 
+MOST_STEPS, MOST_SECONDS = 1000, 0.2
+"""How far one request may train."""
+
 
 class Playground:
     """One network at a time, in a thread of its own; a new one takes its place."""
@@ -66,7 +69,7 @@ class Playground:
                 raise HTTPException(
                     410, "Another page took the playground; begin again here."
                 )
-            return session.train(steps, seconds)
+            return session.train(min(steps, MOST_STEPS), min(seconds, MOST_SECONDS))
 
         return answer(request, await self._in_thread(train))
 

@@ -16,9 +16,6 @@ from nncli.training.trainer import Trainer
 from nncli.ui.playground.region import SIDE, Region
 from nncli.ui.playground.settings import Settings
 
-MOST_STEPS, MOST_SECONDS = 1000, 0.2
-"""How far one request may train."""
-
 LAST_EPOCH = 10**6
 
 
@@ -56,8 +53,8 @@ class Session(Callback):
             seconds: After which no step begins.
         """
         trainer = self._trainer
-        self._last_step = trainer.progress.step + min(steps, MOST_STEPS)
-        self._deadline = time.monotonic() + min(seconds, MOST_SECONDS)
+        self._last_step = trainer.progress.step + steps
+        self._deadline = time.monotonic() + seconds
         trainer.interrupted = False
         if not self.diverged:
             try:

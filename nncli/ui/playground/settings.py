@@ -52,10 +52,10 @@ class Settings(Description):
     noise: Noise | None = None
     classes: Classes = 3
     units: list[Units] = [32, 32]  # noqa: RUF012 - descriptions copy their defaults
-    activation: Activation = "tanh"
+    activation: Activation = "gelu"
     optimizer: Moves = "adam"
-    lr: Rate = 0.01
-    batch_size: Rows | Literal["full"] = 32
+    lr: Rate = 0.03
+    batch_size: Rows | Literal["full"] = "full"
     l2: Penalty = 0.0
     seed: Seed = 0
 
@@ -122,7 +122,7 @@ def planar() -> dict[str, type[Dataset]]:
 
 
 def choices() -> dict[str, Any]:
-    """Return what a page offers: datasets and what each takes, and the other names."""
+    """Return what a page offers: datasets and what each takes, names, defaults."""
     datasets = {}
     for name, cls in planar().items():
         arguments = signature_of(cls).arguments
@@ -132,7 +132,10 @@ def choices() -> dict[str, Any]:
         "datasets": datasets,
         "activations": list(get_args(Activation)),
         "optimizers": list(get_args(Moves)),
-        "layers": MOST_LAYERS,
+        "defaults": {
+            name: argument.default
+            for name, argument in signature_of(Settings).arguments.items()
+        },
     }
 
 

@@ -36,6 +36,16 @@ function drawPlaces(table, same, places) {
       ...names.map(name => el("td", { class: "figure words", title: values[name] }, values[name] ?? "-"))))));
 }
 
+/* Numbers with as many digits as show that they differ. */
+function toldApart(first, second) {
+  const numbers = typeof first === "number" && typeof second === "number";
+  for (let digits = 4; numbers && digits < 17; digits++) {
+    const texts = [first, second].map(value => String(Number(value.toPrecision(digits))));
+    if (texts[0] !== texts[1]) return texts;
+  }
+  return [first, second].map(value => String(value ?? "-"));
+}
+
 function told(parted) {
   const pair = `${names[0]} and ${parted.run}`;
   if (!parted.rows && parted.step === null) return `${pair} have no evaluations after the same steps.`;
@@ -44,7 +54,7 @@ function told(parted) {
   const upTo = parted.same === null ? "differ from their first evaluation on"
     : `are the same up to step ${whole(parted.same)}, and differ from then on`;
   const differs = Object.entries(parted.differs)
-    .map(([name, [first, second]]) => `${name} ${first} and ${second}`).slice(0, 4);
+    .map(([name, pair]) => `${name} ${toldApart(...pair).join(" and ")}`).slice(0, 4);
   return `${pair} ${upTo}, step ${whole(parted.step)}: ${differs.join("; ")}.`;
 }
 

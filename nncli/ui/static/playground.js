@@ -126,14 +126,15 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 
 doing(async () => {
   choices = await get("/api/playground");
-  const select = form.elements;
-  const fill = (input, names, value) => {
-    input.replaceChildren(...names.map(name => el("option", {}, name)));
-    input.value = value;
+  const offered = {
+    dataset: Object.keys(choices.datasets),
+    activation: choices.activations,
+    optimizer: choices.optimizers,
   };
-  fill(select.dataset, Object.keys(choices.datasets), "spiral");
-  fill(select.activation, choices.activations, "tanh");
-  fill(select.optimizer, choices.optimizers, "adam");
+  for (const [name, names] of Object.entries(offered))
+    form.elements[name].replaceChildren(...names.map(each => el("option", {}, each)));
+  for (const [name, value] of Object.entries(choices.defaults))
+    form.elements[name].value = Array.isArray(value) ? value.join(", ") : String(value ?? "");
   fitDataset();
   await begin();
 })();
