@@ -100,17 +100,30 @@ def page(
     """
     run = " ".join(map(_digest, scripts)) or "'none'"
     head = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Nothing is loaded and nothing else runs, whatever a text may hold.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        f'script-src {run}">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n"
+        f'script-src {run}">\n<style>{STYLE}{style}</style>\n'
     )
     body = "\n".join(parts)
     end = "".join(f"<script>{script}</script>\n" for script in scripts)
-    return f"{head}<body>\n<main>\n{body}\n</main>\n{end}</body>\n</html>\n"
+    return document(title, head, f"<main>\n{body}\n</main>\n{end}")
+
+
+def document(title: str, head: str, body: str) -> str:
+    """Return what a browser takes for a page.
+
+    Args:
+        title: A text.
+        head: HTML of what else its head holds.
+        body: HTML, in which every text is escaped.
+    """
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n{head}</head>\n"
+        f"<body>\n{body}</body>\n</html>\n"
+    )
 
 
 def _digest(script: str) -> str:
