@@ -260,6 +260,7 @@ def main() -> None:
     if asked.side:
         serve(asked)
         return
+    print(f"nncli with {asked.workers} workers beside PyTorch with two threads")
     with load(asked.load):
         for net in asked.nets:
             measure(net, asked)
