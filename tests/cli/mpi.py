@@ -34,6 +34,12 @@ def command_line(
     return [*first, sys.executable, "-m", *map(str, arguments)]
 
 
+def open_mpi_line(ranks: int, *arguments: object) -> list[str]:
+    """Return that of Debian's Open MPI."""
+    options = ("--allow-run-as-root", "--oversubscribe")
+    return command_line(ranks, *arguments, launcher=(OPEN_MPI or "", *options))
+
+
 def start(
     line: list[str], cwd: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:

@@ -83,6 +83,7 @@ def test_bits_do_not_depend_on_the_number_of_ranks(
         assert_same_run(run, ranked.run_in(tmp_path / "alone", net))
 
 
+@slow
 def test_a_run_that_is_killed_goes_on_with_other_ranks_and_the_same_bits(
     tmp_path: Path, write_config: Write, command: Command
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_patience_that_is_no_number_is_refused(
         Ranks(Launched(0, 2))
 
 
+@slow
 def test_a_layer_that_needs_whole_batches_is_named(
     write_config: Write, tmp_path: Path
 ) -> None:
