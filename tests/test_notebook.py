@@ -227,6 +227,17 @@ def test_model_shows_its_layers_and_how_far_it_is() -> None:
     assert repr(made.network.layers[0]) == "Dense(units=4)"
 
 
+def test_layer_shows_its_arguments() -> None:
+    layer = nn.Sequential([nn.Dense(4, l2=0.1)], name="<b>&")
+    html = layer._repr_html_()
+    assert html.startswith("<table><tr><th>Sequential</th><th></th></tr>")
+    assert "<td>layers</td><td>[Dense(units=4, l2=0.1)]</td>" in html
+    assert "&lt;b&gt;&amp;" in html
+    assert "<td>lr</td><td>0.01</td>" in nn.Adam(lr=0.01)._repr_html_()
+    live = nn.Model([layer]).compile().build((2,)).network.layers[0]
+    assert live._repr_html_() == html
+
+
 def test_html_is_escaped() -> None:
     block = {"type": "sequential", "name": "<b>&", "layers": ["relu"]}
     for made in (nn.Model([block]), nn.Model([block]).build((2,))):
