@@ -17,6 +17,7 @@ SMALLEST = {
     "large_table": ["--rows", "2000"],
     "mlp": ["--rows", "500", "--epochs", "1"],
     "optimizers": ["--sizes", "100", "--rounds", "2"],
+    "overhead": ["--configs", "digits", "--rounds", "1", "--epochs", "1"],
     "sequence": ["--nets", "gru", "--steps", "1"],
     "shards": ["--nets", "mlp", "--rounds", "2"],
     "spiral": ["--steps", "20", "--rounds", "1"],
@@ -35,7 +36,7 @@ def test_every_benchmark_is_tried() -> None:
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_benchmark_runs(name: str) -> None:
-    if name != "startup":
+    if name not in ("startup", "overhead"):
         pytest.importorskip("torch", reason="PyTorch is what it is measured beside")
     command = [sys.executable, "-m", f"benchmarks.{name}", *SMALLEST[name]]
     done = subprocess.run(
