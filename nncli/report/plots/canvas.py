@@ -33,7 +33,7 @@ class Canvas:
         ends = [10**value if log else value for value in self.y]
         middle = sum(self.y) / 2
         ticks = ends[1], 10**middle if log else middle, ends[0]
-        self.ticks = [f"{tick:.3g}" for tick in ticks]
+        self.ticks = [_figure(tick) for tick in ticks]
         self.margin = max(map(len, self.ticks)) + 1
         self.width = max(width - self.margin - 1, 8)
         self.cells = np.full((self.height, self.width), " ", object)
@@ -76,12 +76,17 @@ class Canvas:
             found.append(line)
         indent = " " * (self.margin - 1)
         found.append(Text(f"{indent} └{'─' * self.width}"))
-        left, right = (f"{value:.4g}" for value in self.x)
+        left, right = map(_figure, self.x)
         room = self.width - len(left) - len(right) - 2
         middle = shortened(printable(x_label), room) if room > 2 else ""
         middle = middle.center(max(room, 0))
         found.append(Text(f"{indent}  {left} {middle} {right}".rstrip()))
         return found
+
+
+def _figure(value: float) -> str:
+    """Write a number with three digits, and one of thousands with all it has."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

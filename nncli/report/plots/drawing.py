@@ -89,7 +89,9 @@ def draw_panel(panel: Panel, figure: Any, axes: Any) -> None:
 def _lines(panel: Lines, axes: Any) -> None:
     for each in panel.series:
         points = each.style == "joined" or (len(each.x) <= FEW and not panel.unit)
-        _series(axes, each, panel.marked, points=points)
+        _series(axes, each, points=points)
+    for each in panel.series:
+        _star(axes, each, panel.marked)
     if panel.log:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(_sparse_numbers)
@@ -111,7 +113,7 @@ def _lines(panel: Lines, axes: Any) -> None:
     label(axes, panel.title, panel.x_label, panel.y_label)
 
 
-def _series(axes: Any, series: Series, marked: str, *, points: bool) -> None:
+def _series(axes: Any, series: Series, *, points: bool) -> None:
     named = bool(series.name)
     colour = COLOURS[series.colour % len(COLOURS)] if named else GREY
     if series.style == "dots":
@@ -131,18 +133,23 @@ def _series(axes: Any, series: Series, marked: str, *, points: bool) -> None:
         markersize=3.5,
         label=plain(series.name) if named else None,
     )
-    if series.marked is not None:
-        axes.plot(
-            series.x[series.marked],
-            series.y[series.marked],
-            linestyle="",
-            marker="*",
-            markersize=13,
-            color=colour,
-            markeredgecolor="white",
-            label=plain(marked),
-            zorder=5,
-        )
+
+
+def _star(axes: Any, series: Series, marked: str) -> None:
+    """Mark a point, if one is."""
+    if series.marked is None:
+        return
+    axes.plot(
+        series.x[series.marked],
+        series.y[series.marked],
+        linestyle="",
+        marker="*",
+        markersize=13,
+        color=COLOURS[series.colour % len(COLOURS)],
+        markeredgecolor="white",
+        label=plain(marked),
+        zorder=5,
+    )
 
 
 def _sparse_numbers(value: float, _place: int) -> str:

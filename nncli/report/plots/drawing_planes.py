@@ -18,8 +18,8 @@ from nncli.report.plots.looks import (
 )
 from nncli.report.plots.panels import Images, Regions
 
-CAPTION = 0.055
-"""Height of two lines of text, of a picture's width."""
+CAPTION = 0.07
+"""Height of three lines of text, of a picture's width."""
 
 
 def draw_regions(panel: Regions, figure: Any, axes: Any) -> None:
@@ -89,7 +89,7 @@ def draw_images(panel: Images, axes: Any) -> None:
         corners = left, left + width, top + height, top
         axes.imshow(image_colours(image, signed=panel.signed), extent=corners)
         if panel.captions:
-            lines = [plain(line, 14) for line in panel.captions[i].split("\n")]
+            lines = [plain(line, 16) for line in panel.captions[i].split("\n")]
             middle, text = left + width / 2, "\n".join(lines)
             place = {"ha": "center", "va": "top", "fontsize": 9, "linespacing": 1.1}
             axes.text(middle, top + height + gap / 4, text, **place)

@@ -164,6 +164,7 @@ def test_regions_say_what_the_network_predicts_there(three: Subject) -> None:
     assert panel.values[20, 150] == given.argmax()
     assert panel.sure[20, 150] == pytest.approx(given.max(), abs=1e-5)
     assert len(panel.points) == len(three.part)
+    assert three.part.index is not None
     whole = three.part.rows.read("x", three.part.index)
     np.testing.assert_array_equal(panel.points, whole)
 
@@ -209,7 +210,7 @@ def test_images_show_filters_and_mistakes(tmp_path: Path) -> None:
     worst = subject.predicted.mistakes[0]
     image = subject.part.rows.read("x", np.array([worst["row"]]))[0]
     np.testing.assert_array_equal(mistakes.images[0], image)
-    first = f"{worst['class']} → {worst['taken_for']}\n{worst['probability']:.2f}"
+    first = f"{worst['class']}\n→ {worst['taken_for']}\n{worst['probability']:.2f}"
     assert mistakes.captions[0] == first
     assert drawn("regions", subject) == drawn("attention", subject) == []
 

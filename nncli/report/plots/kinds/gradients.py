@@ -11,7 +11,7 @@ from nncli.report.plots.subject import Subject
 
 SHOWN = {
     "gradient_norm": "norm of the gradient",
-    "update_ratio": "norm of the update / norm of the parameters",
+    "update_ratio": "norm of update / norm of parameters",
 }
 
 
@@ -38,8 +38,10 @@ class Gradients(Kind, name="gradients", title="Gradients and updates"):
             if np.isfinite(values).sum() < 2:
                 continue
             places, medians, largest = in_bins(values)
-            series = [Series("median", x[places], medians)]
-            if len(places) < len(values):
+            binned = len(places) < len(values)
+            name = "median" if binned else "recorded"
+            series = [Series(name, x[places], medians)]
+            if binned:
                 series.append(Series("largest", x[places], largest, "dashed", colour=1))
             log = suits_log(medians, largest)
             panels.append(Lines(title, label, "", tuple(series), log=log))

@@ -30,7 +30,7 @@ class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
         places = np.array([each["row"] for each in worst])
         images = subject.part.rows.read("x", places).astype(np.float64)
         captions = tuple(
-            f"{each['class']} → {each['taken_for']}\n{each['probability']:.2f}"
+            f"{each['class']}\n→ {each['taken_for']}\n{each['probability']:.2f}"
             for each in worst
         )
         return [Images(subject.shown, images, captions)]
