@@ -78,4 +78,4 @@ def test_a_network_with_too_many_boxes_is_drawn_from_outside(
     assert len(boxes) == 4
     html = diagram(network([*BLOCKS, "relu", "relu"]))
     assert "3 of 11 layers are drawn" in html
-    assert "of" not in re.sub("<svg.*", "", diagram(network(["relu"])))
+    assert "are drawn" not in diagram(network(["relu"]))
