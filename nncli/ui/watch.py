@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,16 @@ from nncli.runs.locks import is_held
 from nncli.ui.place import RunsFolder
 
 Signature = tuple[Any, ...]
+FILES = (
+    "manifest.json",
+    "summary.json",
+    "metrics.jsonl",
+    "eval-test.json",
+    "tags.json",
+    "checkpoints/last.safetensors",
+    "checkpoints/best.safetensors",
+)
+"""What an entry is made of."""
 
 
 class Watch:
@@ -54,12 +64,14 @@ class Watch:
             return self._entry(path)
 
     def _entry(self, path: Path) -> Entry:
+        signature = _signature(str(path))
+        known = self._known.get(path)
+        # It is of what was checked then: another file would have another number.
+        if known is not None and known[0] == signature:
+            return known[1]
         self.folder.check(path)
         if why_no_run(path):
             return read_entry(path)
-        signature = _signature(RunDirectory(path))
-        if path in self._known and self._known[path][0] == signature:
-            return self._known[path][1]
         entry = entry_of(path, _Reader(self._rows))
         self._known[path] = signature, entry
         return entry
@@ -86,20 +98,14 @@ class _Reader(Reader):
         return row
 
 
-def _signature(run: RunDirectory) -> Signature:
+def _signature(path: str) -> Signature:
     """Return what changes whenever something does that an entry is made of."""
-    files = (
-        run.manifest,
-        run.summary,
-        run.metrics,
-        run.last,
-        run.best,
-        run.evaluation("test"),
-        run.path / "tags.json",
-    )
-    stats: list[Any] = [is_held(run.path)]
-    for path in files:
-        with contextlib.suppress(OSError):
-            found = path.stat()
-            stats.append((path.name, found.st_ino, found.st_size, found.st_mtime_ns))
+    stats: list[Any] = [is_held(Path(path))]
+    for name in FILES:
+        try:
+            found = os.stat(f"{path}/{name}")  # noqa: PTH116 - of a thousand runs
+        except OSError:
+            stats.append(None)
+        else:
+            stats.append((found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(stats)

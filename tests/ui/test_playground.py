@@ -13,8 +13,8 @@ from nncli.config.read import parse
 from nncli.data.table import Table
 from nncli.experiment.predict import predictions
 from nncli.model import Model
-from nncli.ui.playground.region import SIDE, SURE
 from nncli.ui.playground.endpoints import MOST_STEPS
+from nncli.ui.playground.region import SIDE, SURE
 from nncli.ui.playground.session import Session
 from nncli.ui.playground.settings import Settings, planar
 
