@@ -20,6 +20,7 @@ HOMES = {
     "Flat": "nncli.autograd.flat",
     "History": "nncli.training.callbacks",
     "Model": "nncli.model",
+    "TensorBoard": "nncli.training.tensorboard",
     "Tensor": "nncli.autograd.tensor",
     "no_grad": "nncli.autograd.tape",
 }

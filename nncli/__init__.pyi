@@ -116,5 +116,6 @@ from nncli.optimizers.lion import Lion as Lion
 from nncli.optimizers.sgd import Sgd as Sgd
 from nncli.training.callbacks import Callback as Callback
 from nncli.training.callbacks import History as History
+from nncli.training.tensorboard import TensorBoard as TensorBoard
 
 __version__: str

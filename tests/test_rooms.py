@@ -29,6 +29,7 @@ HOUSE = (
     ("report",),
     ("model",),
     ("sklearn",),
+    ("ui",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -50,6 +51,8 @@ ONLY = {
     "polars": {"tables"},
     "safetensors": {"runs"},
     "yaml": {"config"},
+    "starlette": {"ui"},
+    "uvicorn": {"ui"},
 }
 
 

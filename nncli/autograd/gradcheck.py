@@ -11,7 +11,7 @@ import numpy as np
 from nncli.autograd.buffers import Pool
 from nncli.autograd.differences import TOLERANCE, Differences
 from nncli.autograd.function import Case
-from nncli.autograd.plan import backward_calls
+from nncli.autograd.plan import backward_plan
 from nncli.autograd.tape import record, steps_of
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, xp
@@ -133,9 +133,9 @@ def _gradients(root: Tensor, tensors: dict[str, Tensor]) -> dict[str, Array]:
         reached = {parent for step in steps for parent in step.parents}
         for tensor in tensors.values():
             tensor.grad = xp.full(tensor.shape, xp.nan)
-        calls = backward_calls(steps, Pool(poison=True), accumulate=False)
+        plan = backward_plan(steps, Pool(poison=True), accumulate=False)
         with xp.errstate(all="ignore"):
-            for call in calls:
+            for call in plan.calls:
                 call()
     grads = {}
     for name, tensor in tensors.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from operator import iadd
 
@@ -10,16 +11,31 @@ from nncli.autograd.buffers import Form, Pool
 from nncli.autograd.tape import Hook, Leaf, Step
 from nncli.core.arrays import Array, xp
 
-Calls = list[Callable[[], object]]
+Call = Callable[[], object]
+Calls = list[Call]
 
 
-def backward_calls(
+@dataclass(frozen=True)
+class Backward:
+    """A planned backward pass.
+
+    Attributes:
+        calls: The calls to make, in order.
+        gradients: For each step, before which call the gradient of its output is
+            complete, and the array that then holds it.
+    """
+
+    calls: Calls = field(default_factory=list)
+    gradients: list[tuple[int, Step, Array]] = field(default_factory=list)
+
+
+def backward_plan(
     steps: list[Step],
     pool: Pool,
     *,
     accumulate: bool,
     gradient: Array | None = None,
-) -> Calls:
+) -> Backward:
     """Plan the backward pass from the last of some steps.
 
     Decides who needs a gradient, which gradients add up, and which buffers are free
@@ -30,16 +46,13 @@ def backward_calls(
         pool: Where buffers come from.
         accumulate: Add to a leaf's gradient instead of overwriting it.
         gradient: That of the last step's output; None for ones.
-
-    Returns:
-        The calls to make, in order.
     """
     plan = _Plan(pool, accumulate)
     plan.seed(steps[-1], gradient)
     for step in reversed(steps):
         plan.add(step)
     plan.finish()
-    return plan.calls
+    return Backward(plan.calls, plan.gradients)
 
 
 class _Plan:
@@ -50,6 +63,7 @@ class _Plan:
         self.accumulate = accumulate
         self.grads: dict[Step | Leaf, tuple[Array, Array | None]] = {}
         self.calls: Calls = []
+        self.gradients: list[tuple[int, Step, Array]] = []
 
     def seed(self, root: Step, gradient: Array | None) -> None:
         grad, raw = self.pool.take(root.form)
@@ -62,6 +76,7 @@ class _Plan:
             return
         grad, raw = self.grads.pop(step)
         self.calls.extend(partial(_hooked, hook, grad) for hook in step.hooks)
+        self.gradients.append((len(self.calls), step, grad))
         if self._pass_view(step, grad, raw):
             return
         targets: list[Array | None] = []

@@ -7,12 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nncli.autograd.buffers import Pool
-from nncli.autograd.plan import backward_calls
+from nncli.autograd.plan import Backward, Call, Calls, backward_plan
 from nncli.autograd.tape import Leaf, Step, steps_of
 from nncli.core.arrays import Array
 
 if TYPE_CHECKING:
     from nncli.autograd.tensor import Tensor
+
+
+Tap = Callable[[Step, Array], Call | None]
 
 
 class Replay:
@@ -65,20 +68,21 @@ class Replay:
             for call, step in zip(self._calls, steps, strict=True)
             if not step.function.is_view
         ]
-        self._backward: list[Callable[[], object]] = []
+        self._planned = Backward()
         if root is not None:
             self._plan_backward(root, leaves)
+        self._backward = self._planned.calls
         self.bytes = self._pool.bytes
 
     def _plan_backward(self, root: Tensor, leaves: Sequence[Tensor]) -> None:
         reached: set[Step | Leaf | None] = set()
         if root.step is not None and root.step.differentiable:
             needed = steps_of(root.step)
-            self._backward = backward_calls(needed, self._pool, accumulate=False)
+            self._planned = backward_plan(needed, self._pool, accumulate=False)
             reached = {parent for step in needed for parent in step.parents}
         for leaf in leaves:
             if leaf.leaf not in reached and leaf.grad is not None:
-                self._backward.append(partial(leaf.grad.fill, 0))
+                self._planned.calls.append(partial(leaf.grad.fill, 0))
 
     def _place(self, wanted: Sequence[Tensor], trained: bool) -> dict[Step, Array]:
         """Choose a buffer for the value of each step."""
@@ -133,6 +137,33 @@ class Replay:
         """Compute every leaf's gradient from the values as they are now."""
         for call in self._backward:
             call()
+
+    def tapped(self, tap: Tap, tap_gradient: Tap) -> tuple[Calls, Calls]:
+        """Return the calls of ``forward`` and ``backward`` with others in between.
+
+        Buffers are shared: an array holds what it is tapped for at this moment alone.
+
+        Args:
+            tap: Given a step and the array of its value; returns what is to be called
+                as soon as the value is there, None for nothing.
+            tap_gradient: The same for the gradient of the step's output; not asked for
+                steps that have none.
+        """
+        forward: Calls = []
+        for call, step in zip(self._calls, self.steps, strict=True):
+            if not step.function.is_view:
+                forward.append(call)
+            tapping = tap(step, self.arrays[step])
+            if tapping is not None:
+                forward.append(tapping)
+        backward: Calls = []
+        begin = 0
+        for place, step, grad in self._planned.gradients:
+            tapping = tap_gradient(step, grad)
+            if tapping is not None:
+                backward += [*self._backward[begin:place], tapping]
+                begin = place
+        return forward, backward + self._backward[begin:]
 
     def trace(self) -> Iterator[tuple[Step, list[Array], Array]]:
         """Run forward, and yield each step with its inputs and its value right then."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from nncli.autograd.buffers import Form, Pool
 from nncli.autograd.function import FUNCTIONS, Function
 from nncli.autograd.operators import Operand
-from nncli.autograd.plan import backward_calls
+from nncli.autograd.plan import backward_plan
 from nncli.autograd.promote import promoted
 from nncli.autograd.reductions import Reductions
 from nncli.autograd.tape import Leaf, Step, is_grad_enabled, steps_of, tape
@@ -86,9 +86,9 @@ class Tensor(Reductions):
         steps = steps_of(self.step)
         for step in steps:
             step.check_unchanged()
-        calls = backward_calls(steps, Pool(), accumulate=True, gradient=seed)
+        plan = backward_plan(steps, Pool(), accumulate=True, gradient=seed)
         with xp.errstate(all="ignore"):
-            for call in calls:
+            for call in plan.calls:
                 call()
 
     def __repr__(self) -> str:

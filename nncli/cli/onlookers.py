@@ -30,6 +30,10 @@ class Onlookers(Callback):
         """Tell of a step."""
         self._tell("on_step", trainer)
 
+    def on_record(self, trainer: Trainer, row: Row) -> None:
+        """Tell of a step that is recorded."""
+        self._tell("on_record", trainer, row)
+
     def on_row(self, trainer: Trainer, row: Row) -> None:
         """Tell of an evaluation."""
         self._tell("on_row", trainer, row)

@@ -8,12 +8,10 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncli.cli.console import (
-    note,
-    say_of_run,
-)
+from nncli.cli.console import columns, note, say, say_json, say_of_run
 from nncli.cli.pictures import draw_run
 from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
@@ -34,11 +32,13 @@ class View:
     Attributes:
         quiet: No progress.
         json: The result as JSON.
+        tensorboard: Where event files for TensorBoard go; None for nowhere.
         plots: Whether the run draws itself at its end.
     """
 
     quiet: bool
     json: bool
+    tensorboard: Path | None = None
     plots: bool = False
 
 
@@ -68,9 +68,12 @@ def run_training(
     from nncli.cli.onlookers import Onlookers
     from nncli.cli.views import LogWriter, make_view
     from nncli.training.shards.group import WorkerLostError
+    from nncli.training.tensorboard import TensorBoard
     from nncli.training.trainer import Trainer
 
     views = [] if view.quiet else [make_view()]
+    if view.tensorboard is not None:
+        views.append(TensorBoard(view.tensorboard / run.path.name))
     onlookers = Onlookers([*views, LogWriter(changes)])
     trainer = Trainer(experiment, run, [onlookers], progress, sharded=sharded)
     first = progress.step
@@ -112,6 +115,21 @@ def run_training(
         _report(result, run, result["steps"] - first, trainer.best_at)
     if view.plots:
         draw_run(run, experiment)
+
+
+def show_one_step(experiment: Experiment, sharded: Sharded | None, json: bool) -> None:
+    """Make one training step, show the network; write nothing."""
+    from nncli.training.cost import summary_facts, summary_text
+    from nncli.training.trainer import Trainer
+
+    facts = summary_facts(experiment)
+    trainer = Trainer(experiment, None, sharded=sharded)
+    trainer.step.run(next(trainer.batches.epoch(0)), trainer.lr, 1)
+    if json:
+        say_json(facts)
+        return
+    say(summary_text(facts, columns()))
+    say("One step went well. Nothing was written.")
 
 
 def _keep_failure(

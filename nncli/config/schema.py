@@ -57,6 +57,20 @@ class Averaging(Section):
     decay: Fraction = 0.999
 
 
+class Recording(Section):
+    """Which steps are recorded in a run's records.jsonl, and what of them.
+
+    Attributes:
+        every: Steps between two that are recorded; ``auto`` for at most some 200 of a
+            training, the first one among them, and every tenth of these with the
+            layers. Example: 50.
+        layers: Whether values and gradients of the layers are told too. Example: false.
+    """
+
+    every: Positive | Literal["auto"] = "auto"
+    layers: bool = True
+
+
 class Training(Section):
     """How long and in which portions.
 
@@ -97,6 +111,8 @@ class Training(Section):
             Example: {patience: 30}.
         checkpoint_seconds: Seconds that lie at least between two checkpoints while
             training; 0 writes one at every evaluation. Example: 60.
+        record: Which steps of a run tell of themselves in its records.jsonl: loss,
+            gradient norm, values of the layers; null for none. Example: {every: 50}.
     """
 
     epochs: Positive | None = None
@@ -114,6 +130,7 @@ class Training(Section):
     shards: Shards | Literal["auto"] = "auto"
     early_stopping: EarlyStopping | None = None
     checkpoint_seconds: NonNegative = 10.0
+    record: Recording | None = field(default_factory=Recording)
 
     @property
     def unit(self) -> Literal["epoch", "step"]:

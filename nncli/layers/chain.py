@@ -21,12 +21,16 @@ from nncli.layers.base import (
     OutputKind,
 )
 
+Note = Callable[[Layer, Tensor], None]
+"""Is told of a layer and of its output."""
+
 
 class _State(threading.local):
     """What runs in the current thread."""
 
     def __init__(self) -> None:
         self.watching: list[_Watch] = []
+        self.noting: list[Note] = []
         self.inputs: list[Mapping[str, Tensor]] = []
 
 
@@ -145,6 +149,7 @@ def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
         LayerError: A layer cannot take what it is given.
     """
     watching = _state.watching[-1] if _state.watching else None
+    noting = _state.noting[-1] if _state.noting else None
     for layer in pooled_first(layers) if watching is None else layers:
         if watching is not None:
             x = watching.through(x)
@@ -153,6 +158,8 @@ def run(layers: Sequence[Layer], x: Tensor) -> Tensor:
         if watching is not None:
             y = watching.through(y)
             watching.calls.append(Call(layer, x, y))
+        if noting is not None:
+            noting(layer, y)
         x = y
     return x
 
@@ -217,6 +224,22 @@ def watch(
         yield watching.calls
     finally:
         _state.watching.pop()
+
+
+@contextmanager
+def noted(note: Note) -> Iterator[None]:
+    """Tell of every output of a layer in the block, in the order of computation.
+
+    Unlike what is watched, nothing is computed otherwise than without it.
+
+    Args:
+        note: Who is told; the layers inside a layer come before it.
+    """
+    _state.noting.append(note)
+    try:
+        yield
+    finally:
+        _state.noting.pop()
 
 
 @contextmanager

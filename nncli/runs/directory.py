@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nncli.core.errors import RunError
 from nncli.core.files import open_file
 from nncli.runs.drafts import create_directory
 from nncli.runs.locks import held
+from nncli.runs.records import RecordLog
 from nncli.runs.rows import RowLog, read_rows
 
 MAX_FACTS_BYTES = 2**20
@@ -34,8 +36,10 @@ class RunDirectory:
         self.manifest = path / "manifest.json"
         self.metrics = path / "metrics.jsonl"
         self.table = path / "metrics.csv"
+        self.records = path / "records.jsonl"
         self.summary = path / "summary.json"
         self.log = path / "train.log"
+        self.report = path / "report.html"
         self.plugins = path / "plugins"
         self.plots = path / "plots"
         self.checkpoints = path / "checkpoints"
@@ -44,6 +48,7 @@ class RunDirectory:
         self.last = self.checkpoints / "last.safetensors"
         self.best = self.checkpoints / "best.safetensors"
         self._log = RowLog(self.metrics, self.table)
+        self._records = RecordLog(self.records)
 
     def evaluation(self, split: str) -> Path:
         """Return where ``eval`` leaves its result of a part."""
@@ -112,6 +117,7 @@ class RunDirectory:
                 # Not what ended the training: the rows are in metrics.jsonl.
                 with contextlib.suppress(OSError):
                     self._log.finish_table()
+                    self._records.finish()
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says; nothing where it cannot be read."""
@@ -129,10 +135,28 @@ class RunDirectory:
     def sync_rows(self) -> None:
         """Make sure that all rows survive a loss of power."""
         self._log.sync()
+        self._records.finish()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all whole rows of metrics.jsonl."""
         return [row for row, _ in read_rows(self.metrics)]
+
+    def append_record(self, row: dict[str, Any]) -> None:
+        """Add one recorded step to records.jsonl."""
+        self._records.append(row)
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """Return all whole rows of records.jsonl; none where it is missing."""
+        return [row for row, _ in read_rows(self.records)]
+
+    def seconds(self) -> float:
+        """Return how long the training had taken when a step was recorded last."""
+        seconds = 0.0
+        for row, _ in read_rows(self.records):
+            found = row.get("seconds")
+            if isinstance(found, float) and 0 <= found < math.inf:
+                seconds = found
+        return seconds
 
     def keep_rows(self, count: int) -> None:
         """Drop the rows that were written after a checkpoint.
@@ -141,3 +165,7 @@ class RunDirectory:
             RunError: There are fewer rows than the checkpoint knows of.
         """
         self._log.keep(count)
+
+    def keep_records(self, step: int) -> None:
+        """Drop what was recorded after the step that a checkpoint was saved after."""
+        self._records.keep(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from nncli.core.text import show
 from nncli.runs.directory import RunDirectory
 from nncli.runs.folds import read_json
 from nncli.runs.locks import is_held
-from nncli.runs.rows import MAX_ROW_BYTES, read_rows
+from nncli.runs.rows import MAX_ROW_BYTES
 from nncli.runs.tags import read_tags
 from nncli.runs.untrusted import count, mapping, number, scores, text, texts
 
@@ -35,6 +36,9 @@ ENDS = {
     "diverged": "diverged",
     "failed": "crashed",
 }
+TAIL = 2**14
+"""Bytes at the end of a log that are looked at first for its last row."""
+
 _NO_SCORES = {"epoch", "step", "rows", "seed", "tokens", "better_than_baseline"}
 
 
@@ -87,9 +91,14 @@ class Entry:
         return self.best_step in (None, self.test_step)
 
 
-def entry_of(path: Path) -> Entry:
-    """Return how a run is getting on."""
-    run, reader = RunDirectory(path), Reader()
+def entry_of(path: Path, reader: Reader | None = None) -> Entry:
+    """Return how a run is getting on.
+
+    Args:
+        path: Its directory.
+        reader: What reads its files; None for a new one.
+    """
+    run, reader = RunDirectory(path), reader or Reader()
     state, summary = _state(run, reader)
     manifest = reader.read(run.manifest)
     if not summary:
@@ -160,13 +169,19 @@ class Reader:
 
     def last_row(self, run: RunDirectory) -> dict[str, Any]:
         """Return the last whole row; nothing where there is none."""
-        last: dict[str, Any] = {}
         try:
-            for row, _ in read_rows(run.metrics):
-                last = row
+            with open_file(run.metrics) as file:
+                size = file.seek(0, os.SEEK_END)
+                # The rows before it may be very many.
+                for length in (TAIL, 2 * MAX_ROW_BYTES):
+                    begin = file.seek(max(0, size - length))
+                    if row := _last_of(file.read(length), whole=not begin):
+                        return row
+        except FileNotFoundError:
+            return {}
         except OSError as error:
             self.problems.append(f"{run.metrics}: {error}")
-        return last
+        return {}
 
     def tags(self, run: RunDirectory) -> list[str]:
         """Return a run's tags."""
@@ -175,6 +190,18 @@ class Reader:
         except RunError as error:
             self.problems.append(str(error))
             return []
+
+
+def _last_of(text: bytes, *, whole: bool) -> dict[str, Any]:
+    """Return the last whole row in a piece of a log, which may begin inside a row."""
+    # The last line of a run that was killed may be torn.
+    lines = text.split(b"\n")[:-1]
+    for line in reversed(lines if whole else lines[1:]):
+        try:
+            return mapping(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+    return {}
 
 
 def _state(run: RunDirectory, reader: Reader) -> tuple[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +31,19 @@ class Listing:
     others: dict[str, str]
 
 
-def list_runs(folder: Path = RUNS) -> Listing:
+def read_entry(path: Path) -> Entry:
+    """Return how a run, or a cross-validation, is getting on."""
+    return _validation(path) if why_no_run(path) else entry_of(path)
+
+
+def list_runs(
+    folder: Path = RUNS, read: Callable[[Path], Entry] = read_entry
+) -> Listing:
     """Read what lies in a directory; what is hidden is left out.
+
+    Args:
+        folder: The directory.
+        read: Reads one; where it raises OSError, what is there is no run.
 
     Raises:
         UsageError: There is no such directory, or it cannot be read. Where nobody has
@@ -52,12 +64,10 @@ def list_runs(folder: Path = RUNS) -> Listing:
         path = Path(each.path)
         try:
             problem = why_no_run(path)
-            if problem and (path / "cv.json").is_file():
-                runs.append(_validation(path))
-            elif problem:
+            if problem and not (path / "cv.json").is_file():
                 others[each.name] = problem
             else:
-                runs.append(entry_of(path))
+                runs.append(read(path))
         except OSError as error:
             others[each.name] = f"it cannot be read: {error.strerror}"
     runs.sort(key=lambda run: (run.started or "", natural(run.name)), reverse=True)

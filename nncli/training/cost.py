@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nncli.autograd.replay import Replay
@@ -76,7 +77,7 @@ def layer_table(
 ) -> str:
     """Write what ``layer_facts`` returned as a table of at most some width."""
     rows = [("layer", "output", "parameters", "flops")]
-    rows.append(("input", _shape(input_shape), "", ""))
+    rows.append(("input", batch_shape(input_shape), "", ""))
     around: list[str] = []
     for layer in layers:
         del around[layer["depth"] :]
@@ -86,7 +87,7 @@ def layer_table(
         mark = " (frozen)" if layer["frozen"] and layer["parameters"] else ""
         name = f"{'  ' * layer['depth']}{short} {title}{mark}"
         counts = f"{layer['parameters']:,}", f"{layer['flops']:,}"
-        rows.append((name, _shape(layer["output_shape"]), *counts))
+        rows.append((name, batch_shape(layer["output_shape"]), *counts))
     text = table(rows, numbers=(1, 2, 3), spare=(3, 1), width=width)
     lines = [f"{fused} (fused into the loss)"] if fused else []
     remarks = (
@@ -150,7 +151,7 @@ def _memory(experiment: Experiment) -> dict[str, int]:
     network, optimizer = experiment.network, experiment.optimizer
     batch = experiment.parts["train"].batch(slice(0, experiment.batch_size))
     with trial(network, training=True):
-        replay, _ = Gradient(network, experiment.loss).record(batch)
+        replay = Gradient(network, experiment.loss).record(batch).replay
     return {
         "parameters": network.size * network.dtype.itemsize,
         "gradients": network.flat.grads.nbytes,
@@ -179,5 +180,6 @@ def _owner(array: Array) -> Array:
     return array
 
 
-def _shape(shape: list[int]) -> str:
+def batch_shape(shape: Sequence[int]) -> str:
+    """Write the shape of a batch of rows: ``(N, 28, 28)``."""
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"

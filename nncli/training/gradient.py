@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import Leaf, Step, labelled, record
+from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch
+from nncli.layers.base import Layer
+from nncli.layers.chain import noted
 from nncli.losses.base import Loss
 from nncli.network.network import Network
+from nncli.training.samples import Samples, sample
 
 REMEDY = "Try a smaller optimizer.lr (now {lr:g}) or training.clip_norm=1."
 
@@ -26,6 +31,10 @@ class Gradient:
         loss: What is made small.
         grads: (P,) where the gradient is written; None for that of the network.
         penalties: Whether the network's penalties on weights are part of the objective.
+
+    Attributes:
+        wanted: Set to True from outside: take samples of the next batch.
+        samples: What was taken last.
     """
 
     def __init__(
@@ -40,33 +49,72 @@ class Gradient:
         self.loss = loss
         self.grads = network.flat.grads if grads is None else grads
         self.penalties = penalties
-        self._plans: dict[Batch, tuple[Replay, Array]] = {}
+        self.wanted = False
+        self.samples: Samples | None = None
+        self._plans: dict[Batch, Plan] = {}
         self._gathered: Gathered | None = None
 
     def compute(self, batch: Batch) -> float:
         """Overwrite the gradient with that of a batch; return the objective."""
+        if self.wanted:
+            return self._sampled(batch)
         plan = self._plans.get(batch)
         if plan is None:
             # The recording runs the step forward: it is the first one.
             plan = self._plans[batch] = self.record(batch)
         else:
-            plan[0].forward()
-        plan[0].backward()
-        value: float = plan[1].item()
+            plan.replay.forward()
+        plan.replay.backward()
+        value: float = plan.objective.item()
         return value
 
-    def record(self, batch: Batch) -> tuple[Replay, Array]:
-        """Run a batch forward and plan its replays."""
+    def _sampled(self, batch: Batch) -> float:
+        """Do as ``compute``, and take samples on the way."""
+        self.wanted = False
+        plan = self._plans.get(batch)
+        first: dict[str, Array] = {}
+        if plan is None:
+            plan = self._plans[batch] = self.record(batch, first)
+        if plan.samples is None:
+            plan.samples = Samples(plan.replay, plan.outputs)
+        self.samples = samples = plan.samples
+        if first:
+            for label, values in samples.values.items():
+                xp.copyto(values, first[label])
+        else:
+            for call in samples.forward:
+                call()
+        for call in samples.backward:
+            call()
+        value: float = plan.objective.item()
+        return value
+
+    def record(self, batch: Batch, samples: dict[str, Array] | None = None) -> Plan:
+        """Run a batch forward and plan its replays.
+
+        Args:
+            batch: What is computed.
+            samples: Where samples of the layers' outputs are put, by label; None for
+                not to take any.
+        """
         network = self.network
         network.set_training(True)
-        with record() as steps:
-            outputs = network(batch.x)
+        outputs: dict[str, Step] = {}
+
+        def note(layer: Layer, y: Tensor) -> None:
+            if y.step is not None:
+                outputs[layer.label] = y.step
+                if samples is not None:
+                    samples[layer.label] = sample(y.data).copy()
+
+        with record() as steps, noted(note):
+            given = network(batch.x)
             with labelled(f"loss {self.loss.type_name}"):
-                loss = self.loss(outputs, batch.targets, batch.weights)
+                loss = self.loss(given, batch.targets, batch.weights)
             objective = network.with_penalties(loss) if self.penalties else loss
         with network.flat.gradients_in(self.grads):
             replay = Replay(steps, [objective], objective, network.flat.leaves)
-        return replay, replay.values[0]
+        return Plan(replay, replay.values[0], outputs)
 
     def gather(self, batch: Batch, value: float) -> None:
         """Keep what was computed for a batch until ``finish``."""
@@ -98,8 +146,7 @@ class Gradient:
         Raises:
             DivergedError: There is one, in a value or in the gradient.
         """
-        replay, _ = self._plans[batch]
-        for step, inputs, value in replay.trace():
+        for step, inputs, value in self._plans[batch].replay.trace():
             if not xp.isfinite(value).all():
                 raise DivergedError(_where(step, inputs, number, lr))
         for name, grad in self.network.flat.views(self.grads).items():
@@ -108,6 +155,23 @@ class Gradient:
                     f"step {number}: the gradient of {name} is not finite, though the "
                     f"loss is. {REMEDY.format(lr=lr)}"
                 )
+
+
+@dataclass
+class Plan:
+    """How one batch's objective is computed, and its gradient.
+
+    Attributes:
+        replay: Does it.
+        objective: The value, as it is after ``replay.forward``.
+        outputs: The steps that give the layers' outputs, by the layers' labels.
+        samples: Takes some of them, once they were asked for.
+    """
+
+    replay: Replay
+    objective: Array
+    outputs: dict[str, Step]
+    samples: Samples | None = None
 
 
 class Gathered:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncli.config.schema import Training
+from nncli.config.schema import Recording, Training
 from nncli.config.validate import component_from
 from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
@@ -47,7 +47,7 @@ from nncli.training.evaluate import Evaluator
 from nncli.training.predictor import Predictor
 from nncli.training.progress import progress_in_text
 from nncli.training.step import TrainingStep
-from nncli.training.threads import threads_of, using
+from nncli.training.threads import keep_whole, threads_of, using
 from nncli.training.trainer import Trainer
 
 # What single steps tell a schedule that wants to know the length of the training.
@@ -68,6 +68,7 @@ class Learner(Predictor):
         class_weight: ClassWeight | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
+        record: Recording | dict[str, Any] | None = None,
         **training: Any,
     ) -> History:
         """Train; called again, it goes on from where it is.
@@ -90,7 +91,10 @@ class Learner(Predictor):
                 where not said; ``"balanced"`` counts all classes the same.
             callbacks: Who hears of it.
             verbose: 0 prints nothing; 1 prints progress to stdout: one line that is
-                written over in a terminal, a table of lines elsewhere.
+                written over in a terminal, a small display in a notebook, a table of
+                lines elsewhere.
+            record: Which steps are recorded in the history's ``records``:
+                ``{"every": 50}``, or ``{}`` for some 200; None for none.
             training: What ``training`` takes in a config: ``epochs`` (1 by default),
                 ``batch_size`` (32, or ``"full"``), ``evaluate_every``, ``monitor``,
                 ``clip_norm``, ``early_stopping={"patience": 10}`` and the others.
@@ -132,11 +136,14 @@ class Learner(Predictor):
             experiment = self._experiment  # type: ignore[assignment]
             if experiment is None or not experiment.parts:
                 raise ArgumentError("fit: expected inputs x and targets y, got none.")
+        recording = None if record is None else component_from(Recording, record)
         history, at = History(), self._progress
         at.go_on()
         more = experiment.total_steps
+        keep_whole(experiment)
         views = [progress_in_text()] if verbose else []
-        Trainer(experiment, None, [history, *views, *callbacks], at, more).fit()
+        callbacks = [history, *views, *callbacks]
+        Trainer(experiment, None, callbacks, at, more, recording=recording).fit()
         return history
 
     def train_on_batch(

@@ -26,7 +26,15 @@ def to_stdout(text: str) -> None:
 
 
 def progress_in_text() -> Callback:
-    """Return a line that is written over in a terminal, else a table of lines."""
+    """Return what suits where the program runs.
+
+    A display in a notebook, a line that is written over in a terminal, else a table of
+    lines.
+    """
+    from nncli.training.notebook import NotebookView, in_notebook
+
+    if in_notebook():
+        return NotebookView()
     return LineView() if sys.stdout.isatty() else PlainView(to_stdout)
 
 

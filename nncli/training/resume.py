@@ -76,6 +76,7 @@ def continued(
 def go_on(run: RunDirectory, restored: Restored, overrides: list[str]) -> None:
     """Write to a run that it goes on as ``continued`` has built it."""
     run.keep_rows(restored.progress.rows)
+    run.keep_records(restored.progress.step)
     if overrides:
         # The checkpoint first: it alone decides what a resumed run does.
         save_checkpoint(run.last, capture(restored.experiment, restored.progress))

@@ -25,6 +25,9 @@ class TrainingStep:
         clip_value: Largest size of each of its elements; None for no limit. Elements
             are cut before the norm is taken.
         average: Takes in the parameters after each step; None for no average.
+
+    Attributes:
+        square: Σ g² of the last step's gradient, before it was clipped.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class TrainingStep:
         self._quiet = quiet_context()
         self.gradient = Gradient(network, loss)
         self._gathered = False
+        self.square = 0.0
 
     def run(self, batch: Batch, lr: float, number: int) -> float:
         """Make one step.
@@ -71,7 +75,7 @@ class TrainingStep:
 
     def _run(self, batch: Batch, lr: float, number: int) -> float:
         if self._plain:
-            value, _ = self._differentiate(batch, number)
+            value, self.square = self._differentiate(batch, number)
             self.optimizer.step(lr)
             return value
         if self.optimizer.full_batch:
@@ -80,6 +84,7 @@ class TrainingStep:
         if self._gathered:
             value, _ = self.gradient.finish(batch, value)
             square = square_of(self.network.flat.grads)
+        self.square = square
         self._clip(square)
         self.optimizer.step(lr)
         if self.average is not None:
@@ -118,7 +123,9 @@ class TrainingStep:
         seen: list[float] = []
 
         def objective() -> float:
-            value, _ = self._differentiate(batch, number)
+            value, square = self._differentiate(batch, number)
+            if not seen:
+                self.square = square
             seen.append(value)
             return value
 

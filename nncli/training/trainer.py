@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from nncli.config.schema import Recording
 from nncli.core.errors import DivergedError
 from nncli.experiment.experiment import Experiment
 from nncli.runs.checkpoint import Checkpoint, save_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.training.callbacks import Callback, Row
 from nncli.training.evaluate import Evaluator, scored_parts
+from nncli.training.recorder import Recorder
 from nncli.training.shards.sharded import Sharded
 from nncli.training.state import Progress, capture
 from nncli.training.step import TrainingStep
@@ -29,6 +31,7 @@ class Trainer:
         more: How many steps are still to come; None for as many as the config says.
         sharded: Workers that share the steps, where batches are cut into shards; None
             for this process alone.
+        recording: Which steps are recorded, where there is no run; None for none.
 
     Attributes:
         interrupted: Set to True from outside: stop after the step under way.
@@ -45,6 +48,7 @@ class Trainer:
         progress: Progress | None = None,
         more: int | None = None,
         sharded: Sharded | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.experiment = experiment
         self.run = run
@@ -93,6 +97,13 @@ class Trainer:
             if type(callback).on_step is not Callback.on_step
         ]
         self._saved_at = time.monotonic()
+        if run is not None:
+            recording = config.training.record
+        self._recorder: Recorder | None = None
+        if recording is not None:
+            seconds = 0.0 if run is None else run.seconds()
+            self._recorder = Recorder(experiment, recording, self.total_steps, seconds)
+            self._recorder.go_on(at.step)
 
     def fit(self) -> None:
         """Train until the last epoch, an early stop, or an interruption.
@@ -131,13 +142,16 @@ class Trainer:
 
     def _epoch(self) -> None:
         """Run the rest of the epoch that is under way."""
-        at = self.progress
+        at, recorder = self.progress, self._recorder
         gathers = self._accumulate > 1
         if not at.batch:
             self.experiment.network.begin_epoch()
         epoch = self.batches.epoch(at.epoch, at.batch * self._accumulate)
         for batch in self._gathered(epoch) if gathers else epoch:
-            at.loss += self.step.run(batch, self.lr, at.step + 1)
+            if recorder is not None and at.step == recorder.due:
+                at.loss += self._recorded(recorder, batch)
+            else:
+                at.loss += self.step.run(batch, self.lr, at.step + 1)
             at.losses += 1
             at.step += 1
             at.batch += 1
@@ -161,6 +175,14 @@ class Trainer:
             self._save_when_due(evaluated=True)
         else:
             self._save_when_due()
+
+    def _recorded(self, recorder: Recorder, batch: Any) -> float:
+        """Make a step that is recorded; return its loss."""
+        loss, row = recorder.run(self.step, batch, self.lr, self.progress)
+        if self.run is not None:
+            self.run.append_record(row)
+        self._tell("on_record", row)
+        return loss
 
     def _due(self) -> bool:
         """Whether there is an evaluation after the epoch that is over."""

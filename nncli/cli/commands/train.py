@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,16 +13,10 @@ from nncli.cli.console import (
     Json,
     Overrides,
     Threads,
-    columns,
-    say,
-    say_json,
 )
-from nncli.cli.jobs import Fresh, Resumed, run_job
+from nncli.cli.jobs import Fresh, Resumed, run_job, try_job
 from nncli.cli.training import View
 from nncli.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from nncli.experiment.experiment import Experiment
 
 EPILOG = """\b
 Examples:
@@ -32,6 +26,8 @@ Examples:
   nncli train --resume spiral-1 training.epochs=20000 optimizer.lr=0.01
   nncli train spiral --from spiral-1
   nncli train digits --dry-run
+  mpirun -n 4 nncli train digits
+  nncli train digits --tensorboard logs
 """
 
 
@@ -102,12 +98,25 @@ def train(
             "do not depend on it.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write event files for TensorBoard too, into a directory there that "
+            "is called as the run.",
+        ),
+    ] = None,
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json, plots=plots)
+    view = View(quiet=quiet, json=json, tensorboard=tensorboard, plots=plots)
+    if tensorboard is not None:
+        from nncli.training.tensorboard import require_writer
+
+        # Before anything is made.
+        require_writer()
     if threads is not None:
         changes.append(f"training.threads={threads}")
     if resume is not None:
@@ -125,7 +134,7 @@ def train(
         changes.append(f"name={name!r}")
     job = Fresh(config, runs_dir, changes, allow_plugins, start)
     if dry_run:
-        _dry_run(job.build(), json)
+        try_job(job, json, workers)
         return
     run_job(job, view, workers)
 
@@ -136,18 +145,3 @@ def _refuse_with_resume(name: str | None, dry_run: bool, start: Path | None) -> 
             "train: --resume goes on with a run as it is; leave out --name, --from and "
             "--dry-run."
         )
-
-
-def _dry_run(experiment: Experiment, json: bool) -> None:
-    from nncli.training.cost import summary_facts, summary_text
-    from nncli.training.trainer import Trainer
-
-    facts = summary_facts(experiment)
-    trainer = Trainer(experiment, None)
-    batch = next(trainer.batches.epoch(0))
-    trainer.step.run(batch, trainer.lr, 1)
-    if json:
-        say_json(facts)
-        return
-    say(summary_text(facts, columns()))
-    say("One step went well. Nothing was written.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nncli.core.arrays import quiet_context, xp
 from nncli.core.errors import DivergedError
 from nncli.experiment.experiment import Experiment
-from nncli.training.gradient import REMEDY
+from nncli.training.gradient import REMEDY, Gradient
 from nncli.training.shards.orders import Command, Order
 from nncli.training.shards.team import Team
 from nncli.training.shards.worker import Worker
@@ -46,6 +46,16 @@ class ShardedStep:
         self.team = team
         self.worker = Worker(experiment, team)
         self._quiet = quiet_context()
+
+    @property
+    def gradient(self) -> Gradient:
+        """What computes the gradient of the first shard."""
+        return self.worker.gradients[0]
+
+    @property
+    def square(self) -> float:
+        """Σ g² of the last step's gradient, before its norm was clipped."""
+        return self.worker.square
 
     def run(self, place: Place, lr: float, number: int) -> float:
         """Make one step and return its objective.

@@ -59,6 +59,7 @@ class Worker:
         self._key = 0
         self._faults: dict[int, str] = {}
         self._quiet = quiet_context()
+        self.square = 0.0
         self._divide()
 
     def _divide(self) -> None:
@@ -89,6 +90,8 @@ class Worker:
             self.team.gathered()
             return 0.0
         value, square = self._add_up(objectives)
+        if order is not Order.AGAIN:
+            self.square = square
         if not math.isfinite(value + square):
             return math.nan
         if order is Order.STEP:

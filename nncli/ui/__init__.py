@@ -1,0 +1,1 @@
+"""Pages of runs, and the playground, served to a browser on this machine."""

@@ -1,0 +1,1 @@
+"""The playground: a small network that trains while its decisions are drawn."""

@@ -1,0 +1,99 @@
+"""nncli ui: how it begins and ends; what it says over a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command, finish, start
+from tests.runs.made import make_run
+
+pytest.importorskip("uvicorn")
+
+
+def begin(*arguments: object) -> tuple[subprocess.Popen[str], int]:
+    """Start a server on a free port; return its process and the port."""
+    process = start("ui", "--port", "0", *arguments)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("http://127.0.0.1:"), finish(process).err
+    return process, int(line.split()[0].rstrip("/").rpartition(":")[2])
+
+
+def ask(port: int, place: str, host: str | None = None) -> tuple[int, bytes]:
+    """Ask for a path as it stands; return the status and the body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", place, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+def test_server_shows_runs_and_ends_at_once(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    (tmp_path / "secret").write_text("secret")
+    process, port = begin("--runs-dir", tmp_path / "runs")
+    status, body = ask(port, "/api/runs")
+    assert (status, json.loads(body)["runs"][0]["name"]) == (200, "a-1")
+    for place in ("/../secret", "/static/../../../secret", "/api/run?name=../secret"):
+        status, body = ask(port, place)
+        assert (status, b"secret" in body) == (404, False)
+    assert ask(port, "/", host="evil.example")[0] == 400
+    # A page that is open keeps its connection.
+    kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    kept.request("GET", "/")
+    kept.getresponse().read()
+    process.send_signal(signal.SIGINT)
+    outcome = finish(process)
+    kept.close()
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "stopped.\n")
+
+
+def test_server_listens_to_this_machine_alone(tmp_path: Path) -> None:
+    process, port = begin("--runs-dir", tmp_path)
+    try:
+        with socket.socket() as other, pytest.raises(ConnectionRefusedError):
+            # 127.0.0.2 is this machine too, but not the address that is served.
+            other.connect(("127.0.0.2", port))
+    finally:
+        process.send_signal(signal.SIGINT)
+        finish(process)
+
+
+def test_port_in_use_is_told_with_the_way_out(command: Command, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = command("ui", "--runs-dir", tmp_path, "--port", port)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"error: --port {port}: another program has it")
+    assert "--port 0" in outcome.err
+
+
+def test_missing_directory_is_told(command: Command, tmp_path: Path) -> None:
+    outcome = command("ui", "--runs-dir", tmp_path / "nowhere")
+    assert (outcome.code, "nowhere: expected a directory" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "chartkick"])
+def test_missing_package_is_told_with_the_extra(
+    package: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    for name in [each for each in sys.modules if each.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [each for each in sys.modules if each.startswith("nncli.ui")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    outcome = command("ui", "--runs-dir", tmp_path)
+    assert outcome.code == 2
+    assert f"expected {package} to be installed" in outcome.err
