@@ -122,7 +122,7 @@ def test_training_goes_well_where_nothing_can_be_drawn(
     outcome = command.train(config, "--plots", "--json")
     assert outcome.json()["status"] == "finished"
     (line,) = [each for each in outcome.err.splitlines() if "not drawn" in each]
-    assert line.startswith("note: not drawn: curves: ValueError: no; regions: ")
+    assert line.startswith("note: not drawn: curves: ValueError: no; ")
 
     (command.runs / "small-3" / "checkpoints").mkdir(parents=True)
     patched = "nncli.report.plots.pictures.check_matplotlib"

@@ -88,7 +88,7 @@ def plot(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Draw a run: curves, decision regions, confusion matrix, filters and more.
+    """Draw curves, decision regions, confusions and more of a run.
 
     The network is that of the best checkpoint. Needs matplotlib for files, nothing for
     the terminal.

@@ -95,7 +95,7 @@ class Subject:
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """The recorded steps, as records.jsonl has them; none where there is none."""
-        return _read(self.run.path / "records.jsonl")
+        return _read(self.run.records)
 
     @cached_property
     def entry(self) -> Entry:
