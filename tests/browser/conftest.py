@@ -89,6 +89,13 @@ def violations(page: Page) -> list[str]:
 
 def overflows(page: Page) -> list[str]:
     """Return what reaches over the right edge of the window."""
+    # Charts follow the width of their place a moment later.
+    page.wait_for_function(
+        """() => !globalThis.Chart || Object.values(Chart.instances).every(chart => {
+          const width = chart.canvas.parentElement.clientWidth
+          return !width || Math.abs(chart.width - width) <= 1
+        })"""
+    )
     found: list[str] = page.evaluate(
         """() => {
           const width = document.documentElement.clientWidth
