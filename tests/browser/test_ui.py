@@ -93,7 +93,8 @@ def test_list_sorts_and_filters(page: Page, site: str) -> None:
     opened(page, site)
 
     def names() -> list[str]:
-        return page.locator("tbody th").all_inner_texts()
+        found: list[str] = page.locator("tbody th").all_inner_texts()
+        return found
 
     assert sorted(names()) == ["a-1", "a-2", "a-3"]
     page.get_by_role("button", name="validation").click()

@@ -166,7 +166,7 @@ def _matrix(panel: Matrix, figure: Any, axes: Any) -> None:
     )
     rows, columns = values.shape
     longest = max(map(len, panel.columns), default=0)
-    turned = (columns > 6 and longest > 2) or columns * longest > 60
+    turned = columns > 6 and longest > 2 or columns * longest > 60
     size = float(np.clip(260 / max(rows, columns), TINY, 10))
     _ticks(axes.xaxis, panel.columns, size, most=48)
     _ticks(axes.yaxis, panel.rows, size, most=48)
