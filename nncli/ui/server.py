@@ -29,7 +29,8 @@ def serve(runs_dir: Path, port: int, ready: Callable[[str], None]) -> None:
 
         from nncli.ui.app import make_app
     except ModuleNotFoundError as error:
-        raise MissingExtra("ui", error.name or "starlette", "ui") from None
+        name = (error.name or "starlette").partition(".")[0]
+        raise MissingExtra("ui", name, "ui") from None
     from nncli.runs.listing import list_runs
 
     # What cannot be read is told before anything is opened.

@@ -33,6 +33,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = make_run(folder, f"a-{n}", losses=(0.9, loss, 0.6), config=config)
         run.config.write_text("name: a\n")
     leave_test(run, loss=0.25)
+    layer = {"label": "layers[0] dense", "activations": {"mean": 0.5, "std": 1.0}}
+    with run.records.open("w", encoding="utf-8") as file:
+        for step in range(1, 101):
+            seen = {"layers": {"layers.0": layer}} if step % 10 == 1 else {}
+            row = {"step": step, "gradient_norm": 1 / step, **seen}
+            file.write(json.dumps(row) + "\n")
     return folder
 
 
@@ -93,7 +99,8 @@ def test_list_sorts_and_filters(page: Page, site: str) -> None:
     opened(page, site)
 
     def names() -> list[str]:
-        return page.locator("tbody th").all_inner_texts()
+        found: list[str] = page.locator("tbody th").all_inner_texts()
+        return found
 
     assert sorted(names()) == ["a-1", "a-2", "a-3"]
     page.get_by_role("button", name="validation").click()
@@ -165,6 +172,13 @@ def test_hover_shows_the_number_of_the_log(page: Page, site: str, runs: Path) ->
     second = json.loads((runs / "a-1/metrics.jsonl").read_text().splitlines()[1])
     parts = [second[part]["loss"] for part in ("train", "validation")]
     assert shown() == [*parts, second["step_loss"]]
+
+
+def test_records_of_layers_are_drawn_where_there_are_any(page: Page, site: str) -> None:
+    opened(page, f"{site}run?name=a-3")
+    page.get_by_text("Recorded while training").wait_for()
+    assert points(page, "gradient norm") == [100]
+    assert points(page, "mean of activations") == [10]
 
 
 def test_playground_trains_while_it_plays_and_by_steps(page: Page, site: str) -> None:

@@ -7,11 +7,12 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, finish, start
+from tests.command import Command, environment, finish, start
 from tests.runs.made import make_run
 
 pytest.importorskip("uvicorn")
@@ -84,16 +85,19 @@ def test_missing_directory_is_told(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["starlette", "uvicorn", "chartkick"])
-def test_missing_package_is_told_with_the_extra(
-    package: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-
-    for name in [each for each in sys.modules if each.split(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in [each for each in sys.modules if each.startswith("nncli.ui")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
-    outcome = command("ui", "--runs-dir", tmp_path)
-    assert outcome.code == 2
-    assert f"expected {package} to be installed" in outcome.err
+def test_missing_package_is_told_with_the_extra(package: str, tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from nncli.cli.app import run\n"
+        f"sys.exit(run(['ui', '--runs-dir', {str(tmp_path)!r}]))"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert f"expected {package} to be installed" in outcome.stderr
+    assert "pip install" in outcome.stderr

@@ -148,7 +148,7 @@ def test_links_out_of_the_directory_are_refused(
     for name in ("whole", "one", "deep"):
         for place in ("/api/run", "/api/rows"):
             assert client.get(place, params={"name": name}).status_code == 404
-        runs = [("run", name), ("run", "one")]
+        runs = {"run": [name, "one"]}
         assert client.get("/api/compare", params=runs).status_code in (400, 404)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nncli.core import files
 from nncli.runs import entry
 from nncli.ui.place import RunsFolder
 from nncli.ui.watch import Watch
@@ -75,7 +76,7 @@ def test_live_run_is_followed_by_the_end_of_its_log(
     watch = Watch(RunsFolder(folder))
     watch.listing()
     read: list[int] = []
-    opened = entry.open_file
+    opened = files.open_file
 
     def counting(path: Path) -> Any:
         file = opened(path)
@@ -119,7 +120,7 @@ def test_comparison_has_what_the_command_has(client: TestClient, folder: Path) -
     make_run(folder, "a-1", config={"seed": 1}, losses=(0.9, 0.5))
     make_run(folder, "a-2", config={"seed": 2}, losses=(0.9, 0.4))
     make_run(folder, "a-3", config={"seed": 1}, losses=(0.9, 0.5), numpy="1.0")
-    query = [("run", f"a-{n}") for n in (1, 2, 3)]
+    query = {"run": ["a-1", "a-2", "a-3"]}
     found = client.get("/api/compare", params=query).json()
     assert found["config"] == {"seed": {"a-1": "1", "a-2": "2", "a-3": "1"}}
     assert found["environment"]["numpy"]["a-3"] == "1.0"
@@ -134,7 +135,7 @@ def test_damaged_checkpoint_leaves_the_rest_of_a_comparison(
 ) -> None:
     make_run(folder, "a-1", config={"seed": 1})
     make_run(folder, "a-2").last.write_bytes(b"")
-    query = [("run", "a-1"), ("run", "a-2")]
+    query = {"run": ["a-1", "a-2"]}
     found = client.get("/api/compare", params=query).json()
     assert "checkpoint" in found["problems"][0]
     assert len(found["runs"]) == 2

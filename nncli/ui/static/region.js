@@ -29,9 +29,9 @@ function trace(context, shape, x, y, size) {
 
 /* A number is drawn as how far it is from the middle, in one of two colours. */
 function pixel(value, classes) {
-  if (classes) return [...colours[Math.floor(value / SURE)], 40 + 130 * (value % SURE) / (SURE - 1)];
+  if (classes) return [...colours[Math.floor(value / SURE)], 25 + 100 * (value % SURE) / (SURE - 1)];
   const far = (value - MIDDLE) / MIDDLE;
-  return [...colours[far < 0 ? 0 : 1], 190 * Math.abs(far)];
+  return [...colours[far < 0 ? 0 : 1], 150 * Math.abs(far)];
 }
 
 let colours = [];

@@ -90,6 +90,9 @@ function drawScores() {
   byId("waiting").hidden = metrics.count > 0;
 }
 
+/* Layers are looked at less often than steps are. */
+const known = column => records.points(column, "step").filter(point => point[1] != null);
+
 function drawRecords() {
   if (!records.count) return;
   byId("recorded").hidden = false;
@@ -100,7 +103,7 @@ function drawRecords() {
     const curves = Object.entries(records.labels)
       .filter(([layer]) => records.columns[`layers.${layer}.${column}`]?.some(value => value != null))
       .map(([layer, label], place) => ({
-        name: label, points: records.points(`layers.${layer}.${column}`, "step"), colour: place, dashed: place > 7,
+        name: label, points: known(`layers.${layer}.${column}`), colour: place, dashed: place > 7,
       }));
     if (curves.length) recorded.draw(title, "step", curves);
   }
