@@ -175,7 +175,8 @@ class Killer:
         if not training.over(60 if last else self.chance.uniform(0.0, LONGEST)):
             self.kill(training)
             return False
-        if training.code:
+        # It may have been killed when all was written, and not yet over.
+        if training.code and "the run is finished" not in training.told:
             self.faults.append(f"it failed: {training.told}")
         return True
 

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 SMALLEST = {
     "convolution_growth": ["--rounds", "1", "--rows", "2", "--largest", "8"],
+    "cost_model": ["--nets", "mlp", "--rounds", "1"],
     "generation": ["--nets", "lstm", "--rounds", "1", "--tokens", "5"],
     "large_table": ["--rows", "2000"],
     "mlp": ["--rows", "500", "--epochs", "1"],
