@@ -125,8 +125,8 @@ def test_mpich_under_the_mpirun_of_open_mpi_is_told(
     write_config: Write, tmp_path: Path
 ) -> None:
     line = mpi.open_mpi_line(2, "nncli", "train", write_config(TEXT))
-    library = MPIRUN.parents[1] / "lib/libmpi.so.12"
-    variables = {"MPI4PY_MPIABI": "mpich", "MPI4PY_LIBMPI": str(library)}
+    library = MPIRUN.parents[1] / "lib"
+    variables = {"MPI4PY_MPIABI": "mpich", "LD_LIBRARY_PATH": str(library)}
     outcome = finish(mpi.start(line, tmp_path, variables))
     assert outcome.code == 2
     assert outcome.err.count("error: ") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def open_library(here: Launched) -> Any:
     if "MPICH" in name:
         _check_memory(here)
     if not mpi.Is_initialized():
-        with _ending_at_signals():
+        with _ending_at_signals(), warnings.catch_warnings():
+            # Of an mpirun that does not fit: it is told below.
+            warnings.simplefilter("ignore")
             mpi.Init_thread(mpi.THREAD_FUNNELED)
     count = mpi.COMM_WORLD.Get_size()
     if count != here.size:
