@@ -72,8 +72,8 @@ def own_layers(net: str) -> list[Any]:
     return sequence.own_gpt_layers()
 
 
-def own_steps(net: str, shards: int, workers: int) -> Iterator[Callable[[], object]]:
-    """Yield a training step of nncli's."""
+def experiment_of(net: str, shards: int) -> Any:
+    """Return a network with its rows, loss and optimizer."""
     import nncli as nn
     from nncli.config.schema import Config, Training
     from nncli.data.labels import Labels
@@ -81,9 +81,6 @@ def own_steps(net: str, shards: int, workers: int) -> Iterator[Callable[[], obje
     from nncli.experiment.build import assemble
     from nncli.layers.base import InputSpec
     from nncli.losses.classification import SoftmaxCrossEntropy
-    from nncli.training.shards.sharded import Sharded
-    from nncli.training.step import TrainingStep
-    from nncli.training.threads import using
 
     x, y, batch = rows(net)
     below = None if net in IMAGES else 65
@@ -94,6 +91,16 @@ def own_steps(net: str, shards: int, workers: int) -> Iterator[Callable[[], obje
     experiment = assemble(config, InputSpec(x.shape[1:], below), labels)
     table = Table(x, y=y, classes=tuple(labels.values.tolist()))
     experiment.parts["train"] = experiment.prepare(table)
+    return experiment
+
+
+def own_steps(net: str, shards: int, workers: int) -> Iterator[Callable[[], object]]:
+    """Yield a training step of nncli's."""
+    from nncli.training.shards.sharded import Sharded
+    from nncli.training.step import TrainingStep
+    from nncli.training.threads import using
+
+    experiment = experiment_of(net, shards)
     with contextlib.ExitStack() as stack:
         stack.enter_context(using(1))
         batches: Any
@@ -260,6 +267,7 @@ def main() -> None:
     if asked.side:
         serve(asked)
         return
+    print(f"nncli with {asked.workers} workers beside PyTorch with two threads")
     with load(asked.load):
         for net in asked.nets:
             measure(net, asked)

@@ -16,8 +16,11 @@ def main() -> None:
         code = run()
     except KeyboardInterrupt:
         # While nncli itself was loaded.
+        from nncli.core.launched import end_all
+
         sys.stderr.write("stopped.\n")
         code = 130
+        end_all(code)
     sys.exit(code)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # machine threads that wait for each other make them a hundred times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Pictures take longer than most trainings of tests; those that want them say --plots.
+os.environ.setdefault("NNCLI_PLOTS", "0")
+
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 SLOW = (

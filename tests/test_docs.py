@@ -125,11 +125,14 @@ def test_two_ellipses_stops_early(command: Command) -> None:
     assert result["stopped_early"]
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_programs_of_python_md_run(number: int) -> None:
+@pytest.mark.parametrize("number", range(4))
+def test_programs_of_python_md_run(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     programs = blocks(text, "python")
-    assert len(programs) == 3
+    assert len(programs) == 4
     exec(compile(programs[number], "python.md", "exec"), {"__name__": "python_md"})
 
 

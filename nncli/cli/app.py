@@ -14,13 +14,17 @@ import typer
 
 from nncli.cli import commands
 from nncli.cli.bar import Bar
-from nncli.cli.console import note
+from nncli.cli.ranks import tell
 from nncli.cli.verbs import add_verbs
-from nncli.core.errors import InterruptedRun, NncliError
+from nncli.core.errors import InterruptedRun, NncliError, UsageError
+from nncli.core.launched import end_all, launched
 from nncli.core.progress import listening
 from nncli.core.text import printable, wrapped
 
 EPILOG = "Start with: nncli train spiral"
+
+SHARED = "train"
+"""The verb whose work the ranks of MPI share."""
 
 
 def _version(wanted: bool) -> None:
@@ -52,6 +56,7 @@ def make_app() -> typer.Typer:
 
     @app.callback()
     def _options(
+        context: typer.Context,
         version: Annotated[
             bool,
             typer.Option(
@@ -60,9 +65,28 @@ def make_app() -> typer.Typer:
         ] = False,
     ) -> None:
         del version
+        _refuse_ranks(context.invoked_subcommand)
 
     add_verbs(app, commands)
     return app
+
+
+def _refuse_ranks(verb: str | None) -> None:
+    """Refuse a verb that every rank would carry out by itself, all in one place.
+
+    Raises:
+        UsageError: mpirun has started several.
+    """
+    here = launched()
+    if here.size == 1 or verb in (None, SHARED):
+        return
+    if here.rank:
+        # The first one tells it.
+        raise typer.Exit
+    raise UsageError(
+        f"mpirun: expected nncli {SHARED}, whose work ranks share, got {verb}, which "
+        f"each of {here.size} ranks would do once more. Leave out mpirun."
+    )
 
 
 def _drop_output() -> None:
@@ -99,13 +123,31 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows what it can.
             stream.reconfigure(errors="replace")
-    code, text = outcome(
-        lambda: make_app()(arguments, prog_name="nncli", standalone_mode=True)
-    )
+    code, text = outcome(lambda: _called(arguments))
     if text:
-        note(_folded(printable(text, keep="\n\t\xa0")))
+        tell(_folded(printable(text, keep="\n\t\xa0")))
+    if code:
+        end_all(code)
     _drop_output()
     return code
+
+
+def _called(arguments: list[str] | None) -> int:
+    """Run a command; return its exit code.
+
+    Raises:
+        UsageError: On another rank than the first one, for what Typer would tell.
+    """
+    first = not launched().rank
+    try:
+        code = make_app()(arguments, prog_name="nncli", standalone_mode=first)
+    except Exception as error:
+        # Typer's own, whose base class is not in the same place in all versions.
+        told = getattr(error, "format_message", None)
+        if first or told is None:
+            raise
+        raise UsageError(told()) from None
+    return code if isinstance(code, int) else 0
 
 
 def outcome(command: Callable[[], Any]) -> tuple[int, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import pkgutil
 from pathlib import Path
 from typing import Any
 
 import typer
+
+import nncli.report
 
 
 def complete_example(incomplete: str) -> list[str]:
@@ -69,6 +72,20 @@ def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
         with contextlib.suppress(NncliError):
             tags |= set(read_tags(RunDirectory(folder / name)))
     return sorted(tag for tag in tags if tag.startswith(incomplete))
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """Return the kinds of pictures."""
+    return [name for name in (*kind_names(), "all") if name.startswith(incomplete)]
+
+
+def kind_names() -> list[str]:
+    """Return the names of the kinds of pictures, which are those of their files.
+
+    Without loading them: they need NumPy.
+    """
+    folder = Path(nncli.report.__path__[0]) / "plots" / "kinds"
+    return [info.name for info in pkgutil.iter_modules([str(folder)])]
 
 
 def _runs_dir(ctx: typer.Context) -> Path:

@@ -65,7 +65,7 @@ def _begin(whole: CrossValidation, fold: FoldRun, allow_plugins: bool) -> Experi
     from nncli.core.errors import RunError
     from nncli.experiment.build import build
     from nncli.training.session import create_run
-    from nncli.training.threads import threads_of
+    from nncli.training.threads import keep_whole, threads_of
 
     plan = whole.plan()
     place = f"{{number: {fold.number}, of: {plan['folds']}, repeat: {fold.repeat}}}"
@@ -81,6 +81,7 @@ def _begin(whole: CrossValidation, fold: FoldRun, allow_plugins: bool) -> Experi
             f"{whole.path}: the data is not what the cross-validation began with. "
             "Bring back the old data, or begin a new one."
         )
+    keep_whole(experiment)
     if experiment.config.training.threads == "auto":
         experiment.threads = min(threads_of(experiment), plan["threads"])
     command = ["nncli", "cv", "--resume", str(whole.path)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nncli.cli.console import note, say, say_wrapped
-from nncli.cli.training import View, run_training
+from nncli.cli.training import View, run_training, show_one_step
 
 if TYPE_CHECKING:
     from nncli.config.load import Loaded
@@ -152,6 +153,31 @@ def run_job(job: Job, view: View, workers: int | None) -> None:
         workers: How many processes share a step, of each rank; None for what suits the
             machine, or one a rank.
     """
+
+    def lead(made: Experiment, by: Sharded | None, stack: contextlib.ExitStack) -> None:
+        run, progress = job.begin(stack, view)
+        changes = job.changes if isinstance(job, Resumed) else None
+        run_training(made, run, progress, view, changes, by)
+
+    _share(job, workers, lead)
+
+
+def try_job(job: Job, json: bool, workers: int | None) -> None:
+    """Make one step as ``run_job`` would, show the network, write nothing."""
+
+    def lead(made: Experiment, by: Sharded | None, stack: contextlib.ExitStack) -> None:
+        del stack
+        show_one_step(made, by, json)
+
+    _share(job, workers, lead)
+
+
+def _share(
+    job: Job,
+    workers: int | None,
+    lead: Callable[[Experiment, Sharded | None, contextlib.ExitStack], None],
+) -> None:
+    """Let the first of all workers lead, and the others follow it."""
     from nncli.cli.ranks import built, ending_all, ranks_here
     from nncli.training.shards.sharded import shared_by
 
@@ -162,30 +188,16 @@ def run_job(job: Job, view: View, workers: int | None) -> None:
             experiment = job.build()
             sharded = shared_by(experiment, workers)
             stack.enter_context(sharded or contextlib.nullcontext())
-            _lead(job, experiment, sharded, view, stack)
+            lead(experiment, sharded, stack)
             return
-        if not ranks.rank:
-            job.hold(stack)
-        experiment = built(ranks, job.build, workers or 1)
+        stack.enter_context(ending_all(ranks))
+        experiment = built(ranks, job, stack, workers or 1)
         sharded = shared_by(experiment, workers or 1, ranks)
-        stack.enter_context(ending_all(ranks, sharded))
         stack.enter_context(sharded)
         if ranks.rank:
             sharded.follow()
         else:
-            _lead(job, experiment, sharded, view, stack)
-
-
-def _lead(
-    job: Job,
-    experiment: Experiment,
-    sharded: Sharded | None,
-    view: View,
-    stack: contextlib.ExitStack,
-) -> None:
-    run, progress = job.begin(stack, view)
-    changes = job.changes if isinstance(job, Resumed) else None
-    run_training(experiment, run, progress, view, changes, sharded)
+            lead(experiment, sharded, stack)
 
 
 def _tell_weights(facts: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ import sys
 import warnings
 from typing import Any
 
+from nncli.core.launched import launched
+
 
 def prepare() -> None:
     """Make this process one in which a command can run.
@@ -18,7 +20,8 @@ def prepare() -> None:
     if not sys.warnoptions:
         # They quote lines of our source, which say nothing to a user.
         warnings.simplefilter("ignore")
-    stop = _Stop()
+    # Who is asked to stop is the first rank of MPI; the others end with it.
+    stop = signal.SIG_IGN if launched().rank else _Stop()
     for which in stopping_signals():
         signal.signal(which, stop)
 

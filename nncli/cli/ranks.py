@@ -4,45 +4,64 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import signal
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nncli.cli.console import note
 from nncli.core.errors import NncliError, UsageError
-from nncli.core.text import json_text
+from nncli.core.launched import launched
+from nncli.core.text import count, json_text
 
 if TYPE_CHECKING:
+    from nncli.cli.jobs import Job
     from nncli.experiment.experiment import Experiment
     from nncli.training.shards.ranks import Ranks
-    from nncli.training.shards.sharded import Sharded
+
+TURN = 2.0
+"""Seconds that a rank waits for the first one to say what is wrong, and to end all."""
+
+WORDS = 10_000
+"""Characters of a message that one rank tells another, at most."""
+
+NAMES = {
+    "config": "another config",
+    "data": "other data",
+    "weights": "other weights",
+    "step": "another step",
+    "shards": "another number of shards",
+    "threads": "another number of threads",
+    "workers": "another number of workers",
+}
+"""What differs between two ranks, as messages say it."""
 
 
 def ranks_here() -> Ranks | None:
     """Return the ranks that mpirun has started; None where it has not.
 
     Raises:
-        SystemExit: MPI cannot be used; the first rank says why.
+        NncliError: MPI cannot be used.
     """
-    from nncli.training.shards.ranks import Ranks, launched
-
-    rank, count = launched()
-    if count == 1:
+    here = launched()
+    if here.size == 1:
         return None
-    try:
-        return Ranks()
-    except NncliError as error:
-        if rank == 0:
-            raise
-        raise SystemExit(error.exit_code) from None
+    from nncli.training.shards.ranks import Ranks
+
+    return Ranks(here)
 
 
-def built(ranks: Ranks, build: Callable[[], Experiment], workers: int) -> Experiment:
+def built(
+    ranks: Ranks, job: Job, stack: contextlib.ExitStack, workers: int
+) -> Experiment:
     """Build an experiment on every rank, and see that it is the same one.
 
     Args:
         ranks: The ranks.
-        build: Makes it.
+        job: Builds it.
+        stack: Until it is closed, nobody else writes to the run.
         workers: How many processes each rank has.
 
     Raises:
@@ -50,34 +69,44 @@ def built(ranks: Ranks, build: Callable[[], Experiment], workers: int) -> Experi
         UsageError: Ranks differ; raised on the first one.
         SystemExit: The same, on the others.
     """
-    experiment, failure, told = None, None, {}
+    from nncli.cli.app import outcome
+
+    experiment: Experiment | None = None
+    failure: Exception | None = None
+    told: dict[str, Any]
     try:
-        experiment = build()
-        _cut(experiment, ranks.size * workers)
+        if not ranks.rank:
+            job.hold(stack)
+        experiment = job.build()
+        _cut(experiment, ranks.size, workers)
         told = _facts(experiment, workers)
-    except NncliError as error:
+    except Exception as error:
         failure = error
-        told = {"error": str(error), "code": error.exit_code}
+        code, text = outcome(partial(_raise, error))
+        told = {"error": text.removeprefix("error: ")[:WORDS], "code": code}
     every = ranks.everyone(told)
-    code = next((each["code"] for each in every if "error" in each), 0)
-    different = [
-        (rank, [key for key, value in every[0].items() if each.get(key) != value])
+    failed = [rank for rank, each in enumerate(every) if "error" in each]
+    different = {
+        rank: [name for name, value in every[0].items() if each[name] != value]
         for rank, each in enumerate(every)
-    ]
-    if not code and not any(keys for _, keys in different) and experiment is not None:
+        if not failed and each != every[0]
+    }
+    if experiment is not None and not failed and not different:
         return experiment
+    # All know it, and end by themselves.
+    ranks.settled = True
+    code = every[failed[0]]["code"] if failed else UsageError.exit_code
     if ranks.rank:
-        raise SystemExit(code or UsageError.exit_code)
+        raise SystemExit(code)
     if failure is not None:
         raise failure
-    for rank, each in enumerate(every):
-        if "error" in each:
-            raise _failed(code, f"rank {rank}: {each['error']}")
-    rank, keys = next((rank, keys) for rank, keys in different if keys)
+    if failed:
+        raise _failed(code, f"rank {failed[0]}: {every[failed[0]]['error']}")
+    rank, names = next(iter(different.items()))
     raise UsageError(
-        f"mpirun: expected the same training on all {ranks.size} ranks, got another "
-        f"{' and '.join(keys)} on rank {rank}. Give all ranks the same command, files "
-        "and versions."
+        f"mpirun: expected the same training on all {ranks.size} ranks, got "
+        f"{_differing(names, every[0], every[rank])} on rank {rank}. Give all ranks "
+        "the same command, files and versions."
     )
 
 
@@ -87,20 +116,42 @@ def _failed(code: int, text: str) -> NncliError:
     return error
 
 
-def _cut(experiment: Experiment, workers: int) -> None:
-    """Cut batches into a shard for each worker at least, where nothing is said."""
+def _differing(names: list[str], ours: dict[str, Any], other: dict[str, Any]) -> str:
+    """Say what differs: another config and other weights."""
+    told = [NAMES[name] for name in names if name in NAMES]
+    told += [
+        f"{name} {other[name]} (rank 0 has {ours[name]})"
+        for name in names
+        if name not in NAMES
+    ]
+    return " and ".join(told)
+
+
+def _cut(experiment: Experiment, ranks: int, each: int) -> None:
+    """Cut batches into a shard for each worker at least, where nothing is said.
+
+    Raises:
+        UsageError: There are more workers than shards.
+    """
     from nncli.training.threads import shards_of
 
+    workers = ranks * each
     undecided = experiment.shards is None
     shards, why = shards_of(experiment)
     if shards >= workers:
         return
-    if undecided and experiment.shards is not None and workers <= experiment.batch_size:
-        experiment.shards = workers
-        return
+    most = shards
+    if undecided and experiment.shards is not None:
+        most, why = experiment.batch_size, "batches have no more rows"
+        if workers <= most:
+            experiment.shards = workers
+            return
+    fewer = f"mpirun -n {max(most // each, 1)}"
+    if most < each:
+        fewer += f" ... --workers {most}"
     raise UsageError(
-        f"mpirun: expected at most {shards} workers for {shards} shards ({why}), got "
-        f"{workers}. Start fewer ranks: mpirun -n {shards}"
+        f"mpirun: expected at most {count(most, 'worker')}, one a shard ({why}), got "
+        f"{workers}. Start fewer: {fewer}"
     )
 
 
@@ -116,15 +167,15 @@ def _facts(experiment: Experiment, workers: int) -> dict[str, Any]:
         "data": experiment.data_sha256,
         "weights": hashlib.sha256(values.tobytes()).hexdigest(),
         "step": experiment.optimizer.steps,
-        "versions": versions(),
         "shards": shards_of(experiment)[0],
         "threads": threads_of(experiment),
         "workers": workers,
+        **versions(),
     }
 
 
 @contextlib.contextmanager
-def ending_all(ranks: Ranks, sharded: Sharded) -> Iterator[None]:
+def ending_all(ranks: Ranks) -> Iterator[None]:
     """End all ranks where this one fails and the others would wait for it."""
     from nncli.cli.app import outcome
 
@@ -132,19 +183,35 @@ def ending_all(ranks: Ranks, sharded: Sharded) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if ranks.rank == 0 and not sharded.team.broken:
+        if ranks.settled:
             raise
         failure = error
     if failure is None:
         return
     try:
-        code, text = outcome(lambda: _raise(failure))
+        code, text = outcome(partial(_raise, failure))
     except Exception:
         # A fault of ours, which is told whole.
-        code, text = 1, traceback.format_exc()
+        code, text = 1, traceback.format_exc().strip()
+    tell(text)
+    ranks.abort(code or 1)
+
+
+def tell(text: str) -> None:
+    """Say why this process ends; where it is not the first rank, only if that is not.
+
+    What has gone wrong on all ranks, the first one says. It then ends, and mpirun ends
+    those that wait here.
+    """
+    rank = launched().rank
+    if rank:
+        for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(which, signal.SIG_DFL)
+        time.sleep(TURN + 0.1 * min(rank, 10))
+        text = f"rank {rank}: {text.removeprefix('error: ')}"
+        text = f"error: {text}"
     note(text)
-    ranks.abort(code)
 
 
-def _raise(error: BaseException) -> None:
+def _raise(error: BaseException) -> NoReturn:
     raise error

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncli.cli.console import (
-    note,
-    say_of_run,
-)
+from nncli.cli.console import columns, note, say, say_json, say_of_run
+from nncli.cli.pictures import draw_run
 from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
 from nncli.core.text import count, duration, json_text, number, scores_text
@@ -35,11 +33,13 @@ class View:
         quiet: No progress.
         json: The result as JSON.
         tensorboard: Where event files for TensorBoard go; None for nowhere.
+        plots: Whether the run draws itself at its end.
     """
 
     quiet: bool
     json: bool
     tensorboard: Path | None = None
+    plots: bool = False
 
 
 def run_training(
@@ -113,6 +113,23 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
+    if view.plots:
+        draw_run(run, experiment)
+
+
+def show_one_step(experiment: Experiment, sharded: Sharded | None, json: bool) -> None:
+    """Make one training step, show the network; write nothing."""
+    from nncli.training.cost import summary_facts, summary_text
+    from nncli.training.trainer import Trainer
+
+    facts = summary_facts(experiment)
+    trainer = Trainer(experiment, None, sharded=sharded)
+    trainer.step.run(next(trainer.batches.epoch(0)), trainer.lr, 1)
+    if json:
+        say_json(facts)
+        return
+    say(summary_text(facts, columns()))
+    say("One step went well. Nothing was written.")
 
 
 def _keep_failure(

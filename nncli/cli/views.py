@@ -134,9 +134,9 @@ class LiveView(Callback):
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
         self._live.update(self._panel(trainer), refresh=True)
-        # However slow the terminal is, it takes at most a twentieth of the time.
+        # However slow the terminal is, it takes at most a fiftieth of the time.
         cost = time.monotonic() - began
-        self._next = began + max(REDRAW_SECONDS, 20 * cost)
+        self._next = began + max(REDRAW_SECONDS, 50 * cost)
 
     def _panel(self, trainer: Trainer) -> RenderableType:
         from rich.console import Group

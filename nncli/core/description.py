@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 from nncli.core.errors import ArgumentError, NncliError, Problem
 from nncli.core.fields import FieldsMeta, bind, fields_of, label_of
 from nncli.core.signature import plain, signature_of
-from nncli.core.text import nearest
+from nncli.core.text import html_table, nearest
 
 T = TypeVar("T")
 
@@ -83,6 +83,11 @@ class Description(metaclass=DescriptionMeta):
             or value != defaults[name]
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table of its arguments, for notebooks."""
+        rows = [(name, repr(value)) for name, value in self.arguments.items()]
+        return html_table([(type(self).__name__, ""), *rows])
 
     def live(self) -> Self:
         """Return a live copy, which may remember things."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import RunError
 from nncli.report.charts import Chart, Curve, Point
-from nncli.runs.directory import RunDirectory
 from nncli.runs.rows import flat, read_rows
 from nncli.runs.untrusted import mapping, number, text
 
@@ -37,7 +37,7 @@ BY_LAYER = (
 """Numbers of a layer in a recorded step, and the titles of their charts."""
 
 
-def rows_at(path: Any) -> list[Row]:
+def rows_at(path: Path) -> list[Row]:
     """Return the whole rows of a log whose steps ascend; none where it is missing.
 
     Raises:
@@ -123,6 +123,8 @@ def recorded_charts(runs: Mapping[str, Sequence[Row]]) -> list[Chart]:
 
 def layer_charts(rows: Sequence[Row]) -> list[Chart]:
     """Return charts of what was recorded of each layer of one run."""
+    # A recorded step need not tell of its layers.
+    rows = [row for row in rows if mapping(row.get("layers"))]
     labels = layer_labels(rows)
     shown = spread(list(labels), MOST_LAYERS)
     charts = []
@@ -228,8 +230,3 @@ def _title(score: str) -> str:
         return "Learning rate"
     words = score.replace("_", " ")
     return words[:1].upper() + words[1:]
-
-
-def records_of(run: RunDirectory) -> list[Row]:
-    """Return the recorded steps of a run; none where nothing was recorded."""
-    return rows_at(run.records)

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nncli.config.write import to_flow, to_yaml
 from nncli.core.errors import NncliError
+from nncli.core.text import shortened
 from nncli.report.curves import Row, rows_at
+from nncli.report.settings import LONGEST, Setting, settings
 from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry, entry_of
 from nncli.runs.listing import config_of_run
+from nncli.runs.rows import flat
 from nncli.runs.sources import find_checkpoint
 from nncli.runs.untrusted import mapping
 from nncli.training.session import restore_network
@@ -38,6 +42,9 @@ class Gathered:
         name: What the page calls it.
         manifest: What it was made with.
         config: What it is trained with; empty where it is not to be had.
+        settings: What of that is not the default.
+        resolved: The whole of it as YAML.
+        environment: What it was made with, by name.
         rows: Its evaluations.
         records: Its recorded steps.
         experiment: Its network; None where it is not to be had.
@@ -51,6 +58,9 @@ class Gathered:
     name: str
     manifest: dict[str, Any]
     config: dict[str, Any] = field(default_factory=dict)
+    settings: list[Setting] = field(default_factory=list)
+    resolved: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     experiment: Experiment | None = None
@@ -87,11 +97,24 @@ def gather(run: RunDirectory, name: str, *, allow_plugins: bool) -> Gathered:
 
     found = Gathered(run, entry_of(run.path), name, run.facts())
     found._try("config", lambda: mapping(config_of_run(found.entry)))
+    found._try("settings", lambda: settings(found.config))
+    found._try("resolved", lambda: to_yaml(found.config))
+    found._try("environment", lambda: _environment(found.manifest))
     found._try("rows", lambda: rows_at(run.metrics))
     found._try("records", lambda: rows_at(run.records))
     found._try("experiment", experiment)
     found._try("pictures", drawn)
     return found
+
+
+def _environment(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return what a run was made with, as texts."""
+    told = ("command", "overrides", "changes", "configs_sha256")
+    facts = flat({name: fact for name, fact in manifest.items() if name not in told})
+    return {
+        name: fact if isinstance(fact, str) else shortened(to_flow(fact), LONGEST)
+        for name, fact in facts.items()
+    }
 
 
 def names_of(paths: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def _one(run: Gathered) -> Iterator[str]:
     places = itertools.count()
     yield heading(1, run.name)
     sections = {
-        "Summary": [facts([run]), scores([run]), *_problems(run)],
+        "Summary": [_beside(facts([run]), scores([run])), *_problems(run)],
         "Curves": _curves([run], places),
         "Recorded steps": _recorded([run], places),
         "Layers over time": _layers(run, places),
@@ -101,6 +101,13 @@ def _sections(sections: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for place, (title, parts) in enumerate(kept.items()):
         yield heading(2, title, place=f"part-{place}")
         yield from parts
+
+
+def _beside(*parts: str) -> str:
+    """Set parts beside each other where the window is wide enough."""
+    return (
+        f'<div class="columns">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+    )
 
 
 def _problems(run: Gathered) -> Iterator[str]:

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nncli.config.terse import terse
-from nncli.config.write import to_flow, to_yaml
+from nncli.config.write import to_flow
 from nncli.core.text import count, duration, number, shortened
 from nncli.report.diagram import diagram
 from nncli.report.gathered import Gathered
 from nncli.report.page import heading, listing, paragraph, text_of
-from nncli.report.settings import settings
+from nncli.report.settings import LONGEST
 from nncli.runs.entry import PARTS
-from nncli.runs.rows import flat
 from nncli.runs.untrusted import mapping, texts
 from nncli.training.cost import batch_shape, counted, layer_facts
 
@@ -152,17 +151,18 @@ def network(run: Gathered, level: int) -> list[str]:
 
 def config(run: Gathered) -> list[str]:
     """Return what of a config differs from the defaults, and folded all of it."""
-    if not run.config:
-        return _missing(run, "config", "config")
+    for what in ("config", "settings", "resolved"):
+        if what in run.missing:
+            return _missing(run, what, "config")
     rows = [
         [text_of(each.place), text_of(each.value), text_of(each.default)]
-        for each in settings(run.config)
+        for each in run.settings
     ]
     return [
         paragraph("What has no default, and what differs from it.", "note"),
         listing(["key", "value", "default"], rows, texts=True),
         "<details><summary>The whole config, with every default filled in</summary>"
-        f"<pre>{text_of(to_yaml(run.config))}</pre></details>",
+        f"<pre>{text_of(run.resolved)}</pre></details>",
     ]
 
 
@@ -182,11 +182,9 @@ def pictures(run: Gathered) -> list[str]:
 
 def environment(run: Gathered) -> list[str]:
     """Return the table of what a run was made with."""
-    hidden = ("command", "overrides", "changes", "configs_sha256")
-    known = {k: v for k, v in run.manifest.items() if k not in hidden}
-    if not known:
+    if not run.environment:
         return [paragraph("There is no manifest that can be read.", "note")]
-    rows = [[text_of(name), text_of(_flow(v))] for name, v in flat(known).items()]
+    rows = [[text_of(name), text_of(fact)] for name, fact in run.environment.items()]
     return [listing(["made with", ""], rows, texts=True)]
 
 
@@ -229,13 +227,13 @@ def commands(run: Gathered) -> list[str]:
 
 def value_text(values: Mapping[str, Any], name: str) -> str:
     """Return what stands at a place of one run's config, escaped; "-" for nothing."""
-    return text_of(_flow(terse(values[name]))) if name in values else "-"
+    return (
+        text_of(shortened(to_flow(terse(values[name])), LONGEST))
+        if name in values
+        else "-"
+    )
 
 
 def _missing(run: Gathered, what: str, noun: str) -> list[str]:
     why = run.missing.get(what)
     return [paragraph(f"The {noun} cannot be shown: {why}", "note")] if why else []
-
-
-def _flow(value: Any) -> str:
-    return value if isinstance(value, str) else shortened(to_flow(value), 400)

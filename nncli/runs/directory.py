@@ -41,6 +41,7 @@ class RunDirectory:
         self.log = path / "train.log"
         self.report = path / "report.html"
         self.plugins = path / "plugins"
+        self.plots = path / "plots"
         self.checkpoints = path / "checkpoints"
         self.fold = path / "fold.json"
         self.predictions = path / "predictions.csv"

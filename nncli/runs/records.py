@@ -32,7 +32,7 @@ class RecordLog:
         """
         self._unwritten.append(json.dumps(row, allow_nan=False) + "\n")
         # To open a file costs more than a small step: write the lines of a second.
-        if time.monotonic() - self._written_at >= 1.0:
+        if time.perf_counter() - self._written_at >= 1.0:
             self.finish()
 
     def finish(self) -> None:
@@ -40,7 +40,7 @@ class RecordLog:
         lines, self._unwritten = self._unwritten, []
         if lines:
             append_text(self.path, "".join(lines))
-        self._written_at = time.monotonic()
+        self._written_at = time.perf_counter()
 
     def keep(self, step: int) -> None:
         """Drop what was recorded after a step, and what is no whole row."""

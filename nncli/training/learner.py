@@ -47,7 +47,7 @@ from nncli.training.evaluate import Evaluator
 from nncli.training.predictor import Predictor
 from nncli.training.progress import progress_in_text
 from nncli.training.step import TrainingStep
-from nncli.training.threads import threads_of, using
+from nncli.training.threads import keep_whole, threads_of, using
 from nncli.training.trainer import Trainer
 
 # What single steps tell a schedule that wants to know the length of the training.
@@ -140,6 +140,7 @@ class Learner(Predictor):
         history, at = History(), self._progress
         at.go_on()
         more = experiment.total_steps
+        keep_whole(experiment)
         views = [progress_in_text()] if verbose else []
         callbacks = [history, *views, *callbacks]
         Trainer(experiment, None, callbacks, at, more, recording=recording).fit()

@@ -94,32 +94,38 @@ def described(samples: Sequence[Array]) -> list[dict[str, Any]]:
     """
     sizes = xp.array([each.size for each in samples])
     starts = xp.cumsum(sizes) - sizes
+    owner = xp.repeat(xp.arange(len(sizes)), sizes)
     every = xp.concatenate(samples, dtype=xp.float64)
     with xp.errstate(all="ignore"):
         low, high = (f.reduceat(every, starts) for f in (xp.minimum, xp.maximum))
-        mean = xp.add.reduceat(every, starts) / sizes
         zeros = xp.add.reduceat(every == 0, starts, dtype=xp.float64) / sizes
-        square = xp.square(every - xp.repeat(mean, sizes))
-        std = xp.sqrt(xp.add.reduceat(square, starts) / sizes)
-        counts = _counts(every, low, high, sizes)
-    return [
-        _facts(*numbers)
-        for numbers in zip(
-            *(each.tolist() for each in (mean, std, zeros, low, high, counts)),
-            strict=True,
-        )
-    ]
+        # From the smallest element on, all are at least 0: sums of the same sign.
+        every -= low[owner]
+        offset = xp.add.reduceat(every, starts) / sizes
+        scale = BINS / (high - low)
+        scale[~xp.isfinite(scale)] = 0
+        counts = _counts(every * scale[owner], owner, len(sizes))
+        every -= offset[owner]
+        xp.square(every, out=every)
+        std = xp.sqrt(xp.add.reduceat(every, starts) / sizes)
+    columns = (low + offset, std, zeros, low, high, counts)
+    told = zip(*(column.tolist() for column in columns), strict=True)
+    return [_facts(*numbers) for numbers in told]
 
 
-def _counts(every: Array, low: Array, high: Array, sizes: Array) -> Array:
-    """Return how many elements of each sample fall into each of its bins."""
-    scale = BINS / (high - low)
-    scale[~xp.isfinite(scale)] = 0
-    bins = (every - xp.repeat(low, sizes)) * xp.repeat(scale, sizes)
-    # The largest element belongs to the last bin; nothing else is outside.
-    bins = xp.nan_to_num(xp.clip(bins, 0, BINS - 1), nan=0).astype(xp.intp)
-    bins += xp.repeat(xp.arange(len(sizes)) * BINS, sizes)
-    return xp.bincount(bins, minlength=len(sizes) * BINS).reshape(-1, BINS)
+def _counts(places: Array, owner: Array, samples: int) -> Array:
+    """Return how many elements of each sample fall into each of its bins.
+
+    Args:
+        places: In which bin each element is, with a fraction.
+        owner: Of which sample it is.
+        samples: How many these are.
+    """
+    bins = places.astype(xp.int32)
+    # The largest element belongs to the last bin; what is no number is not told.
+    xp.clip(bins, 0, BINS - 1, out=bins)
+    bins += owner.astype(xp.int32) * BINS
+    return xp.bincount(bins, minlength=samples * BINS).reshape(-1, BINS)
 
 
 def _facts(

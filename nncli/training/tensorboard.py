@@ -48,6 +48,8 @@ class TensorBoard(Callback):
             str(self.directory),
             purge_step=step + 1 if step else None,
             flush_secs=FLUSH_SECONDS,
+            # A file's name has the second alone, and two of them may begin in one.
+            filename_suffix=f".{step}",
         )
 
     def on_record(self, trainer: Trainer, row: Row) -> None:

@@ -73,6 +73,15 @@ def shards_of(experiment: Experiment) -> tuple[int, str]:
     return experiment.shards, "a step is large enough for several workers to gain"
 
 
+def keep_whole(experiment: Experiment) -> None:
+    """Let batches stay whole where nothing was decided: for who trains in one process.
+
+    Large products then use the threads of BLAS.
+    """
+    if experiment.shards is None:
+        experiment.shards = 1
+
+
 def workers_for(shards: int) -> int:
     """Return how many processes work on so many shards: no more than there are cores.
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import nncli.report.plots
+from nncli.core.errors import MissingExtra
 from nncli.report.plots import Picture
 from nncli.runs.directory import RunDirectory
 from tests.cli.test_explain import Page
@@ -204,11 +205,14 @@ def test_report_lives_with_files_that_are_missing_cut_or_strange(
             },
         },
     ]
+    deep = '{"a": [' * 400 + "]}" * 400
+    run.manifest.write_text('{"command": 5, "changes": [3], "cpus": ' + deep + "}")
     run.records.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + '{"st')
     outcome = command("report", run.path)
     assert outcome.code == 0
     assert "left out: config: " in outcome.err
     assert "left out: experiment: " in outcome.err
+    assert "left out: environment: " in outcome.err
     html = run.report.read_text(encoding="utf-8")
     found = charts(html)
     assert 0 < len(found["Loss"]["train"]) < 5
@@ -232,6 +236,21 @@ def test_report_of_an_unfinished_run_says_so(
     text = Page(run.report.read_text(encoding="utf-8")).text
     assert "Nothing was evaluated yet." in text
     assert "There is no manifest that can be read." in text
+
+
+def test_report_without_matplotlib_says_how_to_get_pictures(
+    command: Command, write_config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> list[Picture]:
+        raise MissingExtra("pictures", "matplotlib", "plot")
+
+    monkeypatch.setattr(nncli.report.plots, "pictures_of", missing)
+    run = trained(command, write_config)
+    outcome = command("report", run.path)
+    assert outcome.code == 0
+    assert 'pip install "nncli[plot]"' in " ".join(outcome.err.split())
+    text = Page(run.report.read_text(encoding="utf-8")).text
+    assert 'pip install "nncli[plot]"' in text
 
 
 def test_report_fails_in_one_message(

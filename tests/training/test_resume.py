@@ -113,6 +113,11 @@ def end(run: RunDirectory) -> None:
 def assert_same_runs(run: RunDirectory, whole: RunDirectory) -> None:
     """Compare every tensor, every other value, and every row."""
     assert run.metrics.read_bytes() == whole.metrics.read_bytes()
+    records = run.recorded(), whole.recorded()
+    for rows in records:
+        seconds = [row.pop("seconds") for row in rows]
+        assert seconds == sorted(seconds)
+    assert records[0] == records[1] != []
     for path, expected in ((run.last, whole.last), (run.best, whole.best)):
         ours, theirs = load_checkpoint(path), load_checkpoint(expected)
         assert_same_bits(ours.arrays, theirs.arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,16 +13,10 @@ from nncli.cli.console import (
     Json,
     Overrides,
     Threads,
-    columns,
-    say,
-    say_json,
 )
-from nncli.cli.jobs import Fresh, Resumed, run_job
+from nncli.cli.jobs import Fresh, Resumed, run_job, try_job
 from nncli.cli.training import View
 from nncli.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from nncli.experiment.experiment import Experiment
 
 EPILOG = """\b
 Examples:
@@ -32,6 +26,7 @@ Examples:
   nncli train --resume spiral-1 training.epochs=20000 optimizer.lr=0.01
   nncli train spiral --from spiral-1
   nncli train digits --dry-run
+  mpirun -n 4 nncli train digits
   nncli train digits --tensorboard logs
 """
 
@@ -85,6 +80,14 @@ def train(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
+    plots: Annotated[
+        bool,
+        typer.Option(
+            "--plots/--no-plots",
+            envvar="NNCLI_PLOTS",
+            help="Whether the run draws itself at its end, into its directory plots.",
+        ),
+    ] = True,
     threads: Threads = None,
     workers: Annotated[
         int | None,
@@ -108,7 +111,7 @@ def train(
 ) -> None:
     """Train the network of a config, or go on with a run."""
     changes = list(overrides or [])
-    view = View(quiet=quiet, json=json, tensorboard=tensorboard)
+    view = View(quiet=quiet, json=json, tensorboard=tensorboard, plots=plots)
     if tensorboard is not None:
         from nncli.training.tensorboard import require_writer
 
@@ -131,7 +134,7 @@ def train(
         changes.append(f"name={name!r}")
     job = Fresh(config, runs_dir, changes, allow_plugins, start)
     if dry_run:
-        _dry_run(job.build(), json)
+        try_job(job, json, workers)
         return
     run_job(job, view, workers)
 
@@ -142,18 +145,3 @@ def _refuse_with_resume(name: str | None, dry_run: bool, start: Path | None) -> 
             "train: --resume goes on with a run as it is; leave out --name, --from and "
             "--dry-run."
         )
-
-
-def _dry_run(experiment: Experiment, json: bool) -> None:
-    from nncli.training.cost import summary_facts, summary_text
-    from nncli.training.trainer import Trainer
-
-    facts = summary_facts(experiment)
-    trainer = Trainer(experiment, None)
-    batch = next(trainer.batches.epoch(0))
-    trainer.step.run(batch, trainer.lr, 1)
-    if json:
-        say_json(facts)
-        return
-    say(summary_text(facts, columns()))
-    say("One step went well. Nothing was written.")

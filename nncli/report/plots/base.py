@@ -23,6 +23,7 @@ class Kind(ABC):
     Class attributes:
         name: As ``--kind`` and the file call it: that of its module.
         title: Above the picture.
+        seen: What is seen, in a sentence for who does not see it.
         place: Kinds with a lower one come first.
         overlays: Whether those of several runs can be drawn over each other.
         needs_network: Whether the network runs for it; else the run's logs do.
@@ -30,6 +31,7 @@ class Kind(ABC):
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    seen: ClassVar[str] = ""
     place: ClassVar[int] = 5
     overlays: ClassVar[bool] = False
     needs_network: ClassVar[bool] = True
@@ -47,9 +49,9 @@ class Kind(ABC):
             NncliError: The run's network or data is not to be had.
         """
 
-    @abstractmethod
     def alt(self, panels: list[Panel]) -> str:
         """Say in a sentence what is seen, for who does not see it."""
+        return self.seen
 
 
 def kinds() -> list[Kind]:

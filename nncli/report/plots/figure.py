@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from nncli.core.errors import MissingExtra
-from nncli.core.text import printable, shortened
+from nncli.report.plots.looks import plain
 from nncli.report.plots.panels import Lines, Panel, Regions
 
 WIDTH, DOTS = 8.0, 150
@@ -35,7 +37,6 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
 }
-LONGEST = 40
 
 _ALONE = threading.Lock()
 """Settings and warnings belong to the whole process."""
@@ -75,16 +76,6 @@ def drawn(title: str, panels: Sequence[Panel], *formats: str) -> list[bytes]:
         return [_saved(figure, each) for each in formats]
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
-    """Return a text that matplotlib draws letter by letter.
-
-    Line breaks become escapes, dollars are no formulas, and a legend does not leave out
-    what begins with an underscore.
-    """
-    text = shortened(printable(text), longest).replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
-
-
 @contextmanager
 def _settings() -> Iterator[None]:
     """Draw with settings of our own, whatever the user's are, and without a word."""
@@ -105,6 +96,7 @@ def _settings() -> Iterator[None]:
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     from nncli.report.plots.drawing import draw_panel, height_of
 
@@ -114,7 +106,8 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
         max(height_of(each, WIDTH / columns) for each in panels[i : i + columns])
         for i in range(0, len(panels), columns)
     ]
-    figure = Figure((WIDTH, sum(heights) + 0.7), dpi=DOTS, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = Figure((WIDTH, sum(heights) + 0.7), dpi=DOTS, layout=layout)
     grid = figure.add_gridspec(lines, columns, height_ratios=heights)
     for i, panel in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(i, columns)])
@@ -144,8 +137,17 @@ def _legend(figure: Any, panels: Sequence[Panel]) -> None:
 
 
 def _saved(figure: Any, kind: str) -> bytes:
-    # Neither a date nor the drawing library's name: the same picture, the same bytes.
     room = io.BytesIO()
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    figure.savefig(room, format=kind, metadata=metadata.get(kind))
+    if kind == "png":
+        # Other ways lay the figure out and draw it twice.
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from PIL import Image
+
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        picture.save(room, "PNG", compress_level=6, dpi=(DOTS, DOTS))
+    else:
+        metadata = {"svg": {"Date": None, "Creator": None}}
+        figure.savefig(room, format=kind, metadata=metadata.get(kind))
     return room.getvalue()

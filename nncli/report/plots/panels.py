@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 
-Style = Literal["solid", "dashed", "thin", "dots"]
+Style = Literal["solid", "dashed", "thin", "joined", "dots"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Series:
         name: In the legend; "" for none.
         x: (n,) from left to right.
         y: (n,) values; NaN for none.
-        style: How they are joined.
+        style: How they are joined; ``joined`` shows the points too.
         marked: Which point is marked; None for none.
         colour: Which of the colours; those of lines without a name are grey.
     """

@@ -84,14 +84,16 @@ def pictures(
             tell(f"{kind.name} and what follows: left out after {seconds:.0f} s.")
             return
         try:
-            yield picture(kind, panels, svg=svg)
+            yield picture(kind, panels, subject.name, svg=svg)
         except Exception as error:
             tell(f"{kind.name}: {_reason(error)}")
 
 
-def picture(kind: Kind, panels: Sequence[Panel], *, svg: bool = False) -> Picture:
-    """Draw panels of a kind."""
-    png, *more = drawn(kind.title, panels, "png", *(["svg"] if svg else []))
+def picture(
+    kind: Kind, panels: Sequence[Panel], of: str, *, svg: bool = False
+) -> Picture:
+    """Draw panels of a kind, of a run called so."""
+    png, *more = drawn(f"{kind.title}: {of}", panels, "png", *(["svg"] if svg else []))
     text = more[0].decode() if more else None
     return Picture(kind.name, kind.title, png, text, kind.alt(list(panels)))
 

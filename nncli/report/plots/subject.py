@@ -20,7 +20,7 @@ from nncli.runs.entry import Entry, entry_of
 from nncli.runs.rows import read_rows
 from nncli.runs.sources import find_checkpoint
 from nncli.training.cost import layer_facts
-from nncli.training.evaluate import Evaluator
+from nncli.training.evaluate import Evaluator, Watcher
 from nncli.training.mistakes import Mistakes, has_mistakes
 from nncli.training.session import restore_checkpoint
 from nncli.training.state import restore
@@ -95,7 +95,7 @@ class Subject:
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """The recorded steps, as records.jsonl has them; none where there is none."""
-        return _read(self.run.path / "records.jsonl")
+        return _read(self.run.records)
 
     @cached_property
     def entry(self) -> Entry:
@@ -191,7 +191,7 @@ class Subject:
         experiment, part = self.experiment, self.part
         seen = _Seen()
         worst = Mistakes(experiment, part, WORST) if self.one_class else None
-        watchers = [seen] if worst is None else [seen, worst]
+        watchers: list[Watcher] = [seen] if worst is None else [seen, worst]
         with using(threads_of(experiment)):
             try:
                 Evaluator(experiment, part, metrics=(), watchers=watchers).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -101,22 +102,32 @@ class Wires:
         """Let another worker's ``hear`` return."""
         self._bells[self._index, other].ring()
 
-    def hear(self, other: int) -> bool:
-        """Wait until another worker tells this one something; False where it ended."""
-        bell, life = self._bells[other, self._index], self._lives[other][0]
+    def hear(self, other: int) -> int | None:
+        """Wait until another worker tells this one something.
+
+        Returns:
+            None; or, where it will never tell it, which worker has ended. The first
+            worker learns of any, the others of the one they wait for and of the first.
+        """
+        bell = self._bells[other, self._index]
         for _ in range(SPINS):
             if bell.rang():
-                return True
+                return None
         poll = select.poll()
         poll.register(bell.ear, select.POLLIN)
-        poll.register(life, 0)
+        watched = {}
+        for index, (life, _) in self._lives.items():
+            if index != self._index and (index in (0, other) or self._index == 0):
+                watched[life] = index
+                poll.register(life, 0)
         while True:
-            ended = life in dict(poll.poll())
+            ready = dict(poll.poll())
             # It may have told it before it ended.
             if bell.rang():
-                return True
+                return None
+            ended = [index for life, index in watched.items() if life in ready]
             if ended:
-                return False
+                return ended[0]
 
     def close(self) -> None:
         """Close everything; who waits for this worker learns that it has gone."""
@@ -132,7 +143,9 @@ def _allow(descriptors: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < descriptors:
         most = descriptors if hard == resource.RLIM_INFINITY else min(hard, descriptors)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        # Where it may not, making the bells tells.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _close(*ends: int) -> None:

@@ -155,8 +155,9 @@ class Group:
         Raises:
             WorkerLostError: It has ended, or another one.
         """
-        if self._wires is None or not self._wires.hear(other):
-            self._lost(other)
+        ended = other if self._wires is None else self._wires.hear(other)
+        if ended is not None:
+            self._lost(ended)
 
     def _lost(self, other: int) -> None:
         """Find out who ended first, and why.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nncli.core.arrays import Array, Shape
+from nncli.core.arrays import Array, Shape, xp
 from nncli.experiment.experiment import Experiment
 from nncli.training.shards.orders import Command, Order
 from nncli.training.shards.ranks import Ranks
@@ -33,7 +33,6 @@ class RankedTeam(Team):
     ) -> None:
         self.ranks = ranks
         self._each = workers
-        self._busy = False
         self._kept: Array | None = None
         super().__init__(experiment, shards, workers)
 
@@ -79,6 +78,9 @@ class RankedTeam(Team):
         grads += [shared[f"grads.{i}"] for i in own[1:]]
         self._own = dict(zip(own, grads, strict=False))
         self._received = shared["received"]
+        size, dtype = grads[0].size, grads[0].dtype
+        several = len(own) > 1 and self._speaks
+        self._sent = xp.empty(len(own) * size if several else 0, dtype)
         self._elements = self._bounds(self._part)
         self._shard_bounds = self._bounds(self._shards)
         self._block_bounds = self._bounds(self._blocks)
@@ -93,7 +95,7 @@ class RankedTeam(Team):
 
     def order(self, command: Command) -> None:
         """Tell the other ranks what to do, then the workers of this one."""
-        self._busy = True
+        self.ranks.settled = False
         command.write(self._command)
         self.ranks.first_to_all(self._command)
         self._begin(command)
@@ -101,7 +103,7 @@ class RankedTeam(Team):
             self.group.tell(other)
 
     def over(self) -> None:
-        self._busy = False
+        self.ranks.settled = True
 
     def next_command(self) -> Command:
         """Wait for the next command; as a rank's first worker, hand it on."""
@@ -109,6 +111,7 @@ class RankedTeam(Team):
             return super().next_command()
         self.ranks.first_to_all(self._command)
         command = Command.read(self._command)
+        self.ranks.settled = command.order is Order.END
         self._begin(command)
         for other in self.group.others:
             self.group.tell(other)
@@ -138,7 +141,7 @@ class RankedTeam(Team):
         self.ranks.all_to_all_rows(self.facts, self._shard_bounds)
         own = list(self._own.values())
         self.ranks.scatter_gradients(
-            own, self._received, self._shard_bounds, self._elements
+            own, self._received, self._shard_bounds, self._elements, self._sent
         )
 
     def squares_there(self) -> None:
@@ -188,21 +191,23 @@ class RankedTeam(Team):
             for name in sorted(arrays.keys() - {"values", "grads"}):
                 self.ranks.rows_to_first(arrays[name], self._elements)
         self._done()
-        self.over()
+        if self.leads:
+            self.over()
 
     def evaluated(self) -> None:
         if self._speaks and self._kept is not None:
             self.experiment.network.flat.values[:] = self._kept
             self._kept = None
 
+    def start(self, follow: Callable[[], None]) -> None:
+        super().start(follow)
+        if self.leads:
+            # The others do nothing without a command.
+            self.over()
+
     def close(self) -> None:
         """End the workers of this rank and, as the first one, the other ranks."""
-        if self.leads and not self._busy and not self.ranks.lost:
+        if self.leads and self.ranks.settled:
             self.order(Command(Order.END))
-            self._busy = False
+            self.over()
         super().close()
-
-    @property
-    def broken(self) -> bool:
-        """Whether other ranks still wait for something that will not come."""
-        return self._busy or self.ranks.lost

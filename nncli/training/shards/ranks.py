@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -12,37 +13,24 @@ from typing import Any
 import numpy as np
 
 from nncli.core.arrays import Array, xp
-from nncli.core.errors import MissingExtra, NncliError, UsageError
+from nncli.core.errors import UsageError
+from nncli.core.launched import Launched
 from nncli.core.text import show
+from nncli.training.shards.group import WorkerLostError
+from nncli.training.shards.library import open_library, unname_segments
 
 SECONDS = 600.0
 """How long a rank waits for the others, before it takes them for hanging."""
 
-LAUNCHERS = {
-    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
-    "PMI_SIZE": "PMI_RANK",
-    "PMIX_SIZE": "PMIX_RANK",
-}
-"""Where mpirun of OpenMPI, MPICH and others says how many ranks, and which one."""
-
-TEXT = 16_384
-"""Bytes of what a rank says of itself."""
+PATIENCE = "NNCLI_RANK_SECONDS"
+"""The environment variable that sets it."""
 
 SPINS = 200
 """How often a rank looks for a message before it sleeps between two looks."""
 
 
-class RanksError(NncliError):
+class RanksError(WorkerLostError):
     """Ranks of a training do not answer."""
-
-
-def launched() -> tuple[int, int]:
-    """Return which rank this process is, and of how many, as mpirun has told it."""
-    for size, rank in LAUNCHERS.items():
-        count = os.environ.get(size, "")
-        if count.isdecimal() and int(count) > 1:
-            return int(os.environ.get(rank, "0") or 0), int(count)
-    return 0, 1
 
 
 class Ranks:
@@ -52,35 +40,28 @@ class Ranks:
     Waiting looks for a while, then sleeps between looks: ranks may share a core.
 
     Args:
-        seconds: How long to wait for the others; None for what the environment variable
-            NNCLI_RANK_SECONDS says, or ten minutes.
+        here: What mpirun has said.
 
     Attributes:
         rank: Which one this process is; 0 writes and draws.
         size: How many there are.
-        lost: Whether the others can no longer be talked to.
+        settled: Whether all ranks can end now: none of them waits for another one, or
+            they have said to each other that they end.
 
     Raises:
-        MissingExtra: There is no mpi4py.
-        UsageError: There is no MPI, or mpi4py and mpirun belong to different ones.
+        UsageError: NNCLI_RANK_SECONDS is no number of seconds.
+        NncliError: MPI cannot be used; see ``open_library``.
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
-        _, count = launched()
-        self._mpi = _library(count)
+    def __init__(self, here: Launched) -> None:
+        self._seconds = _patience()
+        self._mpi = open_library(here)
         self._all = self._mpi.COMM_WORLD
         self.rank: int = self._all.Get_rank()
         self.size: int = self._all.Get_size()
-        self.lost = False
-        if self.size != count:
-            library = self._mpi.Get_library_version().splitlines()[0]
-            raise UsageError(
-                f"mpirun: it has started {count} processes, but mpi4py sees "
-                f"{self.size}, for it uses another MPI ({show(library)}). Use the "
-                "mpirun of that one, for example of: pip install mpich"
-            )
-        given = os.environ.get("NNCLI_RANK_SECONDS", "")
-        self._seconds = seconds or (float(given) if given.isdecimal() else SECONDS)
+        self.settled = False
+        self._wait(self._all.Ibarrier())
+        unname_segments()
 
     def abort(self, code: int) -> None:
         """End all ranks at once."""
@@ -88,12 +69,16 @@ class Ranks:
 
     def everyone(self, about: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Tell all ranks something, and return what each of them told."""
-        data = json.dumps(about, default=str).encode()[:TEXT]
-        mine = xp.zeros(TEXT, xp.uint8)
-        mine[: len(data)] = memoryview(data)
-        every = xp.empty((self.size, TEXT), xp.uint8)
-        self._wait(self._all.Iallgather(mine, every))
-        return [json.loads(row.tobytes().rstrip(b"\0") or b"{}") for row in every]
+        data = json.dumps(about, default=str).encode()
+        lengths = xp.zeros(self.size, xp.int64)
+        lengths[self.rank] = len(data)
+        ends = list(range(self.size + 1))
+        self.all_to_all_rows(lengths, ends)
+        bounds = [0, *np.cumsum(lengths).tolist()]
+        every = xp.empty(bounds[-1], xp.uint8)
+        every[bounds[self.rank] : bounds[self.rank + 1]] = memoryview(data)
+        self.all_to_all_rows(every, bounds)
+        return [json.loads(every[a:b].tobytes()) for a, b in pairwise(bounds)]
 
     def first_to_all(self, array: Array) -> None:
         """Overwrite an array by that of the first rank."""
@@ -101,26 +86,32 @@ class Ranks:
 
     def all_to_all_rows(self, rows: Array, bounds: list[int]) -> None:
         """Fill every rank's rows: rank i has those from bounds[i] to bounds[i + 1]."""
-        width = rows[:1].nbytes
-        counts = [(b - a) * width for a, b in pairwise(bounds)]
-        starts = [a * width for a in bounds[:-1]]
-        flat = rows.reshape(-1).view(xp.uint8)
-        mine = flat[starts[self.rank] : starts[self.rank] + counts[self.rank]].copy()
-        byte = self._mpi.BYTE
-        self._wait(self._all.Iallgatherv(mine, [flat, counts, starts, byte]))
+        whole = self._message(rows, bounds)
+        self._wait(self._all.Iallgatherv(self._mpi.IN_PLACE, whole))
 
     def rows_to_first(self, rows: Array, bounds: list[int]) -> None:
         """Fill the first rank's rows; see ``all_to_all_rows``."""
+        if self.rank:
+            mine = rows[bounds[self.rank] : bounds[self.rank + 1]]
+            self._wait(self._all.Igatherv(mine.reshape(-1).view(xp.uint8), None, 0))
+        else:
+            whole = self._message(rows, bounds)
+            self._wait(self._all.Igatherv(self._mpi.IN_PLACE, whole, 0))
+
+    def _message(self, rows: Array, bounds: list[int]) -> list[Any]:
+        """Return rows as mpi4py takes them: bytes, each rank's number, and place."""
         width = rows[:1].nbytes
         counts = [(b - a) * width for a, b in pairwise(bounds)]
         starts = [a * width for a in bounds[:-1]]
-        flat = rows.reshape(-1).view(xp.uint8)
-        mine = flat[starts[self.rank] : starts[self.rank] + counts[self.rank]].copy()
-        whole = [flat, counts, starts, self._mpi.BYTE] if self.rank == 0 else None
-        self._wait(self._all.Igatherv(mine, whole, 0))
+        return [rows.reshape(-1).view(xp.uint8), counts, starts, self._mpi.BYTE]
 
     def scatter_gradients(
-        self, own: list[Array], received: Array, shards: list[int], parts: list[int]
+        self,
+        own: list[Array],
+        received: Array,
+        shards: list[int],
+        parts: list[int],
+        sent: Array,
     ) -> None:
         """Give each rank its part of the gradients of all shards.
 
@@ -129,13 +120,15 @@ class Ranks:
             received: (k, L) the part of this rank, of all shards in their order.
             shards: Where each rank's shards begin, and the last's end.
             parts: Likewise, the elements of each rank.
+            sent: Room for all of ``own``; its content is lost.
         """
         sizes = [b - a for a, b in pairwise(parts)]
         if len(own) == 1:
             sent = own[0]
         else:
-            ends = pairwise(parts)
-            sent = xp.concatenate([row[a:b] for a, b in ends for row in own])
+            xp.concatenate(
+                [row[a:b] for a, b in pairwise(parts) for row in own], out=sent
+            )
         out = [size * len(own) for size in sizes]
         held = [b - a for a, b in pairwise(shards)]
         into = [sizes[self.rank] * count for count in held]
@@ -156,41 +149,40 @@ class Ranks:
         for _ in range(SPINS):
             if request.Test():
                 return
-        # The first rank is the first to give up, and tells it for all.
-        limit = time.monotonic() + self._seconds + 2 * self.rank
+        limit = time.monotonic() + self._seconds
         pause = 2e-5
         while not request.Test():
             if time.monotonic() > limit:
-                self.lost = True
+                self.settled = False
                 raise RanksError(
-                    f"rank {self.rank}: another of the {self.size} ranks has not "
-                    f"answered for {self._seconds:g} seconds, so all are ended. (The "
-                    "environment variable NNCLI_RANK_SECONDS sets how long is too "
-                    "long.)"
+                    f"mpirun: another of the {self.size} ranks has not answered for "
+                    f"{self._seconds:g} seconds, so all are ended. (The environment "
+                    f"variable {PATIENCE} sets how long is too long.)"
                 )
             time.sleep(pause)
             pause = min(1.5 * pause, 1e-3)
 
 
-def _starts(counts: list[int]) -> list[int]:
-    return [0, *np.cumsum(counts)[:-1].tolist()]
-
-
-def _library(count: int) -> Any:
-    """Return mpi4py's MPI.
+def _patience() -> float:
+    """Return how many seconds to wait for others.
 
     Raises:
-        MissingExtra: mpi4py is not there.
-        UsageError: It finds no library of MPI.
+        UsageError: The environment variable holds something else.
     """
-    what = f"mpirun with {count} processes"
+    given = os.environ.get(PATIENCE)
+    if given is None:
+        return SECONDS
     try:
-        from mpi4py import MPI
-    except ModuleNotFoundError:
-        raise MissingExtra(what, "mpi4py", "mpi") from None
-    except (ImportError, RuntimeError) as error:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
         raise UsageError(
-            f"{what}: mpi4py finds no library of MPI ({show(str(error))}). "
-            "Install one: pip install mpich, or your system's OpenMPI or MPICH."
-        ) from None
-    return MPI
+            f"{PATIENCE}: expected how many seconds ranks wait for each other, got "
+            f"{show(given)}. Leave it out for {SECONDS:g}."
+        )
+    return seconds
+
+
+def _starts(counts: list[int]) -> list[int]:
+    return [0, *np.cumsum(counts)[:-1].tolist()]

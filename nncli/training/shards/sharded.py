@@ -9,7 +9,7 @@ from nncli.core.errors import UsageError
 from nncli.experiment.experiment import Experiment
 from nncli.training.evaluate import scored_parts
 from nncli.training.shards.evaluate import SharedEvaluator
-from nncli.training.shards.orders import Order
+from nncli.training.shards.orders import Command, Order
 from nncli.training.shards.ranked import RankedTeam
 from nncli.training.shards.ranks import Ranks
 from nncli.training.shards.step import Places, ShardedStep
@@ -88,7 +88,14 @@ class Sharded:
                 elif command.order is Order.COLLECT:
                     self.team.collect()
                 else:
-                    worker.obey(command)
+                    self._obey(worker, command)
+
+    def _obey(self, worker: Worker, command: Command) -> None:
+        try:
+            worker.obey(command)
+        except Exception as error:
+            error.add_note(f"making training step {command.number}")
+            raise
 
 
 @overload

@@ -183,11 +183,6 @@ class Team:
         """Let the first worker go on when all have kept their gradients."""
         self._done()
 
-    @property
-    def broken(self) -> bool:
-        """Whether others wait for something that will not come any more."""
-        return False
-
     def evaluated(self) -> None:
         """Go back to the parameters of before the evaluation."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tests.training.shards.jobs import assert_same, trained
+from nncli.training.trainer import Trainer
+from tests.training.jobs import assert_same_bits, experiment, state_of
+from tests.training.shards.jobs import SPIRAL, assert_same, trained
 
 LSTM = (
     "dataset={type: adding, length: 6, samples: 60}",
@@ -83,3 +87,15 @@ def test_lbfgs_looks_at_the_same_points_with_several_workers() -> None:
 def test_more_workers_than_shards_are_as_many_as_shards(workers: int) -> None:
     alone = trained(shards=2)
     assert_same(trained(shards=2, workers=workers), alone)
+
+
+def test_a_trainer_that_is_given_no_workers_makes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As each fold of a cross-validation does, beside others.
+    expected = trained(shards=2)
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a process was made"))
+    made = experiment("training.shards=2", text=SPIRAL)
+    trainer = Trainer(made, None)
+    trainer.fit()
+    assert_same_bits(state_of(trainer), expected.arrays)

@@ -19,14 +19,15 @@ MOST_HEADS = 4
 
 
 class AttentionWeights(Kind, name="attention", title="Attention over a sample"):
-    """The weights after softmax of the last attention layer over one sample of text:
-    how much each step (a row) takes from each other one (a column); a row adds up to 1.
-    From the best checkpoint.
+    """Where each step of one sample of text looks, as the last attention layer has it.
 
-    One matrix a head, of the first four.
+    The weights after softmax, of the best checkpoint: how much each step (a row) takes
+    from each other one (a column); a row adds up to 1. One matrix a head, of the first
+    four.
     """
 
     place = 11
+    seen = "How much each step of a sample looks at each other step."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Run one sample and watch the layer."""
@@ -43,23 +44,17 @@ class AttentionWeights(Kind, name="attention", title="Attention over a sample"):
         if not isinstance(layer, Attention):
             return []
         weights = attention_weights(layer, calls[-1].x)[:MOST_HEADS]
-        shown = sample.steps
-        names = sample.names[:shown]
+        shown = len(sample.shown)
         return [
             Matrix(
                 f"{layer.label}, head {head + 1} of {layer.heads}",
                 "step that is looked at",
                 "step",
                 each[:shown, :shown],
-                names,
-                names,
+                *sample.beside,
             )
             for head, each in enumerate(weights)
         ]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "How much each step of a sample looks at each other step."
 
 
 def attention_weights(layer: Attention, x: Tensor) -> Array:

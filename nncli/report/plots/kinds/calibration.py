@@ -11,15 +11,16 @@ from nncli.report.plots.subject import Subject
 
 
 class Calibration(Kind, name="calibration", title="Calibration"):
-    """A reliability diagram: the share of rows that are right against the mean
-    confidence, over 15 bins of confidence, and how many rows each bin has. Below the
-    diagonal the network is too sure. From the best checkpoint's predictions.
+    """A reliability diagram: how often the network is right where it is so sure.
 
-    Confidence is the probability of the class that is decided for. Guo et al. 2017.
+    The share of rows that are right against the mean confidence, over 15 bins of
+    confidence, and how many rows each bin has, from the best checkpoint's predictions.
+    Below the diagonal the network is too sure. Confidence is the probability of the
+    class that is decided for. Guo et al. 2017.
     """
 
     place = 8
-    overlays = True
+    seen = "The share of rows that are right against the network's confidence."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw the bins that have rows."""
@@ -37,13 +38,9 @@ class Calibration(Kind, name="calibration", title="Calibration"):
                 f"{subject.shown}; {error}",
                 "confidence",
                 "share that is right",
-                (Series("network", x, y),),
+                (Series("network", x, y, "joined"),),
                 diagonal=True,
                 unit=True,
             ),
             Bars("rows", "confidence", edges, metric.rows),
         ]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The share of rows that are right against the network's confidence."

@@ -12,11 +12,11 @@ MOST_CLASSES = 40
 
 
 class Confusion(Kind, name="confusion", title="Confusion matrix"):
-    """How many rows of each class were taken for each class, from the best checkpoint's
-    predictions.
+    """How many rows of each class were taken for each class.
 
-    A row of the matrix is a class, coloured by the share of its rows; what is off the
-    diagonal is wrong. Of more than 40 classes, those with the most mistakes.
+    From the best checkpoint's predictions. A row of the matrix is a class, coloured by
+    the share of its rows; what is off the diagonal is wrong. Of more than 40 classes,
+    those with the most mistakes.
     """
 
     place = 4
@@ -41,10 +41,6 @@ class Confusion(Kind, name="confusion", title="Confusion matrix"):
 
     def alt(self, panels: list[Panel]) -> str:
         """Say how many are right."""
-        counts = np.concatenate([np.diag(p.values) for p in panels if _is(p)])
-        whole = sum(int(p.values.sum()) for p in panels if _is(p))
-        return f"Confusion matrix: {int(counts.sum()):,} of {whole:,} rows are right."
-
-
-def _is(panel: Panel) -> bool:
-    return isinstance(panel, Matrix)
+        counts = [panel.values for panel in panels if isinstance(panel, Matrix)]
+        right, rows = (sum(int(f(each)) for each in counts) for f in (np.trace, np.sum))
+        return f"Confusion matrix: {right:,} of {rows:,} rows are right."

@@ -14,11 +14,11 @@ PARTS = ("train", "validation")
 
 
 class Curves(Kind, name="curves", title="Loss and scores"):
-    """Loss and every score of the training and the validation part, evaluation by
-    evaluation, from metrics.jsonl.
+    """Loss and every score of both parts, evaluation by evaluation.
 
-    The evaluation of the best checkpoint is marked on the part that decided. A loss
-    whose values are far apart is drawn by its logarithm.
+    Of the training and of the validation part, from metrics.jsonl. The evaluation of
+    the best checkpoint is marked on the part that decided. A loss whose values are far
+    apart is drawn by its logarithm.
     """
 
     place = 0

@@ -13,14 +13,15 @@ MOST = 32
 
 
 class Filters(Kind, name="filters", title="First-layer filters"):
-    """The weights of the first layer as images: a convolution's filters, or what each
-    unit of a dense layer multiplies the pixels by. From the best checkpoint.
+    """The weights of the first layer, as images.
 
-    Each is scaled by its own largest weight. Of more than 32, those with the largest
-    norms.
+    A convolution's filters, or what each unit of a dense layer multiplies the pixels
+    by, of the best checkpoint. Each is scaled by its own largest weight. Of more than
+    32, those with the largest norms.
     """
 
     place = 9
+    seen = "The weights of the first layer, drawn as small images."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Take the first layer with parameters, if its weights lie over the image."""
@@ -42,10 +43,6 @@ class Filters(Kind, name="filters", title="First-layer filters"):
             title = f"{layer.label}{few}"
             return [Images(title, found[kept], signed=True)]
         return []
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The weights of the first layer, drawn as small images."
 
 
 def _images(weight: Array, shape: tuple[int, ...]) -> Array | None:

@@ -11,16 +11,17 @@ from nncli.report.plots.subject import Subject
 
 SHOWN = {
     "gradient_norm": "norm of the gradient",
-    "update_ratio": "norm of the update / norm of the parameters",
+    "update_ratio": "norm of update / norm of parameters",
 }
 
 
 class Gradients(Kind, name="gradients", title="Gradients and updates"):
-    """The norm of the gradient of all parameters, and the norm of their update over
-    their own, at each recorded step, from records.jsonl.
+    """How long the gradient was, and how far it moved the parameters.
 
-    Of more than 500 steps, the median and the largest value of each 1/500 of them.
-    Around 0.001 is a usual ratio; far less learns nothing, far more is noise.
+    The norm of the gradient of all parameters, and the norm of their update over their
+    own, at each recorded step, from records.jsonl. Of more than 500 steps, the median
+    and the largest value of each 1/500 of them. Around 0.001 is a usual ratio; far less
+    learns nothing, far more is noise.
     """
 
     place = 2
@@ -37,8 +38,10 @@ class Gradients(Kind, name="gradients", title="Gradients and updates"):
             if np.isfinite(values).sum() < 2:
                 continue
             places, medians, largest = in_bins(values)
-            series = [Series("median", x[places], medians)]
-            if len(places) < len(values):
+            binned = len(places) < len(values)
+            name = "median" if binned else "recorded"
+            series = [Series(name, x[places], medians)]
+            if binned:
                 series.append(Series("largest", x[places], largest, "dashed", colour=1))
             log = suits_log(medians, largest)
             panels.append(Lines(title, label, "", tuple(series), log=log))

@@ -18,13 +18,14 @@ MOST_UNITS = 48
 
 
 class HiddenStates(Kind, name="hidden_states", title="Hidden states over a sample"):
-    """The state of the last recurrent layer after each step of one sample of text: a
-    row a unit, a column a step. From the best checkpoint.
+    """The state of the last recurrent layer after each step of one sample of text.
 
-    Of more than 48 units, those that change the most.
+    A row a unit, a column a step, from the best checkpoint. Of more than 48 units,
+    those that change the most.
     """
 
     place = 12
+    seen = "The state of a recurrent layer after each step of a sample."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Run one sample and watch the layer."""
@@ -38,18 +39,16 @@ class HiddenStates(Kind, name="hidden_states", title="Hidden states over a sampl
         if not calls or calls[-1].x.shape[1] < len(sample.names):
             return []
         layer, x = calls[-1].layer, calls[-1].x
-        # A layer that gives its last state alone shows all of them as well.
+        # One that gives its last state alone has all of them as well. Fields of a layer
+        # are fixed, but this copy is nobody else's.
         shown = copy.copy(layer)
-        shown.return_sequences = True
+        object.__setattr__(shown, "return_sequences", True)
         with no_grad():
-            states: Array = shown(x).data[0, : sample.steps].astype(np.float64).T
+            states: Array = shown(x).data[0, : len(sample.shown)]
+        states = states.astype(np.float64).T
         moved = np.abs(np.diff(states, axis=1)).sum(axis=1)
         kept = np.sort(np.argsort(-moved, kind="stable")[:MOST_UNITS])
-        few = "" if len(kept) == len(states) else f", {len(kept)} of {len(states)}"
-        title = f"{layer.label}{few} units"
-        rows, columns = tuple(map(str, kept)), sample.names[: sample.steps]
+        few = f"{len(kept)} of " if len(kept) < len(states) else ""
+        title = f"{layer.label}, {few}{len(states)} units"
+        rows, columns = tuple(map(str, kept)), sample.shown
         return [Matrix(title, "step", "unit", states[kept], rows, columns, signed=True)]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The state of a recurrent layer after each step of a sample."

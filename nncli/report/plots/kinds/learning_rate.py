@@ -11,11 +11,14 @@ from nncli.report.plots.subject import Subject
 
 
 class LearningRate(Kind, name="learning_rate", title="Learning rate"):
-    """The learning rate after each recorded step, from records.jsonl; where there is
-    none, after each evaluation, from metrics.jsonl.
+    """The learning rate over the training, where it changes.
+
+    At each recorded step, from records.jsonl; where there is none, at each evaluation,
+    from metrics.jsonl.
     """
 
     place = 1
+    seen = "The learning rate over the training."
     overlays = True
     needs_network = False
 
@@ -23,14 +26,10 @@ class LearningRate(Kind, name="learning_rate", title="Learning rate"):
         """Draw one line."""
         for rows in (subject.records, subject.rows):
             rates = column(rows, "lr")
-            if np.isfinite(rates).sum() > 1:
+            if len(np.unique(rates[np.isfinite(rates)])) > 1:
                 label, x = axis(rows)
                 kept = fewer(len(x))
                 series = Series("learning rate", x[kept], rates[kept])
                 log = suits_log(rates)
                 return [Lines("learning rate", label, "", (series,), log=log)]
         return []
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The learning rate over the training."

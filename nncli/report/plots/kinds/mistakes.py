@@ -10,13 +10,15 @@ from nncli.report.plots.subject import Subject
 
 
 class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
-    """The images whose class got the least probability among those that were taken for
-    another one, at most twelve, the worst first, from the best checkpoint.
+    """The images that the network is most wrong about, the worst first.
 
-    Below each: the class, what it was taken for, and the probability of that.
+    Those of images taken for another class whose own got the least probability, at most
+    twelve, from the best checkpoint's predictions. Below each: the class, what it was
+    taken for, and the probability of that.
     """
 
     place = 10
+    seen = "The images that the network is most wrong about."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Read the images as the data has them."""
@@ -28,11 +30,7 @@ class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
         places = np.array([each["row"] for each in worst])
         images = subject.part.rows.read("x", places).astype(np.float64)
         captions = tuple(
-            f"{each['class']} → {each['taken_for']}\n{each['probability']:.2f}"
+            f"{each['class']}\n→ {each['taken_for']}\n{each['probability']:.2f}"
             for each in worst
         )
         return [Images(subject.shown, images, captions)]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "The images that the network is most wrong about."

@@ -12,7 +12,9 @@ from nncli.report.plots.subject import Subject
 
 
 class PrecisionRecall(Kind, name="precision_recall", title="Precision and recall"):
-    """Over all thresholds, the share of what is taken for a class that is right
+    """How clean what is found of a class is, against how much of it is found.
+
+    Over all thresholds, the share of what is taken for a class that is right
     (precision) against the share of the class that is found (recall), from the best
     checkpoint's predictions.
 
@@ -21,7 +23,7 @@ class PrecisionRecall(Kind, name="precision_recall", title="Precision and recall
     """
 
     place = 6
-    overlays = True
+    seen = "Precision against recall of each class."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw a line for each class or label."""
@@ -30,10 +32,6 @@ class PrecisionRecall(Kind, name="precision_recall", title="Precision and recall
             return []
         title = f"{subject.shown}; average precision in brackets"
         return [Lines(title, "recall", "precision", drawn(found), unit=True)]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "Precision against recall of each class."
 
 
 def _curve(each: Decision) -> tuple[float, Array, Array]:

@@ -21,15 +21,19 @@ MOST_CLASSES = 8
 
 
 class DecisionRegions(Kind, name="regions", title="Decision regions"):
-    """The class decided for at each place of the plane of two inputs, the paler the
-    less sure, with the points of the data in the colours of their own classes; of one
-    number, its value.
+    """What a network of two inputs says at each place of their plane.
 
-    From the best checkpoint, over the range of the points. Inputs are in the units of
-    the data where it has columns of numbers.
+    The class decided for, the paler the less sure, with the points of the data in the
+    colours of their own classes; of one number, its value. From the best checkpoint,
+    over the range of the points. Inputs are in the units of the data where it has
+    columns of numbers.
     """
 
     place = 3
+    seen = (
+        "The plane of both inputs, coloured by what the network says there, "
+        "with the points of the data."
+    )
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Run the network over a grid."""
@@ -54,11 +58,11 @@ class DecisionRegions(Kind, name="regions", title="Decision regions"):
         found = found.reshape(len(grid), -1).astype(np.float64)
         targets = subject.predicted.targets[chosen].reshape(count, -1)[:, 0]
         values, sure = (found[:, 0], None) if classes is None else _decided(found)
-        form = (side, side)
+        form, names = (side, side), (subject.input_names[0], subject.input_names[1])
         return [
             Regions(
                 subject.shown,
-                *subject.input_names,
+                *names,
                 x,
                 y,
                 values.reshape(form),
@@ -68,13 +72,6 @@ class DecisionRegions(Kind, name="regions", title="Decision regions"):
                 targets,
             )
         ]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return (
-            "The plane of both inputs, coloured by what the network says there, with "
-            "the points of the data."
-        )
 
 
 def _places(values: Array, side: int) -> Array:

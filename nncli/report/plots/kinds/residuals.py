@@ -13,13 +13,14 @@ LEAST_BINS, MOST_BINS = 8, 40
 
 
 class Residuals(Kind, name="residuals", title="Residuals"):
-    """Predicted against true numbers, in the units of the data, beside the line where
-    both are equal; and a histogram of prediction − target. From the best checkpoint.
+    """Predicted against true numbers, and a histogram of prediction − target.
 
-    Of several numbers a row, all of them.
+    In the units of the data, beside the line where both are equal, from the best
+    checkpoint's predictions. Of several numbers a row, all of them.
     """
 
     place = 7
+    seen = "Predicted against true numbers, and a histogram of their differences."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw both."""
@@ -42,7 +43,3 @@ class Residuals(Kind, name="residuals", title="Residuals"):
             Lines(subject.shown, name, f"predicted {name}", (points,), diagonal=True),
             Bars(f"residuals, {error}", "prediction − target", edges, counts),
         ]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "Predicted against true numbers, and a histogram of their differences."

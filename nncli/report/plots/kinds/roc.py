@@ -12,16 +12,18 @@ from nncli.report.plots.subject import Subject
 
 
 class Roc(Kind, name="roc", title="ROC"):
-    """The receiver operating characteristic: over all thresholds, the share of a class
-    that is found (true positives) against the share of the others that is taken for it
-    (false positives), from the best checkpoint's predictions.
+    """The receiver operating characteristic.
+
+    Over all thresholds, the share of a class that is found (true positives) against the
+    share of the others that is taken for it (false positives), from the best
+    checkpoint's predictions.
 
     Of two classes one line, of more one each against the rest, of more than six the
     three worst in colour. The number is the area below: ½ is chance, 1 perfect.
     """
 
     place = 5
-    overlays = True
+    seen = "ROC curves: true against false positive rate of each class."
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw a line for each class or label."""
@@ -31,10 +33,6 @@ class Roc(Kind, name="roc", title="ROC"):
         title = f"{subject.shown}; area in brackets"
         labels = "false positive rate", "true positive rate"
         return [Lines(title, *labels, drawn(found), diagonal=True, unit=True)]
-
-    def alt(self, panels: list[Panel]) -> str:
-        """Say what it is."""
-        return "ROC curves: true against false positive rate of each class."
 
 
 def _curve(each: Decision) -> tuple[float, Array, Array]:
