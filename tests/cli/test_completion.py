@@ -33,7 +33,11 @@ def offered(
 
 LINES = {
     "nncli components de": ["dense"],
-    "nncli components training.": ["training.average", "training.early_stopping"],
+    "nncli components training.": [
+        "training.average",
+        "training.early_stopping",
+        "training.record",
+    ],
     "nncli train spi": ["spiral"],
     "nncli train spiral optimizer.l": ["optimizer.lr="],
     "nncli train spiral layers[0].u": ["layers[0].units="],

@@ -32,7 +32,7 @@ def compare(
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Compare runs: scores, keys of the config that differ, where they part.
+    """Compare runs: scores, keys that differ, where they part.
 
     Each is compared with the first: the first step after which an evaluation gave other
     numbers is where two runs part.

@@ -42,7 +42,7 @@ def doctor(
     allow_plugins: AllowPlugins = False,
     json: Json = False,
 ) -> None:
-    """Find what is wrong before training, and what mends it.
+    """Find what is wrong before training, and mend it.
 
     Looks at the data, at the network with its first values, and at some first steps.
     Ends with exit code 1 if something is found. Nothing is written.
