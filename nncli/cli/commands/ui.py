@@ -30,7 +30,8 @@ def ui(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show runs in the browser: lists, live curves, comparisons, a playground.
+    """Show runs in the browser, and a playground.
+
 
     Only this machine can reach the page, and nothing but the runs directory is read.
     Ctrl-C ends it.
