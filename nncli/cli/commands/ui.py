@@ -32,7 +32,6 @@ def ui(
 ) -> None:
     """Show runs in the browser, and a playground.
 
-
     Only this machine can reach the page, and nothing but the runs directory is read.
     Ctrl-C ends it.
     """
