@@ -72,9 +72,9 @@ class Group:
         sys.stderr.flush()
         # No signal's handler of the first worker shall run in another one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        parent = os.getpid()
         try:
             for index in range(1, self.size):
-                parent = os.getpid()
                 with warnings.catch_warnings():
                     # BLAS has threads of its own, and takes care of them when forked.
                     warnings.simplefilter("ignore", DeprecationWarning)
@@ -90,6 +90,10 @@ class Group:
                 f"{error.strerror}. Use fewer: --workers 1"
             ) from None
         finally:
+            if os.getpid() != parent:
+                # Whatever was raised before it could live its own life, by a handler of
+                # a signal that another thread had taken: there is one first worker.
+                os._exit(1)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._keep(wires)
 
