@@ -165,11 +165,13 @@ def _widths(columns: list[_Column], width: int) -> list[int]:
         given = min(column.most - column.least, free)
         widths[id(column)] += given
         free -= given
-    # Where even that is too much, the last one is broken, or else one of texts.
-    over = sum(widths.values()) + GAP * (len(columns) - 1) - width
+    # Where even that is too much, the last one is broken, or else one of texts: of
+    # numbers no more than the head is.
+    over = max(sum(widths.values()) + GAP * (len(columns) - 1) - width, 0)
     texts = [column for column in columns if not column.number]
     broken = columns[-1]
-    if broken.number and texts:
+    room = widths[id(broken)] - over
+    if broken.number and texts and room < _longest(broken.texts[1:]):
         broken = max(texts, key=lambda column: widths[id(column)])
-    widths[id(broken)] = max(widths[id(broken)] - max(over, 0), 1)
+    widths[id(broken)] = max(widths[id(broken)] - over, 1)
     return [widths[id(column)] for column in columns]

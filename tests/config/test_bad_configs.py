@@ -666,7 +666,8 @@ def test_directory_instead_of_a_file_is_refused(
 def test_file_that_is_not_there_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    check(folder, capsys, [name], (f"{name}: expected a ",))
+    shown = name.replace("\0", "\\x00")
+    check(folder, capsys, [name], (f"{shown}: expected a ",))
 
 
 OVERRIDES: dict[str, tuple[list[str], tuple[str, ...]]] = {
