@@ -21,7 +21,7 @@ compute: where another program keeps a core busy, a step would take ten times as
 """
 
 
-WORTH = 2**24
+WORTH = 2**25
 """Operations of a step, forward, from which a second worker gains more than it costs.
 
 Some two milliseconds of one core, forward and backward; what workers wait for each
@@ -54,7 +54,7 @@ def shards_of(experiment: Experiment) -> tuple[int, str]:
     """Return into how many shards each batch is cut, and why: never by the load.
 
     What its checkpoint says; else one where a layer needs whole batches; else what the
-    config says; else one, or two where a step takes 2²⁴ operations forward. Bits depend
+    config says; else one, or two where a step takes 2²⁵ operations forward. Bits depend
     on it.
     """
     wanted = experiment.config.training.shards

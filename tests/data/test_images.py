@@ -27,7 +27,7 @@ from nncli.experiment.build import build
 from tests.pictures import TEST, TRAIN, idx_bytes, write_cifar, write_idx, write_mnist
 
 RNG = np.random.default_rng(0)
-SHARED = Path("/work/shared/data/mnist")
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
 
 def load(dataset: Dataset) -> Rows:
