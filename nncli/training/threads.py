@@ -44,9 +44,12 @@ def threads_of(experiment: Experiment) -> int:
     if wanted != "auto":
         return wanted
     if experiment.threads is None:
-        large = _operations(experiment)[1] * experiment.batch_size >= LARGE
-        alone = shards_of(experiment)[0] == 1
-        experiment.threads = cores() if large and alone else 1
+        # The network is run to count its operations: only where that decides anything.
+        large = (
+            shards_of(experiment)[0] == 1
+            and _operations(experiment)[1] * experiment.batch_size >= LARGE
+        )
+        experiment.threads = cores() if large else 1
     return experiment.threads
 
 
