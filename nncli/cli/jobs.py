@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ class Resumed(Job):
         """Take the run's lock."""
         stack.enter_context(self.run.lock())
 
-    @property
+    @cached_property
     def run(self) -> RunDirectory:
         """The run.
 
