@@ -16,6 +16,7 @@ from nncli.config.plugins import plugin_failure
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
 from nncli.training.shards.bells import Wires
+from nncli.training.shards.shared import read_text, write_text
 
 LOST = 3
 """Exit code of a worker that ended because another one had."""
@@ -132,10 +133,8 @@ class Group:
         self._wires = wires
 
     def _leave_words(self, error: BaseException) -> None:
-        if self._words is None:
-            return
-        data = _told(error).encode(errors="replace")[-WORDS:]
-        self._words[self.index, : len(data)] = memoryview(data)
+        if self._words is not None:
+            write_text(self._words[self.index], _told(error), end=True)
 
     def meet(self) -> None:
         """Wait until all workers have come here.
@@ -189,10 +188,7 @@ class Group:
         )
 
     def _words_of(self, index: int) -> str:
-        if self._words is None:
-            return ""
-        data: bytes = self._words[index].tobytes()
-        return data.rstrip(b"\0").decode(errors="replace")
+        return "" if self._words is None else read_text(self._words[index])
 
     def close(self, patience: float = 5.0) -> dict[int, int]:
         """End the other workers; return how each of them ended.

@@ -51,3 +51,17 @@ class Shared:
 
     def __getitem__(self, name: str) -> Array:
         return self.arrays[name]
+
+
+def write_text(row: Array, text: str, *, end: bool = False) -> None:
+    """Write into a row of bytes as much of a text's beginning, or end, as it takes."""
+    data = text.encode(errors="replace")
+    data = data[-row.size :] if end else data[: row.size]
+    row[:] = 0
+    row[: len(data)] = memoryview(data)
+
+
+def read_text(row: Array) -> str:
+    """Read what ``write_text`` wrote."""
+    data: bytes = row.tobytes()
+    return data.rstrip(b"\0").decode(errors="replace")

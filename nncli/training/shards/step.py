@@ -11,6 +11,7 @@ from nncli.core.errors import DivergedError
 from nncli.experiment.experiment import Experiment
 from nncli.training.gradient import REMEDY, Gradient
 from nncli.training.shards.orders import Command, Order
+from nncli.training.shards.shared import read_text
 from nncli.training.shards.team import Team
 from nncli.training.shards.worker import Worker
 
@@ -98,7 +99,7 @@ class ShardedStep:
         self.worker.obey(command)
         self.team.over()
         for fault in self.team.faults:
-            text = fault.tobytes().rstrip(b"\0").decode(errors="replace")
+            text = read_text(fault)
             if text:
                 raise DivergedError(text)
         raise DivergedError(

@@ -10,9 +10,9 @@ from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
 from nncli.experiment.experiment import Experiment
 from nncli.training.gradient import Gradient, square_of
-from nncli.training.shards.group import WORDS
 from nncli.training.shards.noise import ShardNoise
 from nncli.training.shards.orders import Command, Order
+from nncli.training.shards.shared import write_text
 from nncli.training.shards.team import BLOCK, Team, divide
 
 
@@ -217,9 +217,7 @@ class Worker:
             fault = self._faults.get(shard) or self._fault_of(
                 shard, gradient, batch, number
             )
-            text = fault.encode(errors="replace")[:WORDS]
-            self.team.faults[shard] = 0
-            self.team.faults[shard, : len(text)] = memoryview(text)
+            write_text(self.team.faults[shard], fault)
         self.team.faults_there()
 
     def _fault_of(
