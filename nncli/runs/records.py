@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from nncli.core.atomic import write_bytes
-from nncli.core.files import append_text
+from nncli.runs.late import LateLines
 from nncli.runs.rows import read_rows
 
 
@@ -21,8 +20,7 @@ class RecordLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._unwritten: list[str] = []
-        self._written_at = 0.0
+        self._lines = LateLines(path)
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one step; it is in the file a second later at most, or after ``finish``.
@@ -30,17 +28,11 @@ class RecordLog:
         Raises:
             OSError: With the path of the file.
         """
-        self._unwritten.append(json.dumps(row, allow_nan=False) + "\n")
-        # To open a file costs more than a small step: write the lines of a second.
-        if time.perf_counter() - self._written_at >= 1.0:
-            self.finish()
+        self._lines.add(json.dumps(row, allow_nan=False) + "\n")
 
     def finish(self) -> None:
         """Write what is not in the file yet."""
-        lines, self._unwritten = self._unwritten, []
-        if lines:
-            append_text(self.path, "".join(lines))
-        self._written_at = time.perf_counter()
+        self._lines.finish()
 
     def keep(self, step: int) -> None:
         """Drop what was recorded after a step, and what is no whole row."""

@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nncli.core.atomic import write_bytes
 from nncli.core.errors import RunError
 from nncli.core.files import append_text, naming, open_file
 from nncli.core.text import spreadsheet_text
+from nncli.runs.late import LateLines
 
 MAX_ROW_BYTES = 2**20
 
@@ -35,8 +35,7 @@ class RowLog:
         self.path = path
         self.table = table
         self._columns: dict[str, None] | None = None
-        self._unwritten: list[str] = []
-        self._written_at = 0.0
+        self._lines = LateLines(table)
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one evaluation.
@@ -49,16 +48,11 @@ class RowLog:
         if self._columns is None or not cells.keys() <= self._columns.keys():
             self._write_table()
             return
-        self._unwritten.append(_line([cells.get(name) for name in self._columns]))
-        # To open a file costs more than a small step: write the lines of a second.
-        if time.monotonic() - self._written_at >= 1.0:
-            self.finish_table()
+        self._lines.add(_line([cells.get(name) for name in self._columns]))
 
     def finish_table(self) -> None:
         """Write to the table what is not in it yet."""
-        if self._unwritten:
-            append_text(self.table, "".join(self._unwritten))
-        self._unwritten, self._written_at = [], time.monotonic()
+        self._lines.finish()
 
     def sync(self) -> None:
         """Make sure that all rows survive a loss of power."""
@@ -84,7 +78,7 @@ class RowLog:
 
     def _write_table(self) -> None:
         """Write the table of all rows; of no rows there is none."""
-        self._unwritten, self._written_at = [], time.monotonic()
+        self._lines.forget()
         rows = [flat(row) for row, _ in read_rows(self.path)]
         self._columns = {name: None for row in rows for name in row} if rows else None
         if self._columns is None:
