@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from nncli.core.errors import MissingExtra
 from nncli.report.page import listing
@@ -16,6 +16,8 @@ MOST_ROWS = 200
 """Points of which the table below a chart shows every one."""
 
 Point = tuple[float, float | None]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _table(chart: Chart) -> str:
         for x, y in curve.points:
             values.setdefault(x, {})[place] = y
     every = sorted(values)
-    shown = list(_spread(every, MOST_ROWS))
+    shown = spread(every, MOST_ROWS)
     rows = [
         [_figure(x), *(_figure(values[x].get(i)) for i in range(len(chart.curves)))]
         for x in shown
@@ -122,13 +124,12 @@ def _table(chart: Chart) -> str:
     return note + listing([chart.x, *(curve.name for curve in chart.curves)], rows)
 
 
-def _spread(values: Sequence[float], most: int) -> Iterator[float]:
-    """Yield at most so many values, the first and the last among them."""
+def spread(values: Sequence[T], most: int) -> list[T]:
+    """Return at most so many values, evenly, the first and the last among them."""
     if len(values) <= most:
-        yield from values
-        return
-    for i in range(most):
-        yield values[round(i * (len(values) - 1) / (most - 1))]
+        return list(values)
+    places = (round(i * (len(values) - 1) / (most - 1)) for i in range(most))
+    return [values[place] for place in places]
 
 
 def _figure(value: float | None) -> str:

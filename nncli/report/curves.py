@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import RunError
-from nncli.report.charts import Chart, Curve, Point
+from nncli.report.charts import Chart, Curve, Point, spread
 from nncli.runs.rows import flat, read_rows
 from nncli.runs.untrusted import mapping, number, text
 
@@ -55,14 +55,6 @@ def rows_at(path: Path) -> list[Row]:
             kept.append(row)
             last = step
     return kept
-
-
-def spread(values: Sequence[Any], most: int) -> list[Any]:
-    """Return at most so many values, evenly, the first and the last among them."""
-    if len(values) <= most:
-        return list(values)
-    places = (round(i * (len(values) - 1) / (most - 1)) for i in range(most))
-    return [values[place] for place in places]
 
 
 def evaluation_charts(

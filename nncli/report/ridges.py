@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from nncli.core.text import number
-from nncli.report.curves import Row, layer_labels, spread
+from nncli.report.charts import spread
+from nncli.report.curves import Row, layer_labels
 from nncli.runs.untrusted import mapping
 from nncli.runs.untrusted import number as number_in
 

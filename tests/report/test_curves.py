@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from nncli.report.charts import Chart, Curve, chart_html
+from nncli.report.charts import Chart, Curve, chart_html, spread
 from nncli.report.curves import (
     MOST_POINTS,
     evaluation_charts,
     layer_charts,
     rows_at,
-    spread,
 )
 from nncli.report.page import page
 from tests.report.recorded import recorded
