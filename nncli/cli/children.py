@@ -10,7 +10,7 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import nncli
 
@@ -79,16 +79,33 @@ def run_modules(
             _stop(running)
 
 
-def _start(place: int, module: str, arguments: Sequence[str]) -> Child:
+def open_module(
+    module: str, arguments: Sequence[str], **options: Any
+) -> subprocess.Popen[bytes]:
+    """Start a Python module as a process.
+
+    Args:
+        module: Its name.
+        arguments: Its command line.
+        **options: Of ``subprocess.Popen``.
+    """
     # The same package as here, and nothing from the working directory (-P).
     package = str(Path(nncli.__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    process = subprocess.Popen(  # noqa: S603 - this Python and a module of ours
+    return subprocess.Popen(  # noqa: S603 - this Python and a module of ours
         [sys.executable, "-P", "-m", module, *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        **options,
+    )
+
+
+def _start(place: int, module: str, arguments: Sequence[str]) -> Child:
+    process = open_module(
+        module,
+        arguments,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )
     stdin, stderr = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stderr)
     return Child(place, process, stdin, stderr)

@@ -2,17 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import note
+from nncli.cli.completion import kind_names
+from nncli.cli.console import note, watched
 from nncli.core.errors import MissingExtra
+from nncli.runs.locks import held_in_turn, hold
 
 if TYPE_CHECKING:
     from nncli.experiment.experiment import Experiment
     from nncli.runs.directory import RunDirectory
 
+LOWEST = 19
+"""Priority of a process that yields to all others."""
+
 SECONDS = 20.0
 """After which no other picture is begun: what each takes has a bound of its own."""
+
+
+def draw_later(run: RunDirectory, experiment: Experiment) -> bool:
+    """Let another process draw, where a person at a terminal would wait for pictures.
+
+    It yields to everything else on the machine. There is one at a time for a directory
+    of runs: a loop over short trainings shall not leave a hundred of them behind.
+
+    Args:
+        run: That has come to its end.
+        experiment: Its own.
+
+    Returns:
+        Whether it will draw.
+    """
+    from subprocess import DEVNULL
+
+    from nncli.cli.children import open_module
+    from nncli.report.plots.figure import has_matplotlib
+
+    if not watched() or not has_matplotlib():
+        return False
+    try:
+        with contextlib.ExitStack() as stack:
+            handles = []
+            run.plots.mkdir(exist_ok=True)
+            for path in (run.path.parent, run.plots):
+                handles.append(handle := os.open(path, os.O_RDONLY))
+                stack.callback(os.close, handle)
+                if not hold(handle):
+                    return False
+            _remove(run)
+            drawing = open_module(
+                "nncli",
+                ["plot", str(run.path), "-k", "all", "-o", str(run.plots)]
+                + ["--allow-plugins"] * bool(experiment.config.plugins),
+                # It holds the locks as long as it lives.
+                pass_fds=handles,
+                start_new_session=True,
+                **dict.fromkeys(("stdin", "stdout", "stderr"), DEVNULL),
+            )
+            os.setpriority(os.PRIO_PROCESS, drawing.pid, LOWEST)
+    except OSError:
+        return False
+    # Nobody waits for it.
+    drawing.returncode = 0
+    note(f"pictures: being drawn into {run.plots}")
+    return True
 
 
 def draw_run(run: RunDirectory, experiment: Experiment) -> None:
@@ -37,7 +92,6 @@ def draw_run(run: RunDirectory, experiment: Experiment) -> None:
 def _draw(run: RunDirectory, experiment: Experiment) -> None:
     from nncli.core.atomic import write_bytes
     from nncli.core.text import count
-    from nncli.report.plots.base import kinds
     from nncli.report.plots.figure import check_matplotlib
     from nncli.report.plots.pictures import pictures
     from nncli.report.plots.subject import Subject
@@ -47,13 +101,18 @@ def _draw(run: RunDirectory, experiment: Experiment) -> None:
     untold: list[str] = []
     drawn = set()
     subject = Subject(run, experiment)
-    for each in pictures(subject, svg=False, tell=untold.append, seconds=SECONDS):
-        write_bytes(run.plots / f"{each.name}.png", each.png)
-        drawn.add(each.name)
-    for kind in kinds():
+    with held_in_turn(run.plots):
         # Of a run that went on, what does not apply any more.
-        if kind.name not in drawn:
-            (run.plots / f"{kind.name}.png").unlink(missing_ok=True)
+        _remove(run)
+        for each in pictures(subject, svg=False, tell=untold.append, seconds=SECONDS):
+            write_bytes(run.picture(each.name), each.png)
+            drawn.add(each.name)
     note(f"{count(len(drawn), 'picture')} in {run.plots}")
     if untold:
         note(f"note: not drawn: {'; '.join(untold)}")
+
+
+def _remove(run: RunDirectory) -> None:
+    """Remove what a run drew before it went on: some may not apply any more."""
+    for kind in kind_names():
+        run.picture(kind).unlink(missing_ok=True)

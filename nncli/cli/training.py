@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nncli.cli.console import columns, note, say, say_json, say_of_run
-from nncli.cli.pictures import draw_run
+from nncli.cli.pictures import draw_later, draw_run
 from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
 from nncli.core.text import count, duration, json_text, number, scores_text
@@ -33,13 +33,14 @@ class View:
         quiet: No progress.
         json: The result as JSON.
         tensorboard: Where event files for TensorBoard go; None for nowhere.
-        plots: Whether the run draws itself at its end.
+        plots: Whether the run draws itself at its end; None for without making a
+            person at a terminal wait.
     """
 
     quiet: bool
     json: bool
     tensorboard: Path | None = None
-    plots: bool = False
+    plots: bool | None = False
 
 
 def run_training(
@@ -113,7 +114,7 @@ def run_training(
         )
     if not view.json:
         _report(result, run, result["steps"] - first, trainer.best_at)
-    if view.plots:
+    if view.plots or (view.plots is None and not draw_later(run, experiment)):
         draw_run(run, experiment)
 
 

@@ -190,6 +190,14 @@ class _Writer:
     def _table(
         self, rows: list[tuple[str, ...]], spare: tuple[int, ...]
     ) -> Iterator[str]:
-        numbers = range(1, len(rows[0]))
-        text = table(rows, numbers, spare, self.width - 4)
-        yield from (f"    {line}" for line in text.splitlines())
+        numbers, room = range(1, len(rows[0])), self.width - 4
+        lines = table(rows, numbers, spare, room).splitlines()
+        if max(map(len, lines)) <= room:
+            yield from (f"    {line}" for line in lines)
+            return
+        # No room for columns: one number below the other.
+        head, *body = rows
+        for place, *cells in body:
+            yield from self._say(place, 4)
+            for name, cell in zip(head[1:], cells, strict=True):
+                yield from self._say(f"{name} {cell}", 4)

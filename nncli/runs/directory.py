@@ -54,6 +54,10 @@ class RunDirectory:
         """Return where ``eval`` leaves its result of a part."""
         return self.path / f"eval-{split}.json"
 
+    def picture(self, kind: str) -> Path:
+        """Return where the run draws a kind of picture."""
+        return self.plots / f"{kind}.png"
+
     @classmethod
     def create(
         cls,

@@ -38,6 +38,22 @@ def held(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def held_in_turn(path: Path) -> Iterator[None]:
+    """Hold a directory as soon as no other process does.
+
+    Raises:
+        OSError: It cannot be held, with its path.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def is_held(path: Path) -> bool:
     """Whether another process holds a directory; it is told apart in an instant."""
     try:

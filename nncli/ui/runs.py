@@ -18,6 +18,7 @@ from nncli.config.write import to_flow
 from nncli.core.errors import NncliError, UsageError
 from nncli.core.files import open_file
 from nncli.core.text import shortened
+from nncli.report.plots.base import kinds
 from nncli.runs.comparison import differences, environment, parting
 from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry
@@ -34,6 +35,9 @@ MOST_CONDITIONS = 8
 MOST_SHOWN = 400
 MOST_TEXT = 2**17
 """Bytes of a config that are shown."""
+
+LARGEST_PICTURE = 2**24
+"""Bytes of a picture that is shown."""
 
 LOGS = {"metrics": "metrics.jsonl", "records": "records.jsonl"}
 """What can be followed."""
@@ -60,6 +64,7 @@ class Runs:
             Route("/api/run", self.run),
             Route("/api/rows", self.rows),
             Route("/api/compare", self.compare),
+            Route("/api/picture", self.picture),
         ]
 
     def listing(self, request: Request) -> Response:
@@ -82,7 +87,21 @@ class Runs:
         facts = run.facts()
         found["made"] = {key: _shown(facts[key]) for key in TOLD if key in facts}
         found["config"] = _text(run.config)
+        found["pictures"] = _pictures(run)
         return answer(request, found)
+
+    def picture(self, request: Request) -> Response:
+        """Return a picture (``kind``) that the run drew of itself."""
+        query = request.query_params
+        run, kind = self._run(query.get("name", "")), query.get("kind", "")
+        if kind not in {each["kind"] for each in _pictures(run)}:
+            raise HTTPException(404, "There is no such picture.")
+        with open_file(run.picture(kind)) as file:
+            png = file.read(LARGEST_PICTURE + 1)
+        if len(png) > LARGEST_PICTURE:
+            raise HTTPException(404, "It is too large to be a picture of ours.")
+        headers = {"cache-control": "no-cache"}
+        return Response(png, headers=headers, media_type="image/png")
 
     def rows(self, request: Request) -> Response:
         """Return the rows of a log behind a place (``from``)."""
@@ -185,6 +204,20 @@ def _shown(value: Any) -> str:
     return shortened(
         value if isinstance(value, str) else to_flow(terse(value)), MOST_SHOWN
     )
+
+
+def _pictures(run: RunDirectory) -> list[dict[str, Any]]:
+    """Tell what a run drew of itself, and when."""
+    return [
+        {
+            "kind": kind.name,
+            "title": kind.title,
+            "alt": kind.seen or kind.title,
+            "changed": path.stat().st_mtime_ns // 10**6,
+        }
+        for kind in kinds()
+        if (path := run.picture(kind.name)).is_file()
+    ]
 
 
 def _text(path: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from nncli.report.plots.kinds.confusion import Confusion
 from nncli.report.plots.kinds.curves import Curves
 from nncli.report.plots.kinds.residuals import Residuals
+from nncli.runs.locks import held_in_turn
 from tests.command import Command
 from tests.runs.made import make_run
 
@@ -103,6 +104,35 @@ def test_training_leaves_pictures(
     assert outcome.out.splitlines()[-1].startswith("next: nncli eval ")
 
 
+def test_training_at_a_terminal_does_not_wait_for_pictures(
+    command: Command, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NNCLI_PLOTS")
+    monkeypatch.setattr("nncli.cli.pictures.watched", lambda: True)
+    monkeypatch.setattr("nncli.report.plots.pictures.kinds", lambda: [Curves()])
+    plots = command.runs / "small-1" / "plots"
+    outcome = command.train(write_config())
+    assert outcome.err.endswith(f"pictures: being drawn into {plots}\n")
+    # One at a time: where one is at work, a training draws by itself.
+    outcome = command.train(write_config())
+    assert outcome.err.endswith(f"1 picture in {command.runs}/small-2/plots\n")
+    # Who goes on with a run waits until it is drawn, and then draws it again.
+    with held_in_turn(plots):
+        drawn = {path.stem for path in plots.iterdir()}
+    assert {"curves", "gradients", "confusion", "calibration"} < drawn
+
+
+def test_training_draws_by_itself_where_no_process_can_be_started(
+    command: Command, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NNCLI_PLOTS")
+    monkeypatch.setattr("nncli.cli.pictures.watched", lambda: True)
+    monkeypatch.setattr("nncli.report.plots.pictures.kinds", lambda: [Curves()])
+    monkeypatch.setattr("nncli.cli.children.open_module", raising(OSError("no")))
+    outcome = command.train(write_config())
+    assert outcome.err.endswith(f"1 picture in {command.runs}/small-1/plots\n")
+
+
 def test_training_goes_well_where_nothing_can_be_drawn(
     command: Command, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,10 +162,10 @@ def test_training_goes_well_where_nothing_can_be_drawn(
         assert outcome.err.splitlines()[-1].startswith("note: ")
 
 
-def raising(error: BaseException) -> Callable[[], None]:
+def raising(error: BaseException) -> Callable[..., None]:
     """Return a function that raises."""
 
-    def fail() -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
         raise error
 
     return fail

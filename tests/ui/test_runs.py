@@ -166,3 +166,25 @@ def test_folds_of_a_cross_validation_are_runs(client: TestClient, folder: Path) 
     assert [fold["name"] for fold in folds] == ["fold-1"]
     assert client.get("/api/run?name=x-cv-1/fold-1").json()["run"]["state"] == "done"
     assert client.get("/api/rows?name=x-cv-1").status_code == 404
+
+
+def test_pictures_of_a_run_are_shown_and_no_other_file(
+    client: TestClient, folder: Path
+) -> None:
+    run = make_run(folder)
+    assert client.get("/api/run?name=a-1").json()["pictures"] == []
+    run.plots.mkdir()
+    run.picture("curves").write_bytes(b"png")
+    (run.plots / "mine.png").write_bytes(b"mine")
+    (told,) = client.get("/api/run?name=a-1").json()["pictures"]
+    assert (told["kind"], told["title"]) == ("curves", "Loss and scores")
+    assert told["alt"]
+    found = client.get("/api/picture?name=a-1&kind=curves")
+    assert (found.content, found.headers["content-type"]) == (b"png", "image/png")
+    for kind in ("mine", "roc", "../plots/curves", "", "curves\0"):
+        params = {"name": "a-1", "kind": kind}
+        assert client.get("/api/picture", params=params).status_code == 404
+    # What leads out of the directory is no run any more.
+    run.picture("curves").unlink()
+    run.picture("curves").symlink_to("/etc/hostname")
+    assert client.get("/api/picture?name=a-1&kind=curves").status_code == 404

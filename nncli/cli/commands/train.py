@@ -81,13 +81,15 @@ def train(
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
     plots: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--plots/--no-plots",
             envvar="NNCLI_PLOTS",
-            help="Whether the run draws itself at its end, into its directory plots.",
+            help="Whether the run draws itself at its end, into its directory plots. "
+            "By default it does; in a terminal you do not wait for it.",
+            show_default=False,
         ),
-    ] = True,
+    ] = None,
     threads: Threads = None,
     workers: Annotated[
         int | None,

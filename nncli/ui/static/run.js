@@ -15,7 +15,7 @@ const OF_LAYERS = {
   update_ratio: "update to weight, by layer",
 };
 const OF_STEPS = { gradient_norm: "gradient norm", update_ratio: "update to weight" };
-let best = null, drawnBest = null;
+let best = null, drawnBest = null, drawnPictures = "[]";
 
 function drawFacts(run) {
   document.title = `${run.name} - nncli`;
@@ -55,6 +55,19 @@ function drawMade(found) {
   if (byId("config").textContent !== found.config) byId("config").textContent = found.config;
   byId("with").replaceChildren(...Object.entries(found.made).map(([key, value]) =>
     el("tr", {}, el("th", { scope: "row" }, key), el("td", {}, String(value)))));
+}
+
+/* What the run drew of itself at its end; loaded again when it is drawn again. */
+function drawPictures(pictures) {
+  const now = JSON.stringify(pictures);
+  if (now === drawnPictures) return;
+  drawnPictures = now;
+  byId("drawn").hidden = !pictures.length;
+  byId("pictures").replaceChildren(...pictures.map(({ kind, title, alt, changed }) => {
+    const src = `/api/picture?${new URLSearchParams({ name, kind, changed })}`;
+    return el("figure", {}, el("figcaption", {}, title),
+      el("a", { href: src }, el("img", { src, alt, loading: "lazy", class: "picture" })));
+  }));
 }
 
 function axis() {
@@ -118,6 +131,7 @@ repeat(SECONDS, async () => {
     return;
   }
   drawMade(found);
+  drawPictures(found.pictures);
   best = found.run.best_step;
   if (await metrics.read() || best !== drawnBest) drawScores();
   drawnBest = best;
