@@ -3,7 +3,8 @@
 Trains the same config in turn, in one process: bare (steps and evaluations alone), with
 a run directory (rows, checkpoints), with records.jsonl too, and with train.log and the
 live display of a terminal too. Prints medians, and by how much of the bare time each is
-longer (median of the ratios within a round).
+longer (median of the ratios within a round). Then what each part takes of a training
+that has all of them, by a clock around each: what the machine does beside cancels out.
 
     python benchmarks/overhead.py [--configs spiral digits digits_cnn] [--rounds 7]
 
@@ -20,10 +21,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -70,6 +72,7 @@ def train(
     run: bool,
     record: bool,
     look: bool,
+    draw: bool = True,
 ) -> tuple[float, float]:
     """Train; return the seconds of the loop and the seconds of the pictures."""
     from nncli.cli.onlookers import Onlookers
@@ -86,17 +89,76 @@ def train(
     experiment = build(loaded)
     with tempfile.TemporaryDirectory() as folder, terminal():
         made = create_run(experiment, loaded, Path(folder), []) if run else None
-        views = [Onlookers([LiveView(), LogWriter()])] if look else []
+        views = [Onlookers([LiveView(), LogWriter(made)])] if look and made else []
         trainer = Trainer(experiment, made, views)
         began = clock()
         trainer.fit()
         seconds = clock() - began
         drawing = 0.0
-        if look and find_spec("nncli.report.plots"):
+        if look and draw and find_spec("matplotlib"):
             began = clock()
-            import_module("nncli.report.plots").pictures_of(made)
+            import_module("nncli.report.plots").pictures_of(made, svg=False)
             drawing = clock() - began
     return seconds, drawing
+
+
+TRIES = 10_000
+
+PARTS = {
+    "rows and records written": [
+        ("nncli.runs.directory", "RunDirectory", "append_row"),
+        ("nncli.runs.directory", "RunDirectory", "append_record"),
+        ("nncli.runs.directory", "RunDirectory", "sync_rows"),
+    ],
+    "recorded steps": [("nncli.training.recorder", "Recorder", "run")],
+    "checkpoints": [
+        ("nncli.training.trainer", "Trainer", "_judge"),
+        ("nncli.training.trainer", "Trainer", "save"),
+    ],
+    "train.log, live display": [
+        ("nncli.cli.onlookers", "Onlookers", event)
+        for event in ("on_start", "on_step", "on_row", "on_record", "on_end")
+    ],
+    "training": [("nncli.training.step", "TrainingStep", "run")],
+}
+"""Functions in which a training spends its time; each without those inside it."""
+
+
+@contextmanager
+def clocks(clock: Clock) -> Iterator[dict[str, float]]:
+    """Measure what the parts take while the block runs."""
+    spent = dict.fromkeys(PARTS, 0.0)
+    under_way: list[float] = []
+
+    def clocked(
+        part: str, function: Callable[..., Any], own: float = 0.0
+    ) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            under_way.append(0.0)
+            began = clock()
+            try:
+                return function(*arguments, **named)
+            finally:
+                whole = clock() - began
+                spent[part] += whole - under_way.pop() - own
+                if under_way:
+                    under_way[-1] += whole
+
+        return call
+
+    # What the clock itself takes of what it measures.
+    part, nothing = next(iter(PARTS)), lambda: None
+    for _ in range(TRIES):
+        clocked(part, nothing)()
+    own, spent[part] = spent[part] / TRIES, 0.0
+
+    with ExitStack() as stack:
+        for part, functions in PARTS.items():
+            for module, owner, name in functions:
+                where = getattr(import_module(module), owner)
+                stack.callback(setattr, where, name, getattr(where, name))
+                setattr(where, name, clocked(part, getattr(where, name), own))
+        yield spent
 
 
 KINDS: dict[str, dict[str, bool]] = {
@@ -131,6 +193,28 @@ def measure(name: str, job: Callable[..., tuple[float, float]], rounds: int) -> 
         print(f"  pictures at the end    {max(pictures) * 1e3:8.1f} ms")
 
 
+def measure_parts(
+    job: Callable[..., tuple[float, float]], rounds: int, clock: Clock
+) -> None:
+    """Print what each part takes of a training that has all of them."""
+    found: dict[str, list[float]] = {part: [] for part in PARTS}
+    for _ in range(rounds):
+        with clocks(clock) as spent:
+            whole, _ = job(**KINDS["and log, live display"], draw=False)
+        # A run that can be resumed is another matter than one that is looked at.
+        looking = sum(spent.values()) - spent["training"] - spent["checkpoints"]
+        for part, seconds in spent.items():
+            found[part].append(seconds / (whole - looking))
+        found["training"][-1] = looking / (whole - looking)
+    found["all but checkpoints"] = found.pop("training")
+    print("  of the time without them")
+    for part, shares in found.items():
+        print(
+            f"    {part:<26} {statistics.median(shares):6.1%}"
+            f" ({min(shares):.1%} to {max(shares):.1%})"
+        )
+
+
 def main() -> None:
     """Measure every config."""
     options = arguments()
@@ -141,6 +225,7 @@ def main() -> None:
             return train(config, options.epochs, clock, **settings)
 
         measure(config, job, options.rounds)
+        measure_parts(job, options.rounds, clock)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def run_training(
     views = [] if view.quiet else [make_view()]
     if view.tensorboard is not None:
         views.append(TensorBoard(view.tensorboard / run.path.name))
-    onlookers = Onlookers([*views, LogWriter(changes)])
+    onlookers = Onlookers([*views, LogWriter(run, changes)])
     trainer = Trainer(experiment, run, [onlookers], progress, sharded=sharded)
     first = progress.step
     if not view.json:

@@ -62,8 +62,8 @@ class Recording(Section):
 
     Attributes:
         every: Steps between two that are recorded; ``auto`` for at most some 200 of a
-            training, the first one among them, and every tenth of these with the
-            layers. Example: 50.
+            training, the first one among them, and some 20 of these with the layers.
+            Example: 50.
         layers: Whether values and gradients of the layers are told too. Example: false.
     """
 

@@ -47,8 +47,13 @@ def append_text(path: Path, text: str) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     with naming(path):
         handle = os.open(path, flags, 0o666)
-        with os.fdopen(handle, "ab") as file:
-            file.write(text.encode(errors="backslashreplace"))
+        try:
+            data = text.encode(errors="backslashreplace")
+            while data:
+                # A file object takes longer to be made than most lines to be written.
+                data = data[os.write(handle, data) :]
+        finally:
+            os.close(handle)
 
 
 @contextlib.contextmanager

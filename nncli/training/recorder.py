@@ -15,11 +15,12 @@ from nncli.training.state import Progress
 ROWS = 200
 """How many steps of a training are recorded, where nobody says how many."""
 
-AT_LEAST = 10
+AT_LEAST = 20
 """How many steps are made for one that is recorded, where nobody says it."""
 
-LAYERS_EVERY = 10
-"""How many of these are recorded for one with the layers."""
+WITH_LAYERS, LAYERS_EVERY = 20, 5
+"""How many of these have the layers, and how many are recorded for one with them, at
+least."""
 
 
 class Recorder:
@@ -148,7 +149,7 @@ def strides(recording: Recording, steps: int) -> tuple[int, int]:
     if recording.every != "auto":
         return recording.every, recording.every
     every = max(AT_LEAST, -(-steps // ROWS))
-    return every, every * LAYERS_EVERY
+    return every, every * max(LAYERS_EVERY, -(-steps // (every * WITH_LAYERS)))
 
 
 def _ratio(change: Array, before: Array) -> float | None:

@@ -251,7 +251,7 @@ def test_live_view_draws_at_most_ten_times_a_second(
     assert 49 <= len(screen.drawn) <= 51
 
 
-def test_live_view_takes_a_slow_terminal_a_fiftieth_of_the_time(
+def test_live_view_takes_a_slow_terminal_little_of_the_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view, training = LiveView(), trainer()
@@ -259,7 +259,7 @@ def test_live_view_takes_a_slow_terminal_a_fiftieth_of_the_time(
     screen.cost = 0.5
     begin = clock.now
     view.on_start(training)
-    while clock.now < begin + 250:
+    while clock.now < begin + 1000:
         clock.now += 0.01
         view.on_step(training)
     assert 9 <= len(screen.drawn) <= 11
