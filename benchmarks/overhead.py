@@ -175,7 +175,7 @@ def measure(name: str, job: Callable[..., tuple[float, float]], rounds: int) -> 
     pictures: list[float] = []
     for number in range(rounds + 1):
         for kind, settings in KINDS.items():
-            seconds, drawing = job(**settings)
+            seconds, drawing = job(**settings, draw=number == rounds)
             # The first round warms caches.
             if number:
                 times[kind].append(seconds)

@@ -47,16 +47,29 @@ each_config = pytest.mark.parametrize(
 )
 
 
+FEWER_BLOCKS = {
+    "residual": ["layers[3].repeat=1"],
+    "shakespeare_gpt": ["layers[2].repeat=1"],
+}
+"""Of several copies of one block, one is enough to try a config."""
+
+
 def evaluations(config: Path, number: int) -> list[str]:
     """Return the overrides with which a config that ships is evaluated so often."""
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
-    # Of rows that are drawn, few are enough.
-    drawn = isinstance(values["dataset"], dict) and "samples" in values["dataset"]
-    many = drawn and values["dataset"]["samples"] > 1000
-    rows = ["dataset.samples=500"] if many else []
+    dataset = values["dataset"]
+    changes = FEWER_BLOCKS.get(config.stem, [])
+    # Of rows that are drawn, and of a long text, few are enough.
+    if isinstance(dataset, dict) and dataset.get("samples", 0) > 1000:
+        changes = [*changes, "dataset.samples=500"]
+    if isinstance(dataset, dict) and dataset["type"] == "text":
+        text = (config.parent / dataset["path"]).read_text(encoding="utf-8")
+        short = Path(os.environ["NNCLI_DATA"]) / "short.txt"
+        short.write_text(text[:20_000], encoding="utf-8")
+        changes = [*changes, f"dataset.path={short}"]
     if "steps" in values["training"]:
-        return [f"training.steps={number}", "training.evaluate_steps=1", *rows]
-    return [f"training.epochs={number}", "training.evaluate_every=1", *rows]
+        return [f"training.steps={number}", "training.evaluate_steps=1", *changes]
+    return [f"training.epochs={number}", "training.evaluate_every=1", *changes]
 
 
 SMALL = """\

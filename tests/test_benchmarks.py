@@ -27,7 +27,7 @@ SMALLEST = {
     "tables": ["--tables", "iris", "--folds", "2"],
 }
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 
 def test_every_benchmark_is_tried() -> None:

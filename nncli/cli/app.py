@@ -35,10 +35,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def make_app() -> typer.Typer:
+def make_app(verb: str = "") -> typer.Typer:
     """Collect the verbs of ``cli/commands/``: each file's function of its own name.
 
     See ``add_verbs``.
+
+    Args:
+        verb: The one that is asked for; "" for all.
     """
     app = typer.Typer(
         name="nncli",
@@ -67,7 +70,7 @@ def make_app() -> typer.Typer:
         del version
         _refuse_ranks(context.invoked_subcommand)
 
-    add_verbs(app, commands)
+    add_verbs(app, commands, verb)
     return app
 
 
@@ -139,8 +142,11 @@ def _called(arguments: list[str] | None) -> int:
         UsageError: On another rank than the first one, for what Typer would tell.
     """
     first = not launched().rank
+    if arguments is None:
+        arguments = sys.argv[1:]
     try:
-        code = make_app()(arguments, prog_name="nncli", standalone_mode=first)
+        app = make_app(*arguments[:1])
+        code = app(arguments, prog_name="nncli", standalone_mode=first)
     except Exception as error:
         # Typer's own, whose base class is not in the same place in all versions.
         told = getattr(error, "format_message", None)

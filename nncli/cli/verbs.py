@@ -9,16 +9,27 @@ from types import ModuleType
 import typer
 
 
-def add_verbs(app: typer.Typer, package: ModuleType) -> None:
+def add_verbs(app: typer.Typer, package: ModuleType, wanted: str = "") -> None:
     """Add the verbs of a package: each file's function of its own name.
 
     Its examples are the file's ``EPILOG``. A file, or a package of further verbs, with
     an ``app`` of its own is a group of verbs.
+
+    Args:
+        app: What they are added to.
+        package: Where they are.
+        wanted: The one that is asked for: to load all of them takes longer than many a
+            command. All, where there is no such.
     """
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        verb = info.name.removesuffix("_").replace("_", "-")
+    modules = {
+        info.name.removesuffix("_").replace("_", "-"): info.name
+        for info in pkgutil.iter_modules(package.__path__)
+    }
+    if wanted in modules:
+        modules = {wanted: modules[wanted]}
+    for verb, name in modules.items():
+        module = importlib.import_module(f"{package.__name__}.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
-            app.command(verb, epilog=module.EPILOG)(getattr(module, info.name))
+            app.command(verb, epilog=module.EPILOG)(getattr(module, name))

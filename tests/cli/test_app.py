@@ -153,7 +153,7 @@ def test_every_failure_is_a_message_and_its_exit_code(
     error: BaseException,
     code: int,
 ) -> None:
-    def fail() -> Callable[..., object]:
+    def fail(_verb: str) -> Callable[..., object]:
         raise error
 
     monkeypatch.setattr(app, "make_app", fail)
@@ -166,7 +166,7 @@ def test_every_failure_is_a_message_and_its_exit_code(
 def test_mistakes_of_our_own_are_not_hidden(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> Callable[..., object]:
+    def fail(_verb: str) -> Callable[..., object]:
         raise ZeroDivisionError
 
     monkeypatch.setattr(app, "make_app", fail)

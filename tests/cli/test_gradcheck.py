@@ -12,7 +12,7 @@ from nncli.layers.base import Layer
 from nncli.losses.base import Loss
 from tests.cli.plugins import write_plugin
 from tests.command import Command
-from tests.conftest import SMALL, each_config
+from tests.conftest import FEWER_BLOCKS, SMALL, each_config
 
 pytestmark = pytest.mark.usefixtures("own_registries")
 
@@ -46,9 +46,7 @@ def test_gradcheck_passes_on_everything_there_is(command: Command) -> None:
 def test_gradcheck_passes_on_every_config_that_ships(
     command: Command, config: Path
 ) -> None:
-    # Of three copies of one block, one is enough.
-    less = ["layers[3].repeat=1"] if config.stem == "residual" else []
-    outcome = command("gradcheck", config, *less)
+    outcome = command("gradcheck", config, *FEWER_BLOCKS.get(config.stem, []))
     assert outcome.code == 0, outcome.out
     assert "all layers" in outcome.out
     assert "0 cases wrong" in outcome.out

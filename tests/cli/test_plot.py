@@ -119,7 +119,7 @@ def test_training_at_a_terminal_does_not_wait_for_pictures(
     # Who goes on with a run waits until it is drawn, and then draws it again.
     with held_in_turn(plots):
         drawn = {path.stem for path in plots.iterdir()}
-    assert {"curves", "gradients", "confusion", "calibration"} < drawn
+    assert {"curves", "confusion", "calibration"} < drawn
 
 
 def test_training_draws_by_itself_where_no_process_can_be_started(

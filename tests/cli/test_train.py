@@ -14,6 +14,7 @@ import pytest
 from nncli.core.text import scores_text
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
+from nncli.training import progress
 from nncli.training.trainer import Trainer
 from tests.cli.plugins import write_plugin
 from tests.command import Command
@@ -25,8 +26,13 @@ DIVERGING = ["optimizer={type: sgd, lr: 1e30}", "layers[1]=relu"]
 
 
 @each_config
-def test_train_runs_every_config_that_ships(command: Command, config: Path) -> None:
+def test_train_runs_every_config_that_ships(
+    command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     outcome = command.train(config, *evaluations(config, 3))
+    assert len(outcome.err.splitlines()) == 4
+    assert max(map(len, outcome.err.splitlines())) <= 80
     run = RunDirectory(command.runs / f"{config.stem}-1")
     assert outcome.out.splitlines()[0] == f"run {run.path}"
     assert outcome.out.splitlines()[-1] == f"next: nncli eval {run.path}"

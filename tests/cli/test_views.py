@@ -22,12 +22,11 @@ from nncli.cli.console import note
 from nncli.cli.views import LiveView, sparkline
 from nncli.core.text import duration, number
 from nncli.runs.directory import RunDirectory
-from nncli.training import progress
 from nncli.training.callbacks import Row
 from nncli.training.progress import PlainView, row_line
 from nncli.training.trainer import Trainer
 from tests.command import Command, command_line, environment
-from tests.conftest import CONFIGS, each_config, evaluations
+from tests.conftest import CONFIGS
 from tests.training.jobs import experiment, run_of
 
 ROW: Row = {
@@ -152,16 +151,6 @@ def test_plain_view_shows_the_best_row_since_the_last_line(
     shown = [int(line.split("/")[0]) for line in lines]
     assert shown in ([1, 31, 51, 100], [1, 31, 52, 100])
     assert [line.endswith("best") for line in lines] == [True, True, False, True]
-
-
-@each_config
-def test_plain_view_fits_80_columns(
-    command: Command, monkeypatch: pytest.MonkeyPatch, config: Path
-) -> None:
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    err = command.train(config, *evaluations(config, 3)).err
-    assert len(err.splitlines()) == 4
-    assert max(map(len, err.splitlines())) <= 80
 
 
 def test_trainings_evaluated_by_steps_are_told_in_steps(command: Command) -> None:
