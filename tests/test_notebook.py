@@ -40,6 +40,7 @@ def model() -> nn.Model:
     return made.compile(metrics=["accuracy"])
 
 
+@pytest.mark.slow
 def test_notebook_shows_text_and_tables(tmp_path: Path) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

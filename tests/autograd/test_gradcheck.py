@@ -156,6 +156,7 @@ def test_gradcheck_knows_the_rounding_of_sums_whose_terms_cancel(
     assert all(report.passed and not report.kinks for report in reports)
 
 
+@pytest.mark.slow
 def test_gradcheck_compares_fewer_elements_of_what_is_expensive() -> None:
     rng = np.random.default_rng(0)
     x = Tensor(rng.normal(size=(40, 40)), requires_grad=True)

@@ -178,6 +178,7 @@ def test_a_recorded_step_is_freed_without_the_collector() -> None:
         assert not any(reference() is not None for reference in alive)
 
 
+@pytest.mark.slow
 def test_a_chain_of_20_000_ops_is_differentiated_and_freed() -> None:
     with without_collector():
         x = leaf(2)
@@ -193,6 +194,7 @@ def test_a_chain_of_20_000_ops_is_differentiated_and_freed() -> None:
         assert last() is None
 
 
+@pytest.mark.slow
 def test_a_loop_of_ones_own_holds_few_arrays_at_a_time() -> None:
     rng = np.random.default_rng(0)
     x, w = rng.normal(0, 0.03, (2, 1000, 1000)).astype(np.float32)

@@ -174,6 +174,7 @@ def test_mistakes_of_our_own_are_not_hidden(
         command("train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -190,6 +191,7 @@ def test_reader_that_leaves_causes_no_traceback(tmp_path: Path, script: str) -> 
         assert outcome.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "script",
@@ -205,6 +207,7 @@ def test_full_disk_is_one_message(tmp_path: Path, script: str) -> None:
     assert outcome.stderr == "error: stdout: No space left on device.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "where",
@@ -234,6 +237,7 @@ def test_output_that_cannot_be_shown_does_not_stop_a_training(
     assert "Exception" not in outcome.stderr
 
 
+@pytest.mark.slow
 def test_run_that_has_no_space_is_one_message_and_no_run(tmp_path: Path) -> None:
     # A limit of 2 KiB a file stands for a full disk.
     outcome = shell(f"ulimit -f 2; nncli train {CONFIGS}/xor.yaml", tmp_path)
@@ -244,6 +248,7 @@ def test_run_that_has_no_space_is_one_message_and_no_run(tmp_path: Path) -> None
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_terminal_without_utf8_shows_what_it_can(tmp_path: Path) -> None:
     outcome = subprocess.run(
         command_line("components", "dense"),
@@ -255,6 +260,7 @@ def test_terminal_without_utf8_shows_what_it_can(tmp_path: Path) -> None:
     assert outcome.stdout.isascii()
 
 
+@pytest.mark.slow
 def test_module_is_the_program(command: Command, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("nncli")
     if not script.exists():

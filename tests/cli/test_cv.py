@@ -226,6 +226,7 @@ def processes_with(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_stopped_folds_leave_no_process_and_go_on_to_the_same_bits(
     config: Path, command: Command, inside: list[list[str]]
 ) -> None:

@@ -101,6 +101,7 @@ def test_wrapped_breaks_between_words_only() -> None:
     assert wrapped("unbreakable", 3) == ["unbreakable"]
 
 
+@pytest.mark.slow
 def test_live_view_fits_a_narrow_terminal(tmp_path: Path) -> None:
     metrics = "metrics=[accuracy, precision, recall, f1]"
     config = CONFIGS / "two_ellipses.yaml"

@@ -104,6 +104,7 @@ def test_training_leaves_pictures(
     assert outcome.out.splitlines()[-1].startswith("next: nncli eval ")
 
 
+@pytest.mark.slow
 def test_training_at_a_terminal_does_not_wait_for_pictures(
     command: Command, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

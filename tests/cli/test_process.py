@@ -48,6 +48,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("moment", ["loading", "filling"])
 def test_command_stopped_before_the_run_exists_leaves_nothing(
@@ -80,6 +81,7 @@ def test_command_stopped_before_the_run_exists_leaves_nothing(
     assert not runs.exists() or list(runs.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_warnings_of_libraries_are_not_shown(tmp_path: Path) -> None:
     (tmp_path / "loud.py").write_text(
         "import warnings\nimport numpy\nwarnings.warn('loud')\n"

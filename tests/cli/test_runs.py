@@ -217,6 +217,7 @@ def test_tags_are_shown_and_kept(command: Command, runs: Path) -> None:
     assert (found["name"], found["tags"]) == ("a-1", ["y"])
 
 
+@pytest.mark.slow
 def test_run_is_running_then_crashed_when_it_is_killed(
     command: Command, write_config: Write, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_server_shows_runs_and_ends_at_once(tmp_path: Path) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "stopped.\n")
 
 
+@pytest.mark.slow
 def test_server_listens_to_this_machine_alone(tmp_path: Path) -> None:
     process, port = begin("--runs-dir", tmp_path)
     try:
@@ -84,6 +85,7 @@ def test_missing_directory_is_told(command: Command, tmp_path: Path) -> None:
     assert (outcome.code, "nowhere: expected a directory" in outcome.err) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["starlette", "uvicorn", "chartkick"])
 def test_missing_package_is_told_with_the_extra(package: str, tmp_path: Path) -> None:
     program = (

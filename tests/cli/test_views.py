@@ -311,6 +311,7 @@ def screen(width: int, *arguments: object, shrink: bool = False) -> list[str]:
     return [line.rstrip() for line in re.split(r"[\r\n]+", text)]
 
 
+@pytest.mark.slow
 def test_live_view_never_wraps(tmp_path: Path) -> None:
     config, width = CONFIGS / "two_ellipses.yaml", 48
     # The report at the end is no part of the view, and longer where it stops early.
@@ -343,6 +344,7 @@ def test_narrow_terminal_breaks_nothing(
     assert view._console.file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "shrink"), [(60, True), (6, False)])
 def test_terminal_that_shrinks_or_is_tiny_breaks_no_training(
     tmp_path: Path, width: int, shrink: bool
@@ -355,6 +357,7 @@ def test_terminal_that_shrinks_or_is_tiny_breaks_no_training(
     assert json.loads(run.summary.read_text())["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_live_view_ends_with_what_was_reached(tmp_path: Path) -> None:
     lines = screen(80, "train", CONFIGS / "xor.yaml", "--runs-dir", tmp_path / "r")
     own = [line for line in lines if str(tmp_path) not in line]

@@ -897,6 +897,7 @@ def test_memory_that_no_machine_has_is_refused(
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [edited("lr: 0.02", "lr: fast"), "layers: " + "[" * 10_000]
 )

@@ -129,6 +129,7 @@ def assert_same_runs(run: RunDirectory, whole: RunDirectory) -> None:
         assert facts[name] == expected_facts[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "patience"),
     [
@@ -168,6 +169,7 @@ def test_run_killed_many_times_ends_with_the_same_bits(
     assert_same_runs(run, job.whole)
 
 
+@pytest.mark.slow
 def test_run_killed_before_its_first_checkpoint_begins_again(
     tmp_path: Path, job: Job
 ) -> None:
@@ -185,6 +187,7 @@ def test_run_killed_before_its_first_checkpoint_begins_again(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_interrupted_saves_and_says_how_to_go_on(
     tmp_path: Path, job: Job, which: signal.Signals
@@ -234,6 +237,7 @@ class Blocking(Layer, name="blocking"):
 """
 
 
+@pytest.mark.slow
 def test_run_interrupted_twice_stops_at_once(tmp_path: Path) -> None:
     (tmp_path / "blocking.py").write_text(BLOCKING, encoding="utf-8")
     config = tmp_path / "long.yaml"
@@ -257,6 +261,7 @@ def test_run_interrupted_twice_stops_at_once(tmp_path: Path) -> None:
     assert load_checkpoint(run.last).meta["progress"]["step"] == 0
 
 
+@pytest.mark.slow
 def test_run_that_is_being_trained_is_not_resumed(
     tmp_path: Path, job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,6 +116,7 @@ def assert_goes_on(job: Job, run: RunDirectory, workers: int) -> None:
         assert ours.meta == theirs.meta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "which",
     [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.slow)],
@@ -137,6 +138,7 @@ def test_a_worker_that_is_ended_ends_the_training_with_one_message(
     assert_goes_on(job, run, 2)
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_parent(job: Job, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "long-1")
     process, workers = training(job, run)

@@ -64,6 +64,7 @@ def test_more_than_there_can_be_is_refused(shape: tuple[int, ...]) -> None:
         Shared({"a": (shape, np.float64)})
 
 
+@pytest.mark.slow
 def test_a_training_that_does_not_fit_is_refused_before_a_run_is_made(
     tmp_path: Path,
 ) -> None:
