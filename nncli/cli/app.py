@@ -14,6 +14,7 @@ import typer
 
 from nncli.cli import commands
 from nncli.cli.bar import Bar
+from nncli.cli.help import Verbs
 from nncli.cli.ranks import tell
 from nncli.cli.verbs import add_verbs
 from nncli.core.errors import InterruptedRun, NncliError, UsageError
@@ -44,6 +45,7 @@ def make_app(verb: str = "") -> typer.Typer:
         verb: The one that is asked for; "" for all.
     """
     app = typer.Typer(
+        cls=Verbs,
         name="nncli",
         help="Train neural networks written from scratch in NumPy, from one YAML file.",
         epilog=EPILOG,

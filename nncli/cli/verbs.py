@@ -8,6 +8,8 @@ from types import ModuleType
 
 import typer
 
+from nncli.cli.help import Verb
+
 
 def add_verbs(app: typer.Typer, package: ModuleType, wanted: str = "") -> None:
     """Add the verbs of a package: each file's function of its own name.
@@ -32,4 +34,5 @@ def add_verbs(app: typer.Typer, package: ModuleType, wanted: str = "") -> None:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
-            app.command(verb, epilog=module.EPILOG)(getattr(module, name))
+            verbs = app.command(verb, cls=Verb, epilog=module.EPILOG)
+            verbs(getattr(module, name))

@@ -217,7 +217,7 @@ def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
-SHORTEST = 8
+SHORTEST = 6
 
 
 def shortened(text: str, width: int) -> str:

@@ -65,6 +65,9 @@ def fitted(matrix: Array, rows: int, width: int) -> list[str]:
     columns = max(1, min(matrix.shape[1], width // 3))
     while True:
         cells = cut(matrix, rows, columns)
+        if columns == 1 < matrix.shape[1]:
+            # At least one number of each row.
+            cells = [[*line, LEFT_OUT] for line in cut(matrix[:, :1], rows, 1)]
         sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
         if columns == 1 or sum(sizes) + 2 * (len(sizes) - 1) <= width:
             break

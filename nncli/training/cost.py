@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from nncli.network.network import Network
 from nncli.network.trial import trial
 from nncli.training.gradient import Gradient
 from nncli.training.threads import shards_of, threads_of, workers_for
+
+NARROW = 40
+"""Columns below which names have no column of their own."""
 
 
 def layer_facts(network: Network) -> list[dict[str, Any]]:
@@ -107,7 +111,7 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
     """Write what ``summary_facts`` returned for people, in at most some width."""
     parts = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
     memory = facts["memory_bytes"]
-    lines = (
+    lines = [
         f"loss          {facts['loss']}",
         f"parameters    {counted(facts['parameters'], facts['trained'])}",
         f"flops         {facts['flops']:,} a row, forward",
@@ -120,9 +124,12 @@ def summary_text(facts: dict[str, Any], width: int = 80) -> str:
         f"{size_text(memory['gradients'])}, optimizer "
         f"{size_text(memory['optimizer'])}, a step's values and workspaces "
         f"{size_text(memory['activations'])}",
-    )
+    ]
     shown = layer_table(facts["input_shape"], facts["layers"], facts["fused"], width)
-    folded = [part for line in lines for part in wrapped(line, width, hang=14)]
+    hang = 14
+    if width < NARROW:
+        lines, hang = [re.sub(" +", " ", line) for line in lines], 2
+    folded = [part for line in lines for part in wrapped(line, width, hang)]
     return "\n".join((shown, "", *folded))
 
 

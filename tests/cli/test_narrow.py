@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.cells import cell_len
 
 from nncli.cli.tables import Table
 from nncli.core.text import table, wrapped
+from nncli.report.arrays import figure
 from tests.cli.test_views import screen
 from tests.command import Command
 from tests.conftest import CONFIGS
@@ -50,6 +52,32 @@ def test_results_fit_and_break_no_word(
     drawn = re.compile(r"[─│┬▲•└┴]|…$|^1e")
     broken = {word for word in words(lines) - whole if not drawn.search(word)}
     assert {word for word in broken if not word.replace(".", "").isdigit()} == set()
+
+
+def test_explanation_in_a_tiny_window_has_one_number_below_the_other(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIGS / "xor.yaml"
+    monkeypatch.setenv("COLUMNS", "19")
+    lines = command("explain", config).out.splitlines()
+    assert max(map(cell_len, lines)) <= 19
+    text = " ".join(" ".join(lines).split())
+    layer = command("explain", config, "--json").json()["layers"][0]
+    weight = layer["parameters"][0]
+    for each in weight["elements"][:4]:
+        numbers = (figure(each[key]) for key in ("value", "derivative", "numeric"))
+        assert "weight {} derivative {} numeric {}".format(*numbers) in text
+
+
+@pytest.mark.parametrize("verb", ["train", "plot", "explain", "doctor", "runs"])
+def test_help_fits_a_narrow_window(
+    command: Command, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(
+        "shutil.get_terminal_size", lambda *_: os.terminal_size((40, 24))
+    )
+    lines = command(verb, "--help").out.split("Examples:")[0].splitlines()
+    assert max(map(len, lines)) <= 40
 
 
 def test_eval_leaves_out_columns_rather_than_digits(

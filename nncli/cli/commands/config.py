@@ -16,6 +16,7 @@ from nncli.cli.console import (
     say_json,
     say_wrapped,
 )
+from nncli.cli.help import Verb, Verbs
 from nncli.cli.plugins import Plugins, run_plugins
 
 VALIDATE = """\b
@@ -35,13 +36,14 @@ With yaml-language-server (VS Code's YAML extension), begin a config with:
 """
 
 app = typer.Typer(
+    cls=Verbs,
     help="Validate a config, show it in full, or print its schema.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command(epilog=VALIDATE)
+@app.command(cls=Verb, epilog=VALIDATE)
 def validate(
     config: Source,
     overrides: Overrides = None,
@@ -74,7 +76,7 @@ def validate(
     say_wrapped(f"{layers}, {parameters}, rows: {rows}")
 
 
-@app.command(epilog=SHOW)
+@app.command(cls=Verb, epilog=SHOW)
 def show(
     config: Source,
     overrides: Overrides = None,
@@ -95,7 +97,7 @@ def show(
         say(to_yaml(value).rstrip())
 
 
-@app.command(epilog=SCHEMA)
+@app.command(cls=Verb, epilog=SCHEMA)
 def schema(
     plugin: Plugins = None,
     json: Json = False,

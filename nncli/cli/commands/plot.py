@@ -18,6 +18,7 @@ from nncli.cli.console import (
     progress,
     say,
     say_json,
+    say_wrapped,
 )
 from nncli.core.errors import RunError, UsageError
 
@@ -233,7 +234,9 @@ def _show(drawn: Drawn) -> None:
     console = out()
     for place, (kind, panels) in enumerate(drawn):
         if len(drawn) > 1:
-            say(f"{'' if place == 0 else chr(10)}== {kind.title} ==")
+            if place:
+                say("")
+            say_wrapped(f"== {kind.title} ==")
         for line in text_of(panels, columns()):
             console.print(line, no_wrap=True, overflow="ignore", crop=False)
 

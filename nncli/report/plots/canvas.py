@@ -80,7 +80,11 @@ class Canvas:
         room = self.width - len(left) - len(right) - 2
         middle = shortened(printable(x_label), room) if room > 2 else ""
         middle = middle.center(max(room, 0))
-        found.append(Text(f"{indent}  {left} {middle} {right}".rstrip()))
+        numbers = f"{indent}  {left} {middle} {right}"
+        if room < 0:
+            # Wider than the chart: below the numbers beside it, too.
+            numbers = f"{left} {right}".rjust(self.margin + 1 + self.width)
+        found.append(Text(numbers.rstrip()))
         return found
 
 

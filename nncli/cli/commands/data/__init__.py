@@ -6,9 +6,11 @@ import sys
 
 import typer
 
+from nncli.cli.help import Verbs
 from nncli.cli.verbs import add_verbs
 
 app = typer.Typer(
+    cls=Verbs,
     help="Get datasets, and look at what training makes of them.",
     no_args_is_help=True,
     rich_markup_mode=None,

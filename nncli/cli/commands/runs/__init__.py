@@ -10,6 +10,7 @@ import typer
 
 from nncli.cli.completion import complete_key, complete_state, complete_tag
 from nncli.cli.console import Json, RunsDir, say_json
+from nncli.cli.help import Verbs
 from nncli.cli.verbs import add_verbs
 from nncli.core.errors import UsageError
 
@@ -23,6 +24,7 @@ Examples:
 """
 
 app = typer.Typer(
+    cls=Verbs,
     invoke_without_command=True,
     rich_markup_mode=None,
 )
