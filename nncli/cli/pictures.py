@@ -52,6 +52,7 @@ def draw_later(run: RunDirectory, experiment: Experiment) -> bool:
                 if not hold(handle):
                     return False
             _remove(run)
+            log = stack.enter_context(run.log.open("ab"))
             drawing = open_module(
                 "nncli",
                 ["plot", str(run.path), "-k", "all", "-o", str(run.plots)]
@@ -59,12 +60,14 @@ def draw_later(run: RunDirectory, experiment: Experiment) -> bool:
                 # It holds the locks as long as it lives.
                 pass_fds=handles,
                 start_new_session=True,
-                **dict.fromkeys(("stdin", "stdout", "stderr"), DEVNULL),
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=log,
             )
             os.setpriority(os.PRIO_PROCESS, drawing.pid, LOWEST)
     except OSError:
         return False
-    # Nobody waits for it.
+    # Nobody waits for it, and Python shall not warn of that.
     drawing.returncode = 0
     note(f"pictures: being drawn into {run.plots}")
     return True

@@ -125,7 +125,7 @@ class LiveView(Callback):
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
         self._live.update(self._panel(trainer), refresh=True)
-        # However slow the terminal is, it takes at most half a hundredth of the time.
+        # However slow the terminal is, it takes a two-hundredth of the time.
         cost = time.monotonic() - began
         self._next = began + max(REDRAW_SECONDS, 200 * cost)
 

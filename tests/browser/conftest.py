@@ -28,9 +28,12 @@ AXE = "NNCLI_AXE"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium, once for all tests of a process."""
+    """Start the system's Chromium, once for the tests of a file.
+
+    No longer, for Playwright's loop of events would be in the way of others.
+    """
     path = shutil.which("chromium")
     if path is None:
         missing("chromium is not installed: apt-get install chromium")

@@ -147,6 +147,21 @@ def test_what_building_refuses_is_a_finding_of_the_same_words(
     build(load_config(path, [*plant, override]))
 
 
+def test_units_that_a_training_has_left_dead_are_found(write_config: Write) -> None:
+    path = write_config(HEALTHY)
+    trained = build(load_config(path, []))
+    bias = trained.network.layers[0].parameters["bias"].data
+    for killed, message in ((8, ""), (9, "9 of 16 units of layers[1] relu are dead")):
+        bias[:killed] = -100
+        found = {
+            each.check: each.text
+            for each in examine(lambda more: load_config(path, more), trained=trained)
+        }
+        assert set(found) == ({"trained_units"} if message else set())
+        assert message in found.get("trained_units", "")
+    assert bias[0] == -100
+
+
 def arrays(tmp_path: Path, x: Array, y: Array) -> list[str]:
     """Write an archive, and return the overrides that take it for the dataset."""
     np.savez(tmp_path / "rows.npz", x=x, y=y)

@@ -57,6 +57,18 @@ def test_json_has_every_finding_and_check(
     assert (healthy.code, healthy.json()["findings"]) == (0, [])
 
 
+def test_run_is_examined_with_what_its_training_left(
+    command: Command, write_config: Write
+) -> None:
+    command.train(write_config(), "layers[1]=relu", "optimizer={type: sgd, lr: 30}")
+    run = command.runs / "small-1"
+    found = command("doctor", run, "--json").json()["findings"]
+    assert "trained_units" in {finding["check"] for finding in found}
+    # With other values, the training that is looked at would be another one.
+    changed = command("doctor", run, "optimizer.lr=0.02", "--json").json()["findings"]
+    assert "trained_units" not in {finding["check"] for finding in changed}
+
+
 def test_what_building_refuses_is_a_finding_and_what_is_no_config_an_error(
     command: Command, write_config: Write
 ) -> None:

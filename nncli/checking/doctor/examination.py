@@ -16,6 +16,7 @@ from nncli.core.errors import dotted
 from nncli.core.randomness import stream
 from nncli.data.batches import Batch
 from nncli.experiment.build import build
+from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.layers.base import Layer
 from nncli.network.trial import trial
@@ -48,6 +49,7 @@ class Examination:
 
     Args:
         loaded: The config.
+        trained: The same with the parameters of a training, if there was one.
 
     Attributes:
         experiment: What the config describes.
@@ -58,7 +60,8 @@ class Examination:
         DataError: The data cannot be read.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, trained: Experiment | None = None) -> None:
+        self._trained = trained
         self.given: dict[str, Any] = loaded.document.value
         self.experiment = build(loaded)
         self.config = self.experiment.config
@@ -136,6 +139,14 @@ class Examination:
         """The look at the network's first values."""
         with trial(self.network, training=True):
             return look(self.experiment, self.batch)
+
+    @cached_property
+    def trained(self) -> Look | None:
+        """The look at the values behind a training; None where there was none."""
+        if self._trained is None:
+            return None
+        with trial(self._trained.network, training=True):
+            return look(self._trained, self.batch)
 
     def rehearsal(self, factor: float = 1.0) -> Rehearsal:
         """Return the first steps of training with the learning rate times a factor."""

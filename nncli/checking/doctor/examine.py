@@ -9,6 +9,7 @@ from nncli.checking.doctor.examination import Examination
 from nncli.checking.doctor.refused import Load, refused
 from nncli.core.arrays import xp
 from nncli.core.errors import ConfigError
+from nncli.experiment.experiment import Experiment
 from nncli.training.threads import using
 
 
@@ -18,16 +19,20 @@ def names() -> list[str]:
 
 
 def examine(
-    load: Load, tell: Callable[[str, bool], None] = lambda _name, _slow: None
+    load: Load,
+    tell: Callable[[str, bool], None] = lambda _name, _slow: None,
+    trained: Experiment | None = None,
 ) -> list[Finding]:
     """Look at an experiment's data, its network, and its first steps.
 
-    A function of the config alone: the same findings each time. Nothing is written.
+    A function of the config and of those parameters: the same findings each time.
+    Nothing is written.
 
     Args:
         load: Loads the config, with further overrides where these are to be tried.
         tell: Is told the name of each check before it is made, and whether what is
             done takes long.
+        trained: The experiment with the parameters of a training, if there was one.
 
     Raises:
         ConfigError: The config itself has problems.
@@ -35,7 +40,7 @@ def examine(
     """
     loaded = load([])
     try:
-        exam = Examination(loaded)
+        exam = Examination(loaded, trained)
     except ConfigError as error:
         return refused(error, load)
     found: list[Finding] = []

@@ -56,6 +56,14 @@ class Look:
     outputs: Array
     signals: list[Signal]
 
+    def dead(self, share: float) -> list[tuple[Layer, Array]]:
+        """Return activations with a larger share of dead units, and which these are."""
+        return [
+            (signal.layer, signal.dead)
+            for signal in self.signals
+            if signal.dead is not None and signal.dead.mean() > share
+        ]
+
 
 def look(experiment: Experiment, batch: Batch) -> Look:
     """Run a batch forward and backward; layers that draw numbers act as in use.

@@ -31,7 +31,7 @@ EPILOG = """\b
 Examples:
   nncli doctor digits
   nncli doctor digits optimizer.lr=3
-  nncli doctor digits-1 --json          the config of a run
+  nncli doctor digits-1 --json          a run: its config, and its trained units
 """
 
 
@@ -44,11 +44,13 @@ def doctor(
 ) -> None:
     """Find what is wrong before training, and mend it.
 
-    Looks at the data, at the network with its first values, and at some first steps.
+    Looks at the data, at the network with its first values, and at some first steps;
+    of a run, without overrides, also at the units of the trained network.
     Ends with exit code 1 if something is found. Nothing is written.
     """
     from nncli.checking.doctor.examine import examine, names
-    from nncli.runs.sources import load_source
+    from nncli.runs.sources import load_source, trained_source
+    from nncli.training.opened import open_source
 
     changes = list(overrides or [])
 
@@ -64,7 +66,11 @@ def doctor(
             if slow and not watched():
                 note(f"doctor: {name} ...")
 
-        found = examine(load, tell)
+        trained = None
+        if not changes and trained_source(config, runs_dir) is not None:
+            opened = open_source(config, [], runs_dir, allow_plugins=allow_plugins)
+            trained = opened.experiment
+        found = examine(load, tell, trained)
     if json:
         say_json(
             {

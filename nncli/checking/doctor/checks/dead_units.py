@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.look import Look
 from nncli.checking.doctor.remedies import OWN_INIT, without_inits
 from nncli.core.arrays import Array
 from nncli.core.text import count
@@ -35,7 +34,7 @@ class DeadUnits(Check, name="dead_units"):
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
-        early = _dead(exam.first, FIRST)
+        early = exam.first.dead(FIRST)
         for layer, dead in early:
             advice, *overrides = self._mend(layer)
             yield self._finding(
@@ -62,7 +61,7 @@ class DeadUnits(Check, name="dead_units"):
     def _dying(self, factor: float) -> list[tuple[Layer, Array]]:
         """Return what is dead after the first steps at a learning rate."""
         after = self.exam.rehearsal(factor).after
-        return [] if after is None else _dead(after, LATER)
+        return [] if after is None else after.dead(LATER)
 
     def _finding(
         self,
@@ -89,12 +88,3 @@ class DeadUnits(Check, name="dead_units"):
             "Take an activation that is flat nowhere.",
             f"{self.exam.place(layer)}=leaky_relu",
         )
-
-
-def _dead(look: Look, share: float) -> list[tuple[Layer, Array]]:
-    """Return the activations with too many dead units, and which these are."""
-    return [
-        (signal.layer, signal.dead)
-        for signal in look.signals
-        if signal.dead is not None and signal.dead.mean() > share
-    ]
