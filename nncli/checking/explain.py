@@ -159,6 +159,7 @@ class _Taken:
         values: (P,) all parameters behind it.
         parameters: The same by name.
         memory: What layers remember then.
+        remembered: What the optimizer does, of each parameter, by name.
         lr: The learning rate.
         norm: That of the gradient as the optimizer was given it.
     """
@@ -166,6 +167,7 @@ class _Taken:
     values: Array
     parameters: dict[str, Array]
     memory: dict[str, Array]
+    remembered: dict[str, dict[str, Array]]
     lr: float
     norm: float
 
@@ -186,10 +188,15 @@ def _take_step(
     )
     step.run(batch, lr, progress.step + 1)
     flat = network.flat
+    remembered: dict[str, dict[str, Array]] = {name: {} for name in flat.tensors}
+    for kind, array in optimizer.remembered().items():
+        for name, part in flat.views(array).items():
+            remembered[name][kind] = part.copy()
     return _Taken(
         flat.values.copy(),
         {name: tensor.data.copy() for name, tensor in flat.tensors.items()},
         {name: array.copy() for name, array in network.state.items()},
+        remembered,
         lr,
         norm(flat.grads),
     )
@@ -224,7 +231,12 @@ def _layers(
             x=passes.value("x", call.x),
             y=passes.value("y", call.y),
             parameters=tuple(
-                passes.parameter(name, each, taken.parameters.get(f"{path}.{name}"))
+                passes.parameter(
+                    name,
+                    each,
+                    taken.parameters.get(f"{path}.{name}"),
+                    taken.remembered.get(f"{path}.{name}", {}),
+                )
                 for name, each in own.items()
             ),
             memory=tuple(

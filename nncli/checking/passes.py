@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -141,11 +143,18 @@ class Passes:
             return Quantity(name, tensor.data)
         return self._quantity(name, tensor.data, zero.grad, zero.data)
 
-    def parameter(self, name: str, tensor: Tensor, after: Array | None) -> Quantity:
+    def parameter(
+        self,
+        name: str,
+        tensor: Tensor,
+        after: Array | None,
+        remembered: Mapping[str, Array],
+    ) -> Quantity:
         """Return a parameter with its derivatives and what became of it."""
         if after is None or tensor.grad is None:
             return Quantity(name, tensor.data.copy())
-        return self._quantity(name, tensor.data, tensor.grad, tensor.data, after)
+        data = tensor.data
+        return self._quantity(name, data, tensor.grad, data, after, remembered)
 
     def _quantity(
         self,
@@ -154,6 +163,7 @@ class Passes:
         gradient: Array,
         moved: Array,
         after: Array | None = None,
+        remembered: Mapping[str, Array] = MappingProxyType({}),
     ) -> Quantity:
         """Compare the largest derivatives by ``moved``, which is part of the value."""
         largest = float(np.nan_to_num(abs(gradient)).max(initial=0))
@@ -168,9 +178,9 @@ class Passes:
             wrong = not error <= TOLERANCE
             self.worst = max(self.worst, error if error == error else np.inf)
             to = None if after is None else float(after[index])
-            elements.append(
-                Element(index, float(value[index]), derivative, numeric, wrong, to)
-            )
+            kept = {each: float(array[index]) for each, array in remembered.items()}
+            was = float(value[index])
+            elements.append(Element(index, was, derivative, numeric, wrong, to, kept))
         return Quantity(name, value.copy(), gradient.copy(), after, tuple(elements))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from nncli.core.arrays import Array, xp
@@ -42,6 +43,7 @@ class Element:
         numeric: The same by central differences; None at a kink.
         wrong: Both differ by more than rounding can explain.
         after: What the optimizer made of it; None where it is no parameter.
+        remembered: What the optimizer remembers of it behind the step, by name.
     """
 
     index: tuple[int, ...]
@@ -50,6 +52,7 @@ class Element:
     numeric: float | None
     wrong: bool
     after: float | None = None
+    remembered: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def step(self) -> float | None:
@@ -129,4 +132,5 @@ def _element_facts(element: Element) -> dict[str, Any]:
     }
     if element.after is not None and element.step is not None:
         found |= {"step": finite(element.step), "after": finite(element.after)}
+        found["remembered"] = {k: finite(v) for k, v in element.remembered.items()}
     return found

@@ -91,6 +91,14 @@ class Optimizer(Component, family="optimizer"):
         views = [array[part] for array in arrays]
         return (*views, *(row[: views[0].size] for row in scratch))
 
+    def remembered(self) -> dict[str, Array]:
+        """Return (P,) arrays that the last step was made with, by their names.
+
+        They are shown to people: where the formula has other names and scales than the
+        code, those of the formula.
+        """
+        return {name: self.state[name] for name in self.used_slots()}
+
     def over(self, parameters: Flat | Iterable[Tensor]) -> Self:
         """Return a live optimizer that is bound to parameters, for a loop of your own.
 

@@ -42,6 +42,11 @@ class Moments(DecayingOptimizer):
         n2 = (1 - self.beta2**self.steps) / (1 - self.beta2)
         return n1, n2
 
+    def remembered(self) -> dict[str, Array]:
+        first, second, *others = super().remembered().items()
+        n1, n2 = self.weights()
+        return {"m_hat": first[1] / n1, "v_hat": second[1] / n2, **dict(others)}
+
     def remember(self, g: Array, first: Array, second: Array, work: Array) -> None:
         """Take a chunk of the gradient into both sums."""
         first *= self._keep1

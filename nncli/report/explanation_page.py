@@ -26,6 +26,7 @@ from nncli.report.explanation_words import (
     predicts,
     remembered,
     selection,
+    step_rows,
     targets_text,
     total_text,
     unfolded,
@@ -198,9 +199,5 @@ def _steps(layer: LayerExplained, steps: list[Quantity]) -> Iterator[str]:
     yield heading(3, layer.label)
     for each in steps:
         yield heading(4, f"{each.name}{selection(each)}")
-        rows = []
-        for e in each.elements:
-            numbers = e.value, e.derivative, e.step, e.after
-            rows.append((place_text(e.index), *map(figure, numbers)))
-        head = ("place", "before", "derivative", "step", "after")
+        head, *rows = step_rows(each)
         yield listing(head, rows)

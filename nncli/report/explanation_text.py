@@ -17,6 +17,7 @@ from nncli.report.explanation_words import (
     remembered,
     same,
     selection,
+    step_rows,
     targets_text,
     total_text,
     unfolded,
@@ -180,12 +181,7 @@ class _Writer:
     def _step(self, layer: LayerExplained, each: Quantity) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label} {each.name}{selection(each)}")
-        head = ("place", "before", "derivative", "step", "after")
-        rows: list[tuple[str, ...]] = [head]
-        for e in each.elements:
-            numbers = e.value, e.derivative, e.step, e.after
-            rows.append((place_text(e.index), *map(figure, numbers)))
-        yield from self._table(rows, spare=(2, 1))
+        yield from self._table(step_rows(each), spare=(2, 1))
 
     def _table(
         self, rows: list[tuple[str, ...]], spare: tuple[int, ...]

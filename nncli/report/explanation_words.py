@@ -8,7 +8,7 @@ from nncli.checking.explanation import Explanation, LayerExplained, LossExplaine
 from nncli.checking.quantity import Element, Quantity
 from nncli.core.arrays import Array
 from nncli.core.text import count
-from nncli.report.arrays import figure
+from nncli.report.arrays import figure, place_text
 
 
 def headline(explained: Explanation) -> str:
@@ -53,6 +53,18 @@ def update_lines(explained: Explanation) -> Iterator[str]:
         yield f"gradient of all parameters: norm {figure(update.norm)}"
     before, after = figure(update.before), figure(update.after)
     yield f"L of this sample: {before} before, {after} after"
+
+
+def step_rows(each: Quantity) -> list[tuple[str, ...]]:
+    """Return what the optimizer did with elements of a parameter, below a head."""
+    kept = list(each.elements[0].remembered) if each.elements else []
+    rows: list[tuple[str, ...]] = [
+        ("place", "before", "derivative", *kept, "step", "after")
+    ]
+    for e in each.elements:
+        numbers = e.value, e.derivative, *e.remembered.values(), e.step, e.after
+        rows.append((place_text(e.index), *map(figure, numbers)))
+    return rows
 
 
 def verdict(explained: Explanation) -> str:

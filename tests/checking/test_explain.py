@@ -121,6 +121,31 @@ def test_numbers_of_json_are_the_engines(config: dict[str, Any]) -> None:
             assert distance(values_of(each["after"]), tensor.data) < 1e-12
 
 
+def test_update_shows_the_averages_of_its_formula() -> None:
+    """Adam's m̂ and v̂ of Kingma and Ba, algorithm 1, behind three steps of before."""
+    experiment = built(DENSE, optimizer={"type": "adam", "lr": 0.01})
+    for _ in range(3):
+        experiment.network.flat.grads.fill(0.5)
+        experiment.optimizer.step(0.0)
+    found = explain(experiment, Progress(step=3), sample=7).facts()
+    clipped = found["update"]["clipped_norm"] / found["update"]["gradient_norm"]
+    seen = 0
+    for layer in found["layers"]:
+        for each in layer["parameters"]:
+            for e in each["elements"]:
+                m = v = 0.0
+                for g in (0.5, 0.5, 0.5, e["derivative"] * clipped):
+                    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+                m_hat, v_hat = m / (1 - 0.9**4), v / (1 - 0.999**4)
+                kept = e["remembered"]
+                assert kept["m_hat"] == pytest.approx(m_hat, rel=1e-5)
+                assert kept["v_hat"] == pytest.approx(v_hat, rel=1e-5)
+                step = -found["update"]["lr"] * m_hat / (math.sqrt(v_hat) + 1e-8)
+                assert e["step"] == pytest.approx(step, rel=1e-5)
+                seen += 1
+    assert seen > 10
+
+
 def _keep(kept: dict[str, Array], label: str, gradient: Array) -> None:
     kept[label] = gradient.copy()
 
