@@ -31,7 +31,7 @@ EPILOG = """\b
 Examples:
   nncli doctor digits
   nncli doctor digits optimizer.lr=3
-  nncli doctor digits-1 --json          a run: its config, and its trained units
+  nncli doctor digits-1 --json          a run: its config, its trained units
 """
 
 
