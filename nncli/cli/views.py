@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -33,6 +34,25 @@ def make_view() -> Callback:
     if sys.stdout.isatty() and watched():
         return LiveView()
     return PlainView(note)
+
+
+REFLOWING = (
+    "ALACRITTY_WINDOW_ID",
+    "KITTY_WINDOW_ID",
+    "KONSOLE_VERSION",
+    "TERM_PROGRAM",
+    "TMUX",
+    "VTE_VERSION",
+    "WEZTERM_PANE",
+    "WT_SESSION",
+)
+"""Variables of terminals that break lines anew when their window becomes narrower.
+Others (xterm, the console of Linux) cut them off."""
+
+
+def reflows() -> bool:
+    """Whether the terminal breaks its lines anew when its window becomes narrower."""
+    return any(name in os.environ for name in REFLOWING)
 
 
 class LogWriter(Callback):
@@ -89,6 +109,7 @@ class LiveView(Callback):
         self._console = err()
         self._live = Live(console=self._console, auto_refresh=False)
         self._losses: list[float] = []
+        self._shown: tuple[RenderableType, int] | None = None
         self._row: Row | None = None
         self._next = 0.0
         self._ended = False
@@ -117,17 +138,38 @@ class LiveView(Callback):
         self._ended = True
         try:
             # The end of the live display draws once more by itself.
-            self._live.update(self._panel(trainer))
+            self._show(trainer, refresh=False)
         finally:
             self._live.transient = trainer.done
             self._live.stop()
 
     def _draw(self, trainer: Trainer) -> None:
         began = time.monotonic()
-        self._live.update(self._panel(trainer), refresh=True)
+        self._show(trainer, refresh=True)
         # However slow the terminal is, it takes a two-hundredth of the time.
         cost = time.monotonic() - began
         self._next = began + max(REDRAW_SECONDS, 200 * cost)
+
+    def _show(self, trainer: Trainer, *, refresh: bool) -> None:
+        """Put the panel in the place of the one that is on the screen."""
+        width = self._console.width
+        if self._shown is not None and self._shown[1] > width and reflows():
+            self._climb(*self._shown, width)
+        panel = self._panel(trainer)
+        self._shown = panel, width
+        self._live.update(panel, refresh=refresh)
+
+    def _climb(self, panel: RenderableType, before: int, width: int) -> None:
+        """Erase the lines that a narrower window has made of those on the screen."""
+        from rich.control import Control
+        from rich.segment import ControlType, Segment
+
+        options = self._console.options.update_width(before)
+        lines = self._console.render_lines(panel, options, pad=False)
+        sizes = (Segment.get_line_length(line) for line in lines)
+        more = sum(max(0, -(-size // width) - 1) for size in sizes)
+        step = ((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
+        self._console.control(Control(*(step * more)))
 
     def _panel(self, trainer: Trainer) -> RenderableType:
         from rich.console import Group

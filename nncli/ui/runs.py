@@ -207,7 +207,7 @@ def _shown(value: Any) -> str:
 
 
 def _pictures(run: RunDirectory) -> list[dict[str, Any]]:
-    """Tell what a run drew of itself, and when."""
+    """Tell what a run drew of its network, and when; logs are drawn as they grow."""
     return [
         {
             "kind": kind.name,
@@ -216,7 +216,7 @@ def _pictures(run: RunDirectory) -> list[dict[str, Any]]:
             "changed": path.stat().st_mtime_ns // 10**6,
         }
         for kind in kinds()
-        if (path := run.picture(kind.name)).is_file()
+        if kind.needs_network and (path := run.picture(kind.name)).is_file()
     ]
 
 

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
+from nncli.core.atomic import write_bytes
 from nncli.core.launched import launched
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
@@ -61,7 +62,8 @@ def made_of(
     text, overrides = SPIRAL, (*SHARDS, *NETS.get(net, ()))
     if net == LENGTHS:
         path = folder.parent / "lines.txt"
-        path.write_text("ab\na\nabbaab\nb\naab\n" * 9, encoding="utf-8")
+        # Every rank writes it, and none may read a half of another one's.
+        write_bytes(path, b"ab\na\nabbaab\nb\naab\n" * 9)
         text = LINES.format(path=path, units=3)
     if keep:
         return run_of(folder / net, *overrides, text=text)

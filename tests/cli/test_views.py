@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.color import ColorType
+from rich.console import Console
 
 from nncli.cli import console, views
 from nncli.cli.console import note
@@ -252,6 +253,33 @@ def test_live_view_takes_a_slow_terminal_little_of_the_time(
         clock.now += 0.01
         view.on_step(training)
     assert 9 <= len(screen.drawn) <= 11
+
+
+@pytest.mark.parametrize("terminal", ["TMUX", "NO_SUCH"])
+def test_lines_that_a_narrower_window_has_broken_are_taken_away(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, terminal: str
+) -> None:
+    for name in views.REFLOWING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(terminal, "1")
+    view, training = LiveView(), trainer()
+    view._console = view._live.console = Console(
+        file=io.StringIO(), width=60, force_terminal=True, color_system=None
+    )
+    view.on_start(training)
+    drawn = []
+    for width in (60, 30):
+        view._console.width = width
+        view._console.file = file = io.StringIO()
+        clock.now += 100
+        view.on_row(training, ROW)
+        view.on_step(training)
+        drawn.append(file.getvalue())
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", drawn[0]).split("\n")
+    broken = sum(len(line) > 30 for line in lines)
+    assert broken >= 1
+    up = drawn[1].count("\x1b[1A")
+    assert up == len(lines) - 1 + (broken if terminal == "TMUX" else 0)
 
 
 def test_live_view_says_how_much_time_is_left(

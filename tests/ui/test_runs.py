@@ -174,17 +174,18 @@ def test_pictures_of_a_run_are_shown_and_no_other_file(
     run = make_run(folder)
     assert client.get("/api/run?name=a-1").json()["pictures"] == []
     run.plots.mkdir()
-    run.picture("curves").write_bytes(b"png")
+    run.picture("roc").write_bytes(b"png")
+    run.picture("curves").write_bytes(b"these are drawn as they grow")
     (run.plots / "mine.png").write_bytes(b"mine")
     (told,) = client.get("/api/run?name=a-1").json()["pictures"]
-    assert (told["kind"], told["title"]) == ("curves", "Loss and scores")
+    assert (told["kind"], told["title"]) == ("roc", "ROC")
     assert told["alt"]
-    found = client.get("/api/picture?name=a-1&kind=curves")
+    found = client.get("/api/picture?name=a-1&kind=roc")
     assert (found.content, found.headers["content-type"]) == (b"png", "image/png")
-    for kind in ("mine", "roc", "../plots/curves", "", "curves\0"):
+    for kind in ("mine", "confusion", "curves", "../plots/roc", "", "roc\0"):
         params = {"name": "a-1", "kind": kind}
         assert client.get("/api/picture", params=params).status_code == 404
     # What leads out of the directory is no run any more.
-    run.picture("curves").unlink()
-    run.picture("curves").symlink_to("/etc/hostname")
-    assert client.get("/api/picture?name=a-1&kind=curves").status_code == 404
+    run.picture("roc").unlink()
+    run.picture("roc").symlink_to("/etc/hostname")
+    assert client.get("/api/picture?name=a-1&kind=roc").status_code == 404
