@@ -77,8 +77,8 @@ def out() -> Console:
     """Return the console of results."""
     from rich.console import Console
 
-    # No markup: what is shown may hold brackets and colons of its own. Piped, tables are
-    # as wide as texts are, however wide the terminal of stderr.
+    # No markup: what is shown may hold brackets and colons of its own. Where it is
+    # piped, tables are as wide as texts, however wide the terminal of stderr.
     return Console(width=columns(), highlight=False, markup=False, emoji=False)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import PHONE, overflows, violations
 from tests.command import PATIENCE, finish, start
@@ -32,6 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         config = {"optimizer": {"type": "adam", "lr": 0.1**n}}
         run = make_run(folder, f"a-{n}", losses=(0.9, loss, 0.6), config=config)
         run.config.write_text("name: a\n")
+        run.plots.mkdir()
+        Image.new("RGB", (1200, 800), "white").save(run.picture("roc"))
     leave_test(run, loss=0.25)
     layer = {"label": "layers[0] dense", "activations": {"mean": 0.5, "std": 1.0}}
     with run.records.open("w", encoding="utf-8") as file:
@@ -179,6 +182,15 @@ def test_records_of_layers_are_drawn_where_there_are_any(page: Page, site: str) 
     page.get_by_text("Recorded while training").wait_for()
     assert points(page, "gradient norm") == [100]
     assert points(page, "mean of activations") == [10]
+
+
+def test_pictures_that_a_run_drew_are_shown(page: Page, site: str) -> None:
+    opened(page, f"{site}run?name=a-1")
+    picture = page.locator("#pictures img")
+    picture.scroll_into_view_if_needed()
+    until(page, lambda: picture.evaluate("each => each.naturalWidth") == 1200)
+    assert "ROC" in (picture.get_attribute("alt") or "")
+    assert page.locator("#pictures figcaption").all_inner_texts() == ["ROC"]
 
 
 def test_playground_trains_while_it_plays_and_by_steps(page: Page, site: str) -> None:
