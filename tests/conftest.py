@@ -26,12 +26,14 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 SLOW = (
     "adding_problem",
+    "babi_attention",
     "babi_lstm",
     "babi_rnn",
     "digits_cnn",
     "mnist_cnn",
     "mnist_lenet",
     "mnist_resnet",
+    "names",
     "residual",
     "shakespeare_gpt",
     "shakespeare_lstm",

@@ -19,7 +19,7 @@ from tests.report.recorded import write_records
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EVIL = "<script>alert(1)</script>"
 

@@ -19,7 +19,7 @@ from tests.runs.made import leave_test, make_run, row_of
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = ("", "run?name=a-1", "compare?run=a-1&run=a-2&run=a-3", "playground")
 HOSTILE = "<script>alert(1)</script>".replace("/", "\u2215")

@@ -40,7 +40,6 @@ BLOCK = f"{{type: residual, layers: [{INNER}]}}"
 STACK = f"{{type: sequential, repeat: 20, layers: [{BLOCK}]}}"
 DIGITS = f"layers=[flatten, {INNER}, relu, {{type: dense, units: 10}}]"
 LAST = "{type: dense, units: 2}"
-LONG = (*SLOW, "babi_attention", "names")
 MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
 FAULTS = {
@@ -254,7 +253,7 @@ def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in LONG))
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
         for path in sorted(CONFIGS.glob("*.yaml"))
         if not path.stem.startswith("mnist")
     ],

@@ -31,6 +31,7 @@ def test_plot_draws_curves_in_the_terminal(
     assert max(map(len, out.splitlines())) <= 60
 
 
+@pytest.mark.slow
 def test_plot_writes_what_the_name_of_the_file_says(
     command: Command, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(PLAIN)
 @example({"lr": 1e-05, "big": 1e17, "tiny": 5e-324, "inf": math.inf})

@@ -271,6 +271,7 @@ def test_split_takes_one_column_and_no_shares_beside_parts_that_are_said() -> No
         Split(0.2, column="part")
 
 
+@pytest.mark.slow
 def test_split_of_very_many_classes_is_quick_and_draws_as_one_class_at_a_time() -> None:
     groups = np.random.default_rng(0).integers(0, 200, 500)
     rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
