@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def lives(number: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def all_end(numbers: list[int]) -> bool:
+    """Say whether all processes end: their pipes are closed a moment before."""
+    limit = time.monotonic() + 5
+    while any(map(lives, numbers)) and time.monotonic() < limit:
+        time.sleep(0.001)
+    return not any(map(lives, numbers))
+
+
 def training(job: Job, run: RunDirectory) -> tuple[subprocess.Popen[str], list[int]]:
     """Begin a training with three workers; return it and them when it is under way."""
     process = start("train", job.config, "--workers", 3, "--runs-dir", run.path.parent)
@@ -134,7 +143,7 @@ def test_a_worker_that_is_ended_ends_the_training_with_one_message(
     told, advice = outcome.err.splitlines()[-2:]
     assert told.startswith(f"error: worker 2 of 3 was ended by {which.name}, not by")
     assert advice == f"Go on with: nncli train --resume {run.path}"
-    assert not any(map(lives, workers))
+    assert all_end(workers)
     assert_goes_on(job, run, 2)
 
 
@@ -145,7 +154,7 @@ def test_workers_end_with_their_parent(job: Job, tmp_path: Path) -> None:
     process.kill()
     # Nobody holds its standard error any more.
     finish(process)
-    assert not any(map(lives, workers))
+    assert all_end(workers)
     assert_goes_on(job, run, 3)
 
 
@@ -168,7 +177,7 @@ def test_a_training_that_is_asked_to_stop_stops_after_a_step(
     outcome = finish(process)
     assert outcome.code == 130
     assert "everything is saved" in outcome.err
-    assert not any(map(lives, workers))
+    assert all_end(workers)
     assert_goes_on(job, run, 2)
 
 
@@ -194,7 +203,7 @@ def test_a_second_signal_stops_at_once(job: Job, tmp_path: Path) -> None:
     outcome = finish(process)
     assert outcome.code == 130
     assert "stopped at once; the last checkpoint is kept" in outcome.err
-    assert not any(map(lives, workers))
+    assert all_end(workers)
     assert_goes_on(job, run, 2)
 
 
