@@ -119,21 +119,25 @@ PARTS = {
         ("nncli.cli.onlookers", "Onlookers", event)
         for event in ("on_start", "on_step", "on_row", "on_record", "on_end")
     ],
-    "training": [("nncli.training.step", "TrainingStep", "run")],
+    "steps": [("nncli.training.step", "TrainingStep", "run")],
 }
-"""Functions in which a training spends its time; each without those inside it."""
+"""Functions in which a training spends its time; each without those inside it, but a
+recorded step beside the others."""
 
 
 @contextmanager
 def clocks(clock: Clock) -> Iterator[dict[str, float]]:
     """Measure what the parts take while the block runs."""
-    spent = dict.fromkeys(PARTS, 0.0)
+    spent, counts = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0)
     under_way: list[float] = []
 
     def clocked(
         part: str, function: Callable[..., Any], own: float = 0.0
     ) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
+            if part == "steps" and under_way:
+                return function(*arguments, **named)
+            counts[part] += 1
             under_way.append(0.0)
             began = clock()
             try:
@@ -158,7 +162,11 @@ def clocks(clock: Clock) -> Iterator[dict[str, float]]:
                 where = getattr(import_module(module), owner)
                 stack.callback(setattr, where, name, getattr(where, name))
                 setattr(where, name, clocked(part, getattr(where, name), own))
+        counts = dict.fromkeys(PARTS, 0)
         yield spent
+    # What a recorded step takes more than another one.
+    each = spent["steps"] / max(counts["steps"], 1)
+    spent["recorded steps"] -= counts["recorded steps"] * each
 
 
 KINDS: dict[str, dict[str, bool]] = {
@@ -202,11 +210,11 @@ def measure_parts(
         with clocks(clock) as spent:
             whole, _ = job(**KINDS["and log, live display"], draw=False)
         # A run that can be resumed is another matter than one that is looked at.
-        looking = sum(spent.values()) - spent["training"] - spent["checkpoints"]
+        looking = sum(spent.values()) - spent["steps"] - spent["checkpoints"]
         for part, seconds in spent.items():
             found[part].append(seconds / (whole - looking))
-        found["training"][-1] = looking / (whole - looking)
-    found["all but checkpoints"] = found.pop("training")
+        found["steps"][-1] = looking / (whole - looking)
+    found["all but checkpoints"] = found.pop("steps")
     print("  of the time without them")
     for part, shares in found.items():
         print(

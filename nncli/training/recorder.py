@@ -15,7 +15,7 @@ from nncli.training.state import Progress
 ROWS = 200
 """How many steps of a training are recorded, where nobody says how many."""
 
-AT_LEAST = 20
+AT_LEAST = 25
 """How many steps are made for one that is recorded, where nobody says it."""
 
 WITH_LAYERS, LAYERS_EVERY = 20, 5

@@ -213,8 +213,8 @@ def test_records_are_left_out_where_the_config_says_so(
 
 def test_strides_are_a_function_of_the_config_and_the_steps() -> None:
     assert strides(Recording(), 10_000) == (50, 500)
-    assert strides(Recording(), 1_140) == (20, 100)
-    assert strides(Recording(), 40) == (20, 100)
+    assert strides(Recording(), 1_140) == (25, 125)
+    assert strides(Recording(), 40) == (25, 125)
     assert strides(Recording(every=7), 10_000) == (7, 7)
 
 
