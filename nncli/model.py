@@ -9,7 +9,7 @@ from typing import Any
 from nncli.config.load import Loaded, load_values
 from nncli.config.schema import Config
 from nncli.config.validate import component_from
-from nncli.core.errors import RunError
+from nncli.core.files import writable
 from nncli.core.registry import spec_of
 from nncli.core.text import count, html_table
 from nncli.data.base import Transform
@@ -113,12 +113,8 @@ class Model(Learner):
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint, as ``nncli train`` does."""
-        try:
+        with writable(path):
             save_checkpoint(Path(path), self._captured())
-        except OSError as error:
-            raise RunError(
-                f"{path}: expected a place to write to, got: {error.strerror}."
-            ) from None
 
     @classmethod
     def load(cls, path: str | Path, *, allow_plugins: bool = False) -> Model:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from nncli.core.atomic import replacing
-from nncli.core.errors import RunError, UsageError
-from nncli.core.files import naming
+from nncli.core.errors import UsageError
+from nncli.core.files import naming, unwritable
 from nncli.core.text import spreadsheet_text
 from nncli.experiment.predict import number_columns, prediction_columns
 
@@ -188,9 +188,7 @@ def saving(
     except OSError as error:
         if error.filename != str(path):
             raise
-        raise RunError(
-            f"{path}: expected a place to write to, got: {error.strerror}."
-        ) from None
+        raise unwritable(path, error) from None
 
 
 def check_suffix(path: Path, option: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from nncli.core.errors import RunError
+
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -67,3 +69,21 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise
+
+
+@contextlib.contextmanager
+def writable(path: Path | str) -> Iterator[None]:
+    """Let a result that cannot be written be one message; see ``unwritable``.
+
+    Raises:
+        RunError: Something of the block fails in the system.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path | str, error: OSError) -> RunError:
+    """Return what is told of a place where nothing can be written."""
+    return RunError(f"{path}: expected a place to write to, got: {error.strerror}.")

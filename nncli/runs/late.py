@@ -9,9 +9,10 @@ from nncli.core.files import append_text
 
 
 class LateLines:
-    """Adds lines to a file: they are there a second later at most, or at ``finish``.
+    """Adds lines to a file, some at a time, and all that are left at ``finish``.
 
-    To open a file costs more than a small step.
+    To open a file costs more than a small step: it is opened again with the first line
+    that comes a second after the last time.
 
     Args:
         path: The file.

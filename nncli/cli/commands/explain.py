@@ -18,7 +18,7 @@ from nncli.cli.console import (
     say,
     say_json,
 )
-from nncli.core.errors import CheckFailed, RunError
+from nncli.core.errors import CheckFailed
 
 if TYPE_CHECKING:
     from nncli.checking.explanation import Explanation
@@ -95,11 +95,8 @@ def explain(
 
 def _write(path: Path, found: Explanation) -> None:
     from nncli.core.atomic import write_bytes
+    from nncli.core.files import writable
     from nncli.report.explanation_page import explanation_page
 
-    try:
+    with writable(path):
         write_bytes(path, explanation_page(found).encode())
-    except OSError as error:
-        raise RunError(
-            f"{path}: expected a place to write to, got: {error.strerror}."
-        ) from None

@@ -216,16 +216,13 @@ def _panels(subjects: list[Subject], wanted: list[Kind], *, several: bool) -> Dr
 
 def _write(path: Path, title: str, panels: list[Panel]) -> None:
     from nncli.core.atomic import write_bytes
+    from nncli.core.files import writable
     from nncli.report.plots.figure import drawn
 
     (content,) = drawn(title, panels, path.suffix.lower().removeprefix("."))
-    try:
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
-    except OSError as error:
-        raise RunError(
-            f"{path}: expected a place to write to, got: {error.strerror}."
-        ) from None
 
 
 def _show(drawn: Drawn) -> None:

@@ -135,16 +135,11 @@ def predict(
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
     from nncli.core.atomic import replacing
-    from nncli.core.errors import RunError
+    from nncli.core.files import writable
 
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
-    try:
-        with replacing(path) as file:
-            yield file
-    except OSError as error:
-        raise RunError(
-            f"{path}: expected a place to write to, got: {error.strerror}."
-        ) from None
+    with writable(path), replacing(path) as file:
+        yield file

@@ -9,7 +9,6 @@ import typer
 
 from nncli.cli.completion import complete_run
 from nncli.cli.console import AllowPlugins, Json, RunsDir, note, progress, say, say_json
-from nncli.core.errors import RunError
 
 EPILOG = """\b
 Examples:
@@ -52,6 +51,7 @@ def report(
     commands that make it again. The page needs no network and no other file.
     """
     from nncli.core.atomic import write_bytes
+    from nncli.core.files import writable
     from nncli.report.charts import chart_library
     from nncli.report.gathered import gather, names_of
     from nncli.report.run_page import run_page
@@ -70,12 +70,8 @@ def report(
         text = run_page(gathered)
     first = next(iter(found.values()))
     path = output or (first.report if len(found) == 1 else Path(first.report.name))
-    try:
+    with writable(path):
         write_bytes(path, text.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise RunError(
-            f"{path}: expected a place to write to, got: {error.strerror}."
-        ) from None
     missing = {run.name: run.missing for run in gathered if run.missing}
     if json:
         paths = list(found)
