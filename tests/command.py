@@ -21,6 +21,9 @@ from tests.conftest import CONFIGS
 PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken for lost."""
 
+MOMENT = 5.0
+"""Seconds within which processes that were killed are gone."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -101,6 +104,17 @@ def wait_until(fact: Callable[[], bool], process: subprocess.Popen[str]) -> bool
         assert time.monotonic() - begin < PATIENCE, "waited in vain"
         time.sleep(0.0005)
     return True
+
+
+def soon(fact: Callable[[], bool]) -> bool:
+    """Wait a moment for a fact; return whether it came true.
+
+    A process that was killed closes its pipes some milliseconds before it is gone.
+    """
+    limit = time.monotonic() + MOMENT
+    while not fact() and time.monotonic() < limit:
+        time.sleep(0.001)
+    return fact()
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -18,7 +18,7 @@ from nncli.runs.directory import RunDirectory
 from tests.cli import mpi
 from tests.cli.mpi import MPIRUN, mpirun, needs_mpi
 from tests.cli.test_mpi import ENDLESS, TEXT
-from tests.command import Command, Outcome, finish, wait_until
+from tests.command import Command, Outcome, finish, soon, wait_until
 
 pytestmark = [needs_mpi, pytest.mark.slow]
 Write = Callable[..., Path]
@@ -213,7 +213,7 @@ def test_a_rank_that_hangs_ends_all(
     process = endless(write_config(TEXT), tmp_path, NNCLI_RANK_SECONDS="3")
     mpi.stop_rank(tmp_path / "runs", rank, signal.SIGSTOP)
     one_message(finish(process), 1, "has not answered for 3 seconds")
-    assert not mpi.ranks_of(tmp_path / "runs")
+    assert soon(lambda: not mpi.ranks_of(tmp_path / "runs"))
     assert goes_on(command, tmp_path / "runs/spiral-1")
 
 
@@ -228,7 +228,7 @@ def test_a_rank_that_is_killed_ends_all_and_leaves_nothing(
     # The message is mpirun's, which leaves nobody the time for another one.
     assert outcome.code == 9
     assert "Killed (signal 9)" in outcome.out
-    assert not mpi.ranks_of(tmp_path / "runs")
+    assert soon(lambda: not mpi.ranks_of(tmp_path / "runs"))
     assert not set(Path("/dev/shm").iterdir()) - before
     assert goes_on(command, tmp_path / "runs/spiral-1")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from nncli.cli.app import run as call
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
-from tests.command import finish, start, wait_until
+from tests.command import finish, soon, start, wait_until
 from tests.training.jobs import assert_same_bits
 
 pytestmark = pytest.mark.skipif(
@@ -93,11 +92,8 @@ def lives(number: int) -> bool:
 
 
 def all_end(numbers: list[int]) -> bool:
-    """Say whether all processes end: their pipes are closed a moment before."""
-    limit = time.monotonic() + 5
-    while any(map(lives, numbers)) and time.monotonic() < limit:
-        time.sleep(0.001)
-    return not any(map(lives, numbers))
+    """Say whether all processes end."""
+    return soon(lambda: not any(map(lives, numbers)))
 
 
 def training(job: Job, run: RunDirectory) -> tuple[subprocess.Popen[str], list[int]]:
