@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 from nncli.core.launched import launched
+from nncli.core.stopping import stopping_signals
 
 
 def prepare() -> None:
@@ -24,15 +25,6 @@ def prepare() -> None:
     stop = signal.SIG_IGN if launched().rank else _Stop()
     for which in stopping_signals():
         signal.signal(which, stop)
-
-
-def stopping_signals() -> list[signal.Signals]:
-    """Return the signals that ask a command to end: Ctrl-C, kill, a lost terminal."""
-    asked = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        # nohup has it ignored.
-        asked.append(signal.SIGHUP)
-    return asked
 
 
 class _Stop:

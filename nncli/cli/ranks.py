@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nncli.cli.console import note
 from nncli.core.errors import NncliError, UsageError
 from nncli.core.launched import launched
+from nncli.core.stopping import STOPPING
 from nncli.core.text import count, json_text
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def tell(text: str) -> None:
     """
     rank = launched().rank
     if rank:
-        for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for which in STOPPING:
             signal.signal(which, signal.SIG_DFL)
         time.sleep(TURN + 0.1 * min(rank, 10))
         text = f"rank {rank}: {text.removeprefix('error: ')}"

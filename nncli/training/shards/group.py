@@ -15,6 +15,7 @@ from collections.abc import Callable
 from nncli.config.plugins import plugin_failure
 from nncli.core.arrays import Array
 from nncli.core.errors import NncliError
+from nncli.core.stopping import STOPPING
 from nncli.training.shards.bells import Wires
 from nncli.training.shards.shared import read_text, write_text
 
@@ -23,9 +24,6 @@ LOST = 3
 
 WORDS = 4096
 """Bytes of the message that a worker leaves behind when it fails."""
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a training to stop."""
 
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from nncli.core.errors import MissingExtra, NncliError, UsageError
 from nncli.core.launched import Launched
+from nncli.core.stopping import STOPPING
 from nncli.core.text import size_text
-from nncli.training.shards.group import STOPPING
 
 SHARED = Path("/dev/shm")  # noqa: S108 - where MPI puts it, and not we
 """Where ranks of one machine share memory."""
