@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any
 
 from nncli.core.errors import MissingExtra
 from nncli.report.page import listing
+from nncli.report.thinned import thinned
 
 MOST_ROWS = 200
 """Points of which the table below a chart shows every one."""
 
 Point = tuple[float, float | None]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _table(chart: Chart) -> str:
         for x, y in curve.points:
             values.setdefault(x, {})[place] = y
     every = sorted(values)
-    shown = spread(every, MOST_ROWS)
+    shown = thinned(every, MOST_ROWS)
     rows = [
         [_figure(x), *(_figure(values[x].get(i)) for i in range(len(chart.curves)))]
         for x in shown
@@ -122,14 +121,6 @@ def _table(chart: Chart) -> str:
     if len(shown) < len(every):
         note = f'<p class="note">{len(shown):,} of {len(every):,} are shown.</p>'
     return note + listing([chart.x, *(curve.name for curve in chart.curves)], rows)
-
-
-def spread(values: Sequence[T], most: int) -> list[T]:
-    """Return at most so many values, evenly, the first and the last among them."""
-    if len(values) <= most:
-        return list(values)
-    places = (round(i * (len(values) - 1) / (most - 1)) for i in range(most))
-    return [values[place] for place in places]
 
 
 def _figure(value: float | None) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import RunError
-from nncli.report.charts import Chart, Curve, Point, spread
+from nncli.report.charts import Chart, Curve, Point
+from nncli.report.thinned import places, thinned
 from nncli.runs.rows import flat, read_rows
 from nncli.runs.untrusted import mapping, number, text
 
@@ -118,7 +119,7 @@ def layer_charts(rows: Sequence[Row]) -> list[Chart]:
     # A recorded step need not tell of its layers.
     rows = [row for row in rows if mapping(row.get("layers"))]
     labels = layer_labels(rows)
-    shown = spread(list(labels), MOST_LAYERS)
+    shown = thinned(list(labels), MOST_LAYERS)
     charts = []
     for keys, title in BY_LAYER:
         curves = [
@@ -209,9 +210,7 @@ def _curve(
     """Yield a curve, unless it has no value at all."""
     if all(y is None for _, y in points):
         return
-    kept = spread(range(len(points)), MOST_POINTS)
-    if best is not None and best not in kept:
-        kept = sorted([*kept, best])
+    kept = places(len(points), MOST_POINTS, best)
     ringed = None if best is None else kept.index(best)
     yield Curve(name, [points[i] for i in kept], colour, dashed, ringed)
 

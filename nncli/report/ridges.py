@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from nncli.core.text import number
-from nncli.report.charts import spread
 from nncli.report.curves import Row, layer_labels
+from nncli.report.thinned import thinned
 from nncli.runs.untrusted import mapping
 from nncli.runs.untrusted import number as number_in
 
@@ -27,7 +27,7 @@ def histogram_cards(rows: Sequence[Row]) -> list[str]:
     """Return for each recorded layer how its values were spread, step by step."""
     labels = layer_labels(rows)
     cards = []
-    for path in spread(list(labels), MOST_LAYERS):
+    for path in thinned(list(labels), MOST_LAYERS):
         pictures = "".join(
             ridges(f"{labels[path]}: {kind}", _histograms(rows, path, kind))
             for kind in ("activations", "gradients")
@@ -52,7 +52,7 @@ def ridges(title: str, found: Iterable[tuple[int, dict[str, Any]]]) -> str:
         for step, facts in found
         if (bins := _bins(facts.get("histogram"))) is not None
     ]
-    shown = spread(shown, MOST_RIDGES)
+    shown = thinned(shown, MOST_RIDGES)
     if not shown:
         return ""
     low = min(bins[0] for _, _, bins in shown)

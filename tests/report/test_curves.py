@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nncli.report.charts import Chart, Curve, chart_html, spread
+from nncli.report.charts import Chart, Curve, chart_html
 from nncli.report.curves import (
     MOST_POINTS,
     evaluation_charts,
@@ -15,6 +15,7 @@ from nncli.report.curves import (
     rows_at,
 )
 from nncli.report.page import page
+from nncli.report.thinned import thinned
 from tests.report.recorded import recorded
 
 
@@ -73,7 +74,7 @@ def test_a_long_curve_is_thinned_and_keeps_ends_and_best() -> None:
     assert curve.best is not None
     assert curve.points[curve.best] == (best, float(best))
     assert (curve.points[0][0], curve.points[-1][0]) == (1, count)
-    assert spread([1, 2, 3], 3) == [1, 2, 3]
+    assert thinned([1, 2, 3], 3) == [1, 2, 3]
 
 
 def test_rows_whose_steps_do_not_ascend_are_left_out(tmp_path: Path) -> None:

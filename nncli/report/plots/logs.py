@@ -48,14 +48,6 @@ def suits_log(*lines: Array) -> bool:
     return bool(values.max() > WIDE * values.min())
 
 
-def fewer(count: int, keep: int | None = None) -> Array:
-    """Return places of at most some points, the first, last and one more among them."""
-    if count <= MOST_POINTS:
-        return np.arange(count)
-    chosen = np.linspace(0, count - 1, MOST_POINTS).astype(int)
-    return np.union1d(chosen, [] if keep is None else [keep]).astype(int)
-
-
 def in_bins(values: Array) -> tuple[Array, Array, Array]:
     """Return places, medians and largest values of at most some bins of a line.
 

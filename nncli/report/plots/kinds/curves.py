@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.report.plots.base import Kind
-from nncli.report.plots.logs import axis, column, fewer, suits_log
+from nncli.report.plots.logs import MOST_POINTS, axis, column, suits_log
 from nncli.report.plots.panels import Lines, Panel, Series
 from nncli.report.plots.subject import Subject
+from nncli.report.thinned import places
 from nncli.runs.untrusted import scores
 
 PARTS = ("train", "validation")
@@ -41,7 +42,7 @@ class Curves(Kind, name="curves", title="Loss and scores"):
             known = {k: y for k, y in lines.items() if np.isfinite(y).any()}
             if not known:
                 continue
-            kept = fewer(len(x), best)
+            kept = places(len(x), MOST_POINTS, best)
             mark = None if best is None else int(np.searchsorted(kept, best))
             decided = list(known)[-1]
             series = tuple(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.report.plots.base import Kind
-from nncli.report.plots.logs import axis, column, fewer, suits_log
+from nncli.report.plots.logs import MOST_POINTS, axis, column, suits_log
 from nncli.report.plots.panels import Lines, Panel, Series
 from nncli.report.plots.subject import Subject
+from nncli.report.thinned import places
 
 
 class LearningRate(Kind, name="learning_rate", title="Learning rate"):
@@ -28,7 +29,7 @@ class LearningRate(Kind, name="learning_rate", title="Learning rate"):
             rates = column(rows, "lr")
             if len(np.unique(rates[np.isfinite(rates)])) > 1:
                 label, x = axis(rows)
-                kept = fewer(len(x))
+                kept = places(len(x), MOST_POINTS)
                 series = Series("learning rate", x[kept], rates[kept])
                 log = suits_log(rates)
                 return [Lines("learning rate", label, "", (series,), log=log)]
