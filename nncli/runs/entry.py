@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from nncli.core.text import show
 from nncli.runs.directory import RunDirectory
 from nncli.runs.folds import read_json
 from nncli.runs.locks import is_held
-from nncli.runs.rows import MAX_ROW_BYTES
+from nncli.runs.rows import MAX_ROW_BYTES, last_row
 from nncli.runs.tags import read_tags
 from nncli.runs.untrusted import count, mapping, number, scores, text, texts
 
@@ -36,8 +35,6 @@ ENDS = {
     "diverged": "diverged",
     "failed": "crashed",
 }
-TAIL = 2**14
-"""Bytes at the end of a log that are looked at first for its last row."""
 
 _NO_SCORES = {"epoch", "step", "rows", "seed", "tokens", "better_than_baseline"}
 
@@ -170,18 +167,10 @@ class Reader:
     def last_row(self, run: RunDirectory) -> dict[str, Any]:
         """Return the last whole row; nothing where there is none."""
         try:
-            with open_file(run.metrics) as file:
-                size = file.seek(0, os.SEEK_END)
-                # The rows before it may be very many.
-                for length in (TAIL, 2 * MAX_ROW_BYTES):
-                    begin = file.seek(max(0, size - length))
-                    if row := _last_of(file.read(length), whole=not begin):
-                        return row
-        except FileNotFoundError:
-            return {}
+            return last_row(run.metrics)
         except OSError as error:
             self.problems.append(f"{run.metrics}: {error}")
-        return {}
+            return {}
 
     def tags(self, run: RunDirectory) -> list[str]:
         """Return a run's tags."""
@@ -190,18 +179,6 @@ class Reader:
         except RunError as error:
             self.problems.append(str(error))
             return []
-
-
-def _last_of(text: bytes, *, whole: bool) -> dict[str, Any]:
-    """Return the last whole row in a piece of a log, which may begin inside a row."""
-    # The last line of a run that was killed may be torn.
-    lines = text.split(b"\n")[:-1]
-    for line in reversed(lines if whole else lines[1:]):
-        try:
-            return mapping(json.loads(line))
-        except (ValueError, RecursionError):
-            continue
-    return {}
 
 
 def _state(run: RunDirectory, reader: Reader) -> tuple[str, dict[str, Any]]:

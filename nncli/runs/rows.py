@@ -16,8 +16,12 @@ from nncli.core.errors import RunError
 from nncli.core.files import append_text, naming, open_file
 from nncli.core.text import spreadsheet_text
 from nncli.runs.late import LateLines
+from nncli.runs.untrusted import mapping
 
 MAX_ROW_BYTES = 2**20
+
+TAIL = 2**14
+"""Bytes at the end of a log that are looked at first for its last row."""
 
 
 class RowLog:
@@ -103,6 +107,36 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             if not isinstance(row, dict) or not line.endswith(b"\n"):
                 return
             yield row, line
+
+
+def last_row(path: Path) -> dict[str, Any]:
+    """Return the last whole row of a log; nothing where there is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if not path.exists():
+        return {}
+    with open_file(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        # The rows before it may be very many.
+        for length in (TAIL, 2 * MAX_ROW_BYTES):
+            begin = file.seek(max(0, size - length))
+            if row := _last_of(file.read(length), whole=not begin):
+                return row
+    return {}
+
+
+def _last_of(text: bytes, *, whole: bool) -> dict[str, Any]:
+    """Return the last whole row in a piece of a log, which may begin inside a row."""
+    # The last line of a run that was killed may be torn.
+    lines = text.split(b"\n")[:-1]
+    for line in reversed(lines if whole else lines[1:]):
+        try:
+            return mapping(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+    return {}
 
 
 def flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:

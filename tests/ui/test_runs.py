@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nncli.core import files
-from nncli.runs import entry
+from nncli.runs import rows
 from nncli.ui.place import RunsFolder
 from nncli.ui.watch import Watch
 from tests.runs.made import leave_test, make_run, row_of
@@ -69,7 +69,7 @@ def test_live_run_is_followed_by_the_end_of_its_log(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(folder, status=None)
-    size = entry.TAIL
+    size = rows.TAIL
     while run.metrics.stat().st_size < 3 * size:
         with run.metrics.open("a") as file:
             file.writelines(json.dumps(row_of(n, 1.0)) + "\n" for n in range(100, 200))
@@ -84,8 +84,8 @@ def test_live_run_is_followed_by_the_end_of_its_log(
             read.append(file.seek(0, os.SEEK_END) - size)
         return file
 
-    monkeypatch.setattr(entry, "open_file", counting)
     run.append_row(row_of(500, 0.3))
+    monkeypatch.setattr(rows, "open_file", counting)
     (found,) = watch.listing().runs
     # Once for the last row; the best one was found before.
     assert len(read) == 1
