@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nncli.cli.console import columns, note, say, say_json, say_of_run
 from nncli.cli.pictures import draw_later, draw_run
-from nncli.cli.process import stopping_signals
 from nncli.core.errors import DivergedError, InterruptedRun
+from nncli.core.stopping import stopping_signals
 from nncli.core.text import count, duration, json_text, number, scores_text
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ def run_training(
     result = _finish(trainer, run, failure, time.perf_counter() - began)
     if view.json:
         say_of_run(json_text(result))
+    if failure is None and trainer.done and not view.json:
+        _report(result, run, result["steps"] - first, trainer.best_at)
+    if result["last"] is not None:
+        _draw(run, experiment, view, stopped=result["status"] == "interrupted")
     if failure is not None:
         best = f"\nThe best checkpoint is kept: {run.best}" if run.best.exists() else ""
         raise DivergedError(f"{failure}{best}") from None
@@ -112,9 +116,15 @@ def run_training(
             f"stopped after step {trainer.progress.step}; everything is saved.\n"
             f"{_go_on(run)}"
         )
-    if not view.json:
-        _report(result, run, result["steps"] - first, trainer.best_at)
-    if view.plots or (view.plots is None and not draw_later(run, experiment)):
+
+
+def _draw(
+    run: RunDirectory, experiment: Experiment, view: View, *, stopped: bool
+) -> None:
+    """Draw the run as it was asked for; who has stopped it does not wait for that."""
+    if view.plots is None and draw_later(run, experiment):
+        return
+    if view.plots is not False and not stopped:
         draw_run(run, experiment)
 
 
@@ -168,8 +178,9 @@ def _finish(
 def _facts(
     trainer: Trainer, run: RunDirectory, status: str, seconds: float
 ) -> dict[str, Any]:
+    from nncli.runs.rows import last_row
+
     at, facts = trainer.progress, run.facts()
-    rows = run.rows()
     return {
         "run": str(run.path),
         "status": status,
@@ -179,7 +190,7 @@ def _facts(
         "seconds": round(seconds, 3),
         "monitor": trainer.experiment.config.training.monitor,
         "best": {"epoch": at.best_epoch, "step": at.best_step, "value": at.best},
-        "last": rows[-1] if rows else None,
+        "last": last_row(run.metrics) or None,
         "overrides": facts.get("overrides", []),
         "changes": facts.get("changes", []),
         "from": facts.get("from"),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from nncli.cli.views import LogWriter
+from nncli.experiment.experiment import Experiment
 from nncli.report.plots.kinds.confusion import Confusion
 from nncli.report.plots.kinds.curves import Curves
 from nncli.report.plots.kinds.residuals import Residuals
+from nncli.runs.directory import RunDirectory
 from nncli.runs.locks import held_in_turn
+from nncli.training.callbacks import Row
+from nncli.training.trainer import Trainer
 from tests.command import Command
 from tests.runs.made import make_run
 
@@ -103,6 +109,54 @@ def test_training_leaves_pictures(
     assert names == {"curves", "confusion"}
     assert outcome.err.endswith(f"2 pictures in {plots}\n")
     assert outcome.out.splitlines()[-1].startswith("next: nncli eval ")
+
+
+def test_training_that_diverged_leaves_pictures(
+    command: Command, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.report.plots.pictures.kinds", lambda: [Curves()])
+    later = "schedule={type: piecewise, boundaries: [3], factors: [1, 1e25]}"
+    outcome = command.train(
+        write_config(), "layers[1]=relu", later, "--plots", expect=4
+    )
+    plots = command.runs / "small-1" / "plots"
+    assert f"1 picture in {plots}\nerror: step " in outcome.err
+    assert (plots / "curves.png").exists()
+
+
+def test_training_without_a_row_leaves_no_picture(
+    command: Command, write_config: Callable[..., Path]
+) -> None:
+    changes = ("optimizer={type: sgd, lr: 1e20}", "layers[1]=relu", "--plots")
+    outcome = command.train(write_config(), *changes, expect=4)
+    assert "picture" not in outcome.err
+    assert not (command.runs / "small-1" / "plots").exists()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_who_stops_a_training_does_not_wait_for_pictures(
+    *,
+    watched: bool,
+    command: Command,
+    write_config: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(_view: LogWriter, _trainer: Trainer, _row: Row) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    later: list[str] = []
+
+    def draw_later(run: RunDirectory, _experiment: Experiment) -> bool:
+        later.append(run.path.name)
+        return watched
+
+    monkeypatch.delenv("NNCLI_PLOTS")
+    monkeypatch.setattr(LogWriter, "on_row", stop)
+    monkeypatch.setattr("nncli.cli.training.draw_later", draw_later)
+    outcome = command.train(write_config(), expect=130)
+    assert later == ["small-1"]
+    assert not (command.runs / "small-1" / "plots").exists()
+    assert "stopped after step" in outcome.err
 
 
 @pytest.mark.slow
