@@ -19,6 +19,7 @@ from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry, entry_of
 from nncli.runs.rows import read_rows
 from nncli.runs.sources import find_checkpoint
+from nncli.tables.units import Unit, units_of
 from nncli.training.cost import layer_facts
 from nncli.training.evaluate import Evaluator, Watcher
 from nncli.training.mistakes import Mistakes, has_mistakes
@@ -210,13 +211,13 @@ class Subject:
         return values
 
     @property
-    def input_names(self) -> tuple[str, ...]:
-        """Names of the numbers in a row."""
+    def inputs(self) -> tuple[Unit, ...]:
+        """What each number in a row stands for."""
         encoder = self.experiment.encoder
         count = math.prod(self.experiment.network.shapes[0])
         if encoder is not None and len(encoder.features) == count:
-            return tuple(map(str, encoder.features))
-        return tuple(f"x{i + 1}" for i in range(count))
+            return units_of(encoder)
+        return tuple(Unit(f"x{i + 1}") for i in range(count))
 
 
 class _Seen:

@@ -169,6 +169,25 @@ def test_regions_say_what_the_network_predicts_there(three: Subject) -> None:
     np.testing.assert_array_equal(panel.points, whole)
 
 
+def test_regions_of_a_table_are_in_the_units_of_its_columns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    cells = np.column_stack([rng.normal(170, 8, 40), rng.normal(70, 9, 40)]).round(1)
+    cells = np.column_stack([cells, cells[:, 1] > 70])
+    table = tmp_path / "people.csv"
+    np.savetxt(table, cells, "%g", ",", header="height,weight,heavy", comments="")
+    dataset = {"type": "csv", "path": str(table), "target": "heavy"}
+    subject = subject_of(tmp_path, dataset=dataset)
+    (panel,) = drawn("regions", subject)
+    assert isinstance(panel, Regions)
+    assert (panel.x_label, panel.y_label) == ("height", "weight")
+    known = cells[subject.part.index]
+    np.testing.assert_allclose(panel.points, known[:, :2], rtol=1e-6)
+    for ends, values in ((panel.x, known[:, 0]), (panel.y, known[:, 1])):
+        margin = 0.08 * np.ptp(values)
+        assert ends[0] == pytest.approx(values.min() - margin)
+        assert ends[-1] == pytest.approx(values.max() + margin)
+
+
 def test_pictures_do_not_look_at_the_test_part(tmp_path: Path) -> None:
     parts = {"validation": 0.3, "test": 0.3}
     subject = subject_of(tmp_path, split=parts, **THREE)
