@@ -225,6 +225,14 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
+def shortened_inside(text: str, width: int) -> str:
+    """Cut a text to a width where its end tells as much as its beginning."""
+    if len(text) <= width:
+        return text
+    end = width // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+
+
 def table(
     rows: Sequence[Sequence[str]],
     numbers: Collection[int] = (),

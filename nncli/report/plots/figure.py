@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nncli.core.errors import MissingExtra
-from nncli.report.plots.looks import plain
+from nncli.report.plots.looks import in_lines
 from nncli.report.plots.panels import Lines, Panel, Regions
 
 WIDTH, DOTS = 8.0, 150
@@ -112,7 +112,7 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
     for i, panel in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(i, columns)])
         draw_panel(panel, figure, axes)
-    figure.suptitle(plain(title, 80), fontsize=13, fontweight="bold")
+    figure.suptitle(in_lines(title, 66), fontsize=13, fontweight="bold")
     _legend(figure, panels)
     return figure
 
@@ -132,7 +132,7 @@ def _legend(figure: Any, panels: Sequence[Panel]) -> None:
         list(known.values()),
         list(known),
         loc="outside lower center",
-        ncols=max(1, min(len(known), 6, int(95 / (longest + 7)))),
+        ncols=max(1, min(len(known), 6, int(92 / (longest + 10)))),
     )
 
 

@@ -19,6 +19,8 @@ from nncli.metrics.classification import Accuracy
 from nncli.metrics.ranking import AveragePrecision, RocAuc
 from nncli.network.network import Network
 from nncli.report.plots.base import KINDS, kinds
+from nncli.report.plots.decisions import Decision, titled
+from nncli.report.plots.decisions import drawn as decided
 from nncli.report.plots.kinds.attention import attention_weights
 from nncli.report.plots.panels import Images, Lines, Matrix, Panel, Regions
 from nncli.report.plots.subject import Subject
@@ -117,6 +119,22 @@ def test_roc_and_precision_have_the_scores_of_the_metrics(three: Subject) -> Non
         live = metric.live()
         live.update(found.predictions, found.targets)
         assert np.mean(scores) == pytest.approx(live.result(), abs=6e-4)
+
+
+def test_decisions_say_whose_scores_are_told_and_show_beneath_each_other() -> None:
+    counts = np.ones(2)
+    some = [(Decision(f"{n}", counts, counts), n / 9, counts, counts) for n in range(8)]
+    few, one = some[:4], some[1:2]
+    assert titled("test part", "area", few) == "test part; area in brackets"
+    assert titled("test part", "area", one) == "test part; area 0.111 for 1"
+    told = titled("test part", "area", some)
+    assert told == "test part; area in brackets; the 3 worst of 8 in colour"
+    assert [each.name for each in decided(some) if each.name] == [
+        "0 (0.000)",
+        "1 (0.111)",
+        "2 (0.222)",
+    ]
+    assert len({each.style for each in decided(few)}) == 4
 
 
 @pytest.mark.parity
