@@ -119,6 +119,18 @@ def test_png_is_1200_pixels_wide() -> None:
     assert struct.unpack(">I", png[16:20]) == (1200,)
 
 
+def test_letters_come_from_other_fonts_that_are_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The second comes with matplotlib.
+    others = "No Such Font", "STIXGeneral"
+    monkeypatch.setattr("nncli.report.plots.figure.OTHERS", others)
+    with _settings():
+        import matplotlib as mpl
+
+        assert mpl.rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
+
+
 def test_settings_of_the_user_are_neither_used_nor_changed() -> None:
     import matplotlib as mpl
 
