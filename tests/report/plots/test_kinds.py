@@ -247,8 +247,11 @@ def test_images_show_filters_and_mistakes(tmp_path: Path) -> None:
     worst = subject.predicted.mistakes[0]
     image = subject.part.rows.read("x", np.array([worst["row"]]))[0]
     np.testing.assert_array_equal(mistakes.images[0], image)
-    first = f"{worst['class']}\n→ {worst['taken_for']}\n{worst['probability']:.2f}"
-    assert mistakes.captions[0] == first
+    numbers = f"{worst['probability_of_class']:.2f} → {worst['probability']:.2f}"
+    names = f"{worst['class']}\n→ {worst['taken_for']}"
+    assert mistakes.captions[0] == f"{names}\n{numbers}"
+    own = [float(caption.split()[3]) for caption in mistakes.captions]
+    assert own == sorted(own)
     assert drawn("regions", subject) == drawn("attention", subject) == []
 
 
