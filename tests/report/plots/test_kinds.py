@@ -22,6 +22,7 @@ from nncli.report.plots.base import KINDS, kinds
 from nncli.report.plots.decisions import Decision, titled
 from nncli.report.plots.decisions import drawn as decided
 from nncli.report.plots.kinds.attention import attention_weights
+from nncli.report.plots.logs import some_rows
 from nncli.report.plots.panels import Images, Lines, Matrix, Panel, Regions
 from nncli.report.plots.subject import Subject
 from nncli.training.evaluate import Evaluator
@@ -75,6 +76,19 @@ def test_curves_of_many_rows_keep_the_best(tmp_path: Path) -> None:
     assert len(series.x) <= 1001
     assert series.marked is not None
     assert series.y[series.marked] == pytest.approx(1.1)
+
+
+def test_very_many_rows_are_thinned_over_the_whole_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.report.plots.logs.MOST_ROWS", 12)
+    losses = tuple(1 + abs(n - 33) / 1000 for n in range(72))
+    run = make_run(tmp_path, losses=losses)
+    steps = [row["step"] for row in Subject(run).rows]
+    # Every eighth, the best and the last.
+    assert steps == [10, 90, 170, 250, 330, 340, 410, 490, 570, 650, 720]
+    assert [row["step"] for row in some_rows(run.metrics)][-2:] == [650, 720]
+    assert len(some_rows(tmp_path / "none.jsonl")) == 0
 
 
 def test_gradients_come_from_records_however_damaged(tmp_path: Path) -> None:
