@@ -226,10 +226,10 @@ def shortened(text: str, width: int) -> str:
 
 
 def shortened_inside(text: str, width: int) -> str:
-    """Cut a text to a width where its end tells as much as its beginning."""
+    """Cut a text to a width; the last third of that is its end."""
     if len(text) <= width:
         return text
-    end = width // 2
+    end = width // 3
     return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 

@@ -29,8 +29,8 @@ SMALL, LARGE = 1e-3, 1e5
 
 MINUS = "\N{MINUS SIGN}"
 
-LONGEST = 40
-"""Letters of a text."""
+LONGEST, LEGEND = 40, 56
+"""Letters of a text, and of a name in a legend, which may have a line of its own."""
 
 ACROSS = {1: 64, 2: 42}
 """Letters of a line of a title, where so many panels are side by side."""
@@ -48,7 +48,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 def legend_name(text: str) -> str:
     """Return a name as ``plain`` does, with its end: a score, the number of a run."""
-    return plain(shortened_inside(printable(text), LONGEST))
+    return plain(shortened_inside(printable(text), LEGEND), LEGEND)
 
 
 def in_lines(text: str, width: int, most: int = 3) -> str:
@@ -74,11 +74,15 @@ def label(axes: Any, title: str, x: str, y: str) -> None:
     entitle(axes, title)
     axes.set_xlabel(plain(x))
     axes.set_ylabel(plain(y))
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import AutoLocator, ScalarFormatter
 
     for axis in (axes.xaxis, axes.yaxis):
         if isinstance(axis.get_major_formatter(), ScalarFormatter):
             axis.set_major_formatter(number_format(*axis.get_view_interval()))
+    form, locator = axes.xaxis.get_major_formatter(), axes.xaxis.get_major_locator()
+    if isinstance(locator, AutoLocator) and not isinstance(form, ScalarFormatter):
+        # So many numbers of seven letters have room beside each other.
+        locator.set_params(nbins=5)
 
 
 def number_format(low: float, high: float) -> Any:
