@@ -235,3 +235,24 @@ def test_very_many_rows_are_thinned_and_keep_their_extremes(
         "c => Math.max(...Chart.getChart(c).data.datasets[0].data.map(p => p.y))"
     )
     assert highest == 50.0
+
+
+def test_names_of_javascript_are_names_like_others(
+    page: Page, site: str, runs: Path
+) -> None:
+    run = make_run(runs, "constructor")
+    run.manifest.write_text("{}")
+    text = run.summary.read_text()
+    run.summary.write_text(text.replace('"monitor": "loss"', '"monitor": "toString"'))
+    with run.metrics.open("a") as file:
+        file.write('{"step": 40, "constructor": {"foo": 1}, "valueOf": 2}\n')
+        file.write('{"step": 50}\n')
+    opened(page, site)
+    listed = page.locator("tbody tr", has=page.get_by_role("link", name="constructor"))
+    assert "toString" in listed.inner_text()
+    opened(page, f"{site}run?name=constructor")
+    until(page, lambda: points(page, "loss")[0] == 5)
+    assert page.get_by_text("foo").count() == 0
+    opened(page, f"{site}compare?run=a-1&run=constructor")
+    row = page.locator("#environment tr", has_text="numpy")
+    assert row.locator("td").all_inner_texts() == ["2.4.6", "-"]

@@ -46,6 +46,12 @@ export function tell(text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+/* A mapping of the server has the names that it was sent with, and no `constructor`. */
+function bare(_name, value) {
+  const isMapping = value && typeof value === "object" && !Array.isArray(value);
+  return isMapping ? Object.setPrototypeOf(value, null) : value;
+}
+
 async function answered(request) {
   let response;
   try {
@@ -54,7 +60,7 @@ async function answered(request) {
     throw new Error("nncli ui does not answer. Is it still running?");
   }
   const text = await response.text();
-  if (response.ok) return JSON.parse(text);
+  if (response.ok) return JSON.parse(text, bare);
   let reason = text;
   try {
     reason = JSON.parse(text).error;

@@ -14,6 +14,7 @@ const OF_LAYERS = {
   "gradients.std": "deviation of gradients",
   update_ratio: "update to weight, by layer",
 };
+const PARTS = ["train", "validation"];
 const OF_STEPS = { gradient_norm: "gradient norm", update_ratio: "update to weight" };
 let best = null, drawnBest = null, drawnPictures = "[]";
 
@@ -86,14 +87,15 @@ function bestAt(x) {
 
 function drawScores() {
   const x = axis();
-  const parts = { train: 0, validation: 1 };
   const names = new Set(Object.keys(metrics.columns).flatMap(column => {
     const [part, ...rest] = column.split(".");
-    return part in parts && rest.length ? [rest.join(".")] : [];
+    return PARTS.includes(part) && rest.length ? [rest.join(".")] : [];
   }));
   for (const score of names) {
-    const curves = Object.keys(parts).filter(part => `${part}.${score}` in metrics.columns)
-      .map(part => ({ name: part, points: metrics.points(`${part}.${score}`, x), colour: parts[part], best: bestAt(x) }));
+    const curves = PARTS.filter(part => `${part}.${score}` in metrics.columns)
+      .map(part => ({
+        name: part, points: metrics.points(`${part}.${score}`, x), colour: PARTS.indexOf(part), best: bestAt(x),
+      }));
     if (score === "loss" && "step_loss" in metrics.columns)
       curves.push({ name: "steps", points: metrics.points("step_loss", x), colour: 2, dashed: true });
     scores.draw(score, x, curves);

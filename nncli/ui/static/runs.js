@@ -108,7 +108,6 @@ function draw() {
   // What a person is about to click stays as it is while nothing changes.
   const key = JSON.stringify([runs, sorted, listing.others]);
   if (key === shown) return;
-  shown = key;
   const focused = document.activeElement?.getAttribute?.("aria-label");
   byId("rows").replaceChildren(...runs.map(row));
   if (focused)
@@ -126,6 +125,7 @@ function draw() {
   const others = Object.entries(listing.others).map(([name, why]) => `${name}: not a run: ${why}`);
   byId("others").replaceChildren(
     ...[...problems, ...others].slice(0, 20).map(text => el("p", {}, `! ${text}`)));
+  shown = key;
 }
 
 async function load() {
