@@ -111,7 +111,7 @@ class Runs:
         if log not in LOGS or not is_place(place):
             expected = ", ".join(LOGS)
             raise UsageError(f"log: expected one of {expected}, and a place in it.")
-        return answer(request, asdict(follow(run.path / LOGS[log], place)))
+        return answer(request, vars(follow(run.path / LOGS[log], place)))
 
     def compare(self, request: Request) -> Response:
         """Return in what runs differ, as ``nncli compare`` does."""
