@@ -24,7 +24,6 @@ from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry
 from nncli.runs.listing import config_of_run, why_no_run
 from nncli.runs.selection import Condition, select
-from nncli.runs.untrusted import number
 from nncli.ui.answers import answer
 from nncli.ui.follow import follow, is_place
 from nncli.ui.place import RunsFolder
@@ -172,15 +171,11 @@ def _partings(
     found = []
     for name, run in zip(names[1:], runs[1:], strict=True):
         try:
-            parted = asdict(parting(runs[0].metrics, run.metrics))
+            parted = parting(runs[0].metrics, run.metrics)
         except NncliError as error:
             problems.append(str(error))
             continue
-        parted["differs"] = {
-            key: [v if isinstance(v, str) else number(v) for v in pair]
-            for key, pair in (parted["differs"] or {}).items()
-        }
-        found.append({"run": name, **parted})
+        found.append({"run": name, **vars(parted)})
     return found
 
 
