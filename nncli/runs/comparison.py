@@ -67,10 +67,7 @@ def differences(configs: Mapping[str, Any], at: str = "") -> dict[str, dict[str,
 def _differences(
     values: dict[str, Any], count: int, at: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        kinds = {json.dumps(value, sort_keys=True) for value in values.values()}
-    except RecursionError:
-        raise RunError(f"{at}: the config has too many levels.") from None
+    kinds = {json.dumps(value, sort_keys=True) for value in values.values()}
     if len(kinds) == 1 and len(values) == count:
         return
     every = list(values.values())

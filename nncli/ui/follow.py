@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 
 from nncli.core.files import open_file
 from nncli.runs.rows import flat
-from nncli.runs.untrusted import mapping, number, text
+from nncli.runs.untrusted import from_json, mapping, number, text
 
 AT_ONCE = 2**20
 """Bytes that are read for one answer; who follows asks again for the rest."""
@@ -109,8 +108,8 @@ def follow(path: Path, place: str = "", limit: int = AT_ONCE) -> Piece:
         data = file.read(limit)
     end = begin or 0
     for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
-        with contextlib.suppress(ValueError, RecursionError):
-            if not piece.add(mapping(json.loads(line))):
+        with contextlib.suppress(ValueError):
+            if not piece.add(mapping(from_json(line))):
                 break
         end += len(line)
     piece.finish()

@@ -141,6 +141,17 @@ def test_damaged_checkpoint_leaves_the_rest_of_a_comparison(
     assert len(found["runs"]) == 2
 
 
+def test_facts_of_many_levels_are_none(client: TestClient, folder: Path) -> None:
+    for name in ("a-1", "a-2"):
+        make_run(
+            folder, name, seed={"a": [name]}, threads=json.loads("[" * 400 + "]" * 400)
+        )
+    assert "seed" not in client.get("/api/run?name=a-1").json()["made"]
+    found = client.get("/api/compare", params={"run": ["a-1", "a-2"]}).json()
+    assert found["environment"] == {}
+    assert "more than 100 levels" in found["runs"][0]["problems"][0]
+
+
 def test_names_stay_text(client: TestClient, folder: Path) -> None:
     name = "<script>alert(1)<script>-1"
     make_run(folder, name, overrides=["name=</script>"])

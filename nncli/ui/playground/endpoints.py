@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from nncli.config.validate import component_from
 from nncli.core.errors import ArgumentError
+from nncli.runs.untrusted import from_json
 from nncli.ui.answers import answer
 from nncli.ui.guard import LARGEST_BODY
 from nncli.ui.playground.session import Session
@@ -86,8 +86,8 @@ async def _body(request: Request) -> dict[str, Any]:
         if len(body) > LARGEST_BODY:
             raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes.")
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = from_json(body)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise ArgumentError("expected a mapping in JSON.")
