@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -81,10 +81,13 @@ class Playground:
 async def _body(request: Request) -> dict[str, Any]:
     """Return the mapping that was sent."""
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes.")
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > LARGEST_BODY:
+                raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes.")
+    except ClientDisconnect:
+        raise HTTPException(400, "Expected the whole of a body.") from None
     try:
         value = from_json(body)
     except ValueError:
