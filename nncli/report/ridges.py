@@ -19,6 +19,9 @@ MOST_LAYERS = 40
 """Layers that have pictures; of more, so many, evenly."""
 
 MOST_BINS = 256
+LARGEST = 1e300
+"""Of ends; the distance between two of them is a number too."""
+
 WIDTH, HEIGHT, STRIDE, SIDE = 320, 40, 7, 4
 """Pixels: of a line, of its highest peak, from one to the next, and at both sides."""
 
@@ -58,7 +61,9 @@ def ridges(title: str, found: Iterable[tuple[int, dict[str, Any]]]) -> str:
     low = min(bins[0] for _, _, bins in shown)
     high = max(bins[1] for _, _, bins in shown)
     if not low < high:
-        low, high = low - 0.5, high + 0.5
+        # Large enough to be another number.
+        half = max(0.5, abs(low) * 1e-6)
+        low, high = low - half, high + half
     bottom = HEIGHT + STRIDE * (len(shown) - 1)
     lines = "".join(
         _ridge(place / max(len(shown) - 1, 1), HEIGHT + STRIDE * place, low, high, each)
@@ -89,13 +94,16 @@ def _ridge(
 ) -> str:
     """Draw one step's histogram as a hill on its own line."""
     step, facts, (start, end, counts) = each
-    scale, peak = WIDTH / (high - low), max(counts)
-    width = (end - start) / len(counts)
-    points = [f"{SIDE},{base}", f"{SIDE + (start - low) * scale:.1f},{base}"]
+    peak, width = max(counts), (end - start) / len(counts)
+
+    def across(value: float) -> str:
+        return f"{SIDE + (value - low) / (high - low) * WIDTH:.1f}"
+
+    points = [f"{SIDE},{base}", f"{across(start)},{base}"]
     for i, share in enumerate(counts):
-        x = SIDE + (start - low + (i + 0.5) * width) * scale
-        points.append(f"{x:.1f},{base - share / peak * HEIGHT:.1f}")
-    points += [f"{SIDE + (end - low) * scale:.1f},{base}", f"{SIDE + WIDTH},{base}"]
+        x = across(start + (i + 0.5) * width)
+        points.append(f"{x},{base - share / peak * HEIGHT:.1f}")
+    points += [f"{across(end)},{base}", f"{SIDE + WIDTH},{base}"]
     return (
         f'<polyline style="--age:{age:.2f}" points="{" ".join(points)}">'
         f"<title>{escape(_facts(step, facts))}</title></polyline>"
@@ -123,6 +131,8 @@ def _bins(value: Any) -> tuple[float, float, list[float]] | None:
     low, high = (number_in(mapping(value).get(key)) for key in ("low", "high"))
     counts = mapping(value).get("counts")
     if low is None or high is None or low > high or not isinstance(counts, list):
+        return None
+    if max(abs(low), abs(high)) > LARGEST:
         return None
     found = [number_in(each) for each in counts[:MOST_BINS]]
     shares = [each for each in found if each is not None and each >= 0]
