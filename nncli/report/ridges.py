@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 from typing import Any
 
 from nncli.core.text import number
 from nncli.report.curves import Row, layer_labels
+from nncli.report.page import text_of
 from nncli.report.thinned import thinned
 from nncli.runs.untrusted import mapping
 from nncli.runs.untrusted import number as number_in
@@ -37,7 +37,7 @@ def histogram_cards(rows: Sequence[Row]) -> list[str]:
         )
         if pictures:
             cards.append(
-                f'<section class="card"><h3>{escape(labels[path])}</h3>'
+                f'<section class="card"><h3>{text_of(labels[path])}</h3>'
                 f'<div class="pair">{pictures}</div></section>'
             )
     return cards
@@ -78,10 +78,10 @@ def ridges(title: str, found: Iterable[tuple[int, dict[str, Any]]]) -> str:
     label = f"{title}, histograms from step {first:,} (top) to step {last:,}"
     kind = title.rpartition(": ")[2]
     return (
-        f'<figure class="ridges"><figcaption>{escape(kind)}'
+        f'<figure class="ridges"><figcaption>{text_of(kind)}'
         f'<span class="note"> steps {first:,} to {last:,}</span></figcaption>'
         f'<svg role="img" viewBox="0 0 {WIDTH + 2 * SIDE} {bottom + 20}" '
-        f'aria-label="{escape(label)}">{lines}{ends}</svg></figure>'
+        f'aria-label="{text_of(label)}">{lines}{ends}</svg></figure>'
     )
 
 
@@ -106,7 +106,7 @@ def _ridge(
     points += [f"{across(end)},{base}", f"{SIDE + WIDTH},{base}"]
     return (
         f'<polyline style="--age:{age:.2f}" points="{" ".join(points)}">'
-        f"<title>{escape(_facts(step, facts))}</title></polyline>"
+        f"<title>{text_of(_facts(step, facts))}</title></polyline>"
     )
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -256,3 +257,27 @@ def test_names_of_javascript_are_names_like_others(
     opened(page, f"{site}compare?run=a-1&run=constructor")
     row = page.locator("#environment tr", has_text="numpy")
     assert row.locator("td").all_inner_texts() == ["2.4.6", "-"]
+
+
+def test_letters_that_turn_others_around_are_written_out(
+    page: Page, site: str, runs: Path
+) -> None:
+    name, shown = "a\u202egnp.exe\x1b", r"a\u202egnp.exe\x1b"
+    run = make_run(runs, name, overrides=["name=\U000e0041"], platform="x\u2066y")
+    run.config.write_text("name: \u202ea\ttab\n# \u00e9\n")
+    with run.metrics.open("a") as file:
+        file.write(json.dumps({"step": 40, "train": {"sc\u202eore": 1}}) + "\n")
+    opened(page, site)
+    page.get_by_role("link", name=shown).click()
+    page.get_by_role("heading", name=shown).wait_for()
+    page.get_by_text(r"x\u2066y").wait_for()
+    page.get_by_text(r"name=\U000e0041").wait_for()
+    assert page.locator("#config").inner_text() == "name: \\u202ea\ttab\n# \u00e9\n"
+    assert page.title() == f"{shown} - nncli"
+    opened(page, f"{site}compare?{urlencode([('run', 'a-1'), ('run', name)])}")
+    page.locator("#score").select_option(r"sc\u202eore")
+    assert points(page, "train") == [0, 4]
+    label = page.locator("canvas").first.evaluate(
+        "c => Chart.getChart(c).data.datasets.map(set => set.label).join()"
+    )
+    assert label == f"a-1,{shown}"

@@ -65,7 +65,7 @@ function fillChoices() {
     .map(each => each.replace(/^[a-z]+\./, "")));
   const choices = [...scores, ...["lr", "step_loss"].filter(each => columns.has(each))];
   if ([...select.options].map(option => option.value).join() !== choices.join())
-    select.replaceChildren(...choices.map(each => el("option", {}, each)));
+    select.replaceChildren(...choices.map(each => el("option", { value: each }, each)));
   if (choices.includes(before)) select.value = before;
   const axes = logs.every(log => log.byEpoch) ? ["step", "epoch"] : ["step"];
   const axis = byId("axis"), over = axis.value;

@@ -1,5 +1,7 @@
 /* One run: its state, and its curves while they grow. */
-import { address, byId, duration, el, figure, get, query, repeat, state, whole } from "./dom.js";
+import {
+  address, byId, duration, el, figure, get, printable, query, repeat, state, whole, write,
+} from "./dom.js";
 import { Charts } from "./lines.js";
 import { Log } from "./log.js";
 
@@ -19,8 +21,8 @@ const OF_STEPS = { gradient_norm: "gradient norm", update_ratio: "update to weig
 let best = null, drawnBest = null, drawnPictures = "[]";
 
 function drawFacts(run) {
-  document.title = `${run.name} - nncli`;
-  byId("name").textContent = name;
+  document.title = printable(`${run.name} - nncli`);
+  write("name", name);
   byId("state").replaceChildren(state(run.state));
   const facts = {
     epochs: whole(run.epochs), steps: whole(run.steps), time: duration(run.seconds),
@@ -33,8 +35,8 @@ function drawFacts(run) {
     .filter(([, value]) => value && value !== "-")
     .map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))));
   byId("problems").replaceChildren(...run.problems.map(text => el("p", { class: "wrong" }, text)));
-  byId("overrides").textContent = run.overrides.length
-    ? `changed on the command line: ${run.overrides.join(" ")}` : "";
+  write("overrides", run.overrides.length
+    ? `changed on the command line: ${run.overrides.join(" ")}` : "");
 }
 
 function drawFolds(folds) {
@@ -53,7 +55,7 @@ function drawFolds(folds) {
 
 function drawMade(found) {
   byId("made").hidden = false;
-  if (byId("config").textContent !== found.config) byId("config").textContent = found.config;
+  write("config", found.config);
   byId("with").replaceChildren(...Object.entries(found.made).map(([key, value]) =>
     el("tr", {}, el("th", { scope: "row" }, key), el("td", {}, String(value)))));
 }

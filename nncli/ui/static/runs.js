@@ -1,5 +1,5 @@
 /* The list of runs: sorted, filtered, chosen to be compared. */
-import { address, byId, duration, el, figure, get, repeat, state, whole } from "./dom.js";
+import { address, byId, duration, el, figure, get, repeat, state, whole, write } from "./dom.js";
 
 const STATES = ["running", "done", "stopped", "crashed", "diverged", "damaged"];
 const SECONDS = 2;
@@ -118,9 +118,9 @@ function draw() {
     else cell.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
   }
   const of = runs.length === listing.runs.length ? "" : ` of ${listing.runs.length}`;
-  byId("summary").textContent = listing.runs.length || asked().conditions.length
+  write("summary", listing.runs.length || asked().conditions.length
     ? `${runs.length}${of} in ${listing.folder}; scores at the best checkpoint`
-    : `${listing.folder}: no runs yet. Start with: nncli train spiral`;
+    : `${listing.folder}: no runs yet. Start with: nncli train spiral`);
   const problems = listing.runs.flatMap(run => run.problems);
   const others = Object.entries(listing.others).map(([name, why]) => `${name}: not a run: ${why}`);
   byId("others").replaceChildren(
@@ -145,7 +145,7 @@ let typed = 0;
 byId("filter").addEventListener("input", () => {
   draw();
   clearTimeout(typed);
-  typed = setTimeout(() => load().catch(error => { byId("summary").textContent = error.message; }), 300);
+  typed = setTimeout(() => load().catch(error => write("summary", error.message)), 300);
 });
 byId("compare").addEventListener("click", () => {
   location.href = `/compare?${new URLSearchParams([...chosen].map(name => ["run", name]))}`;
