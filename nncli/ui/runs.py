@@ -72,8 +72,8 @@ class Runs:
         conditions = [Condition.read(text) for text in texts]
         found = self._watch.listing()
         runs = [_facts(run) for run in select(found.runs, conditions)]
-        folder = str(self._folder.path)
-        return answer(request, {"folder": folder, "runs": runs, "others": found.others})
+        told = {"folder": str(self._folder.path), "total": len(found.runs)}
+        return answer(request, {**told, "runs": runs, "others": found.others})
 
     def run(self, request: Request) -> Response:
         """Return what is known of a run; of a cross-validation its folds too."""

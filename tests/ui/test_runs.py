@@ -37,6 +37,7 @@ def test_list_takes_conditions(client: TestClient, folder: Path) -> None:
     make_run(folder, "a-2", config={"optimizer": {"type": "adam", "lr": 0.001}})
     found = client.get("/api/runs", params={"where": "optimizer.lr<0.01"}).json()
     assert [run["name"] for run in found["runs"]] == ["a-2"]
+    assert found["total"] == 2
     wrong = client.get("/api/runs", params={"where": "nonsense"})
     assert (wrong.status_code, "KEY=VALUE" in wrong.json()["error"]) == (400, True)
 

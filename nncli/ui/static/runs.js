@@ -19,7 +19,7 @@ const COLUMNS = [
 ];
 const ORDER = new Intl.Collator("en", { numeric: true });
 
-let listing = { runs: [], others: {}, folder: "" };
+let listing = { runs: [], others: {}, folder: "", total: 0 };
 let sorted = { column: "started", down: true };
 const chosen = new Set();
 let shown = "";
@@ -51,7 +51,9 @@ function ordered(runs) {
 
 /* Words that hold a sign are conditions, which the server understands. */
 function asked() {
-  const words = byId("filter").value.trim().split(/\s+/).filter(Boolean);
+  // A condition is one word, with blanks around its sign too.
+  const text = byId("filter").value.replace(/\s*(<=|>=|!=|==|=|<|>)\s*/g, "$1");
+  const words = text.split(/\s+/).filter(Boolean);
   const isCondition = word => /[^=<>!][=<>]+[^=<>]/.test(word);
   return {
     conditions: words.filter(isCondition),
@@ -105,6 +107,10 @@ function drawButton() {
 
 function draw() {
   const runs = ordered(listing.runs.filter(wanted));
+  const of = runs.length === listing.total ? "" : ` of ${listing.total}`;
+  write("summary", listing.total
+    ? `${runs.length}${of} in ${listing.folder}; scores at the best checkpoint`
+    : `${listing.folder}: no runs yet. Start with: nncli train spiral`);
   // What a person is about to click stays as it is while nothing changes.
   const key = JSON.stringify([runs, sorted, listing.others]);
   if (key === shown) return;
@@ -117,10 +123,6 @@ function draw() {
     if (cell.dataset.column !== sorted.column) cell.removeAttribute("aria-sort");
     else cell.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
   }
-  const of = runs.length === listing.runs.length ? "" : ` of ${listing.runs.length}`;
-  write("summary", listing.runs.length || asked().conditions.length
-    ? `${runs.length}${of} in ${listing.folder}; scores at the best checkpoint`
-    : `${listing.folder}: no runs yet. Start with: nncli train spiral`);
   const problems = listing.runs.flatMap(run => run.problems);
   const others = Object.entries(listing.others).map(([name, why]) => `${name}: not a run: ${why}`);
   byId("others").replaceChildren(
