@@ -10,6 +10,9 @@ from html import escape
 
 from nncli.core.text import printable
 
+LONG = 60
+"""Letters of a text in a table; of more, it takes several lines."""
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -178,14 +181,15 @@ def listing(
         rows: HTML of the cells, the first one the name.
         texts: Whether the cells hold texts, which may be folded, instead of numbers.
     """
-    kind = ' class="text"' if texts else ""
     names = "".join(
         f'<th scope="col"{" class=left" * (i == 0 or texts)}>{text_of(name)}</th>'
         for i, name in enumerate(head)
     )
     lines = [
         f'<tr><th scope="row">{cells[0]}</th>'
-        + "".join(f"<td{kind}>{cell}</td>" for cell in cells[1:])
+        + "".join(
+            f"<td{_kind(cell) if texts else ''}>{cell}</td>" for cell in cells[1:]
+        )
         + "</tr>"
         for cells in rows
     ]
@@ -193,3 +197,8 @@ def listing(
         f'<div class="wide" tabindex="0"><table><thead><tr>{names}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _kind(cell: str) -> str:
+    """Return the class of a cell with a text: a long one gets more room."""
+    return f' class="text{" long" * (len(cell) > LONG)}"'

@@ -164,6 +164,33 @@ def test_live_page_gains_points_while_a_run_trains(
     page.locator("#state", has_text="stopped").wait_for()
 
 
+def test_pages_with_nothing_to_show_show_nothing(
+    page: Page, site: str, runs: Path
+) -> None:
+    make_run(runs, "burst-1", losses=(), status="diverged")
+    page.goto(f"{site}compare?run=a-1")
+    page.get_by_text("Choose two runs or more").wait_for()
+    assert page.get_by_role("heading").all_inner_texts() == ["Compare runs"]
+    assert page.locator("select:visible").count() == 0
+    page.goto(f"{site}run?name=burst-1")
+    page.get_by_text("There was no evaluation.").wait_for()
+    assert page.locator("select:visible").count() == 0
+    assert page.get_by_role("heading").first.inner_text() == "burst-1 diverged"
+
+
+def test_comparison_follows_a_run_that_goes_on(
+    page: Page, site: str, runs: Path
+) -> None:
+    run = make_run(runs, "on-1", config={"seed": 1})
+    opened(page, f"{site}compare?run=a-1&run=on-1")
+    row = page.locator("#config tr", has_text="seed")
+    assert row.locator("td").all_inner_texts() == ["-", "1"]
+    changed = make_run(runs, "on-2", config={"seed": 2})
+    changed.last.rename(run.last)
+    run.append_row(row_of(40, 0.1))
+    row.get_by_text("2").wait_for()
+
+
 def test_hover_shows_the_number_of_the_log(page: Page, site: str, runs: Path) -> None:
     opened(page, f"{site}run?name=a-1")
     canvas = page.locator("canvas").first

@@ -18,11 +18,13 @@ const OF_LAYERS = {
 };
 const PARTS = ["train", "validation"];
 const OF_STEPS = { gradient_norm: "gradient norm", update_ratio: "update to weight" };
-let best = null, drawnBest = null, drawnPictures = "[]";
+let best = null, drawnBest, drawnPictures = "[]";
+
+// What there is of it is known in a moment.
+write("name", name || "Run");
 
 function drawFacts(run) {
   document.title = printable(`${run.name} - nncli`);
-  write("name", name);
   byId("state").replaceChildren(state(run.state));
   const facts = {
     epochs: whole(run.epochs), steps: whole(run.steps), time: duration(run.seconds),
@@ -40,7 +42,6 @@ function drawFacts(run) {
 }
 
 function drawFolds(folds) {
-  byId("curves").hidden = true;
   const rows = folds.map(fold => el("tr", {},
     el("th", { scope: "row" }, el("a", { href: address("run", `${name}/${fold.name}`) }, fold.name)),
     el("td", {}, state(fold.state)),
@@ -54,7 +55,7 @@ function drawFolds(folds) {
 }
 
 function drawMade(found) {
-  byId("made").hidden = false;
+  byId("curves").hidden = byId("made").hidden = false;
   write("config", found.config);
   byId("with").replaceChildren(...Object.entries(found.made).map(([key, value]) =>
     el("tr", {}, el("th", { scope: "row" }, key), el("td", {}, String(value)))));
@@ -104,7 +105,7 @@ function drawScores() {
   }
   if ("lr" in metrics.columns)
     scores.draw("learning rate", x, [{ name: "lr", points: metrics.points("lr", x), colour: 3 }]);
-  byId("waiting").hidden = metrics.count > 0;
+  byId("over").hidden = !metrics.count;
 }
 
 /* Layers are looked at less often than steps are. */
@@ -139,5 +140,7 @@ repeat(SECONDS, async () => {
   best = found.run.best_step;
   if (await metrics.read() || best !== drawnBest) drawScores();
   drawnBest = best;
+  byId("waiting").hidden = metrics.count > 0;
+  write("waiting", found.run.state === "running" ? "No evaluations yet." : "There was no evaluation.");
   if (await records.read()) drawRecords();
 });
