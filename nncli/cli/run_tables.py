@@ -259,12 +259,10 @@ def _tell_parting(first: Entry, other: Entry, found: Parting) -> None:
             say_wrapped(f"  {printable(name)}: {ours} and {theirs}", hang=4)
 
 
-def told_apart(first: Any, second: Any) -> tuple[str, str]:
+def told_apart(first: float | None, second: float | None) -> tuple[str, str]:
     """Write two numbers with as many digits as show that they differ."""
-    if not all(isinstance(value, int | float) for value in (first, second)):
-        return printable(shortened(str(first), 40)), printable(
-            shortened(str(second), 40)
-        )
+    if first is None or second is None:
+        return number(first), number(second)
     texts = ("", "")
     for digits in range(4, 18):
         texts = f"{first:.{digits}g}", f"{second:.{digits}g}"

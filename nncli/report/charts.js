@@ -29,10 +29,19 @@ const nncliCharts = (() => {
     value === null ? "-" : Number.isInteger(value)
       ? value.toLocaleString("en") : String(Number(value.toPrecision(6)));
 
+  const code = (mark, letter, digits) =>
+    `\\${mark}${letter.codePointAt(0).toString(16).padStart(digits, "0")}`;
+
+  /* Write out what no letter is, and what could turn others around. */
+  const printable = text => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, letter =>
+    "\n\t".includes(letter) ? letter
+      : letter <= "\xff" ? code("x", letter, 2)
+        : letter.length > 1 ? code("U", letter, 8) : code("u", letter, 4));
+
   function dataset(curve) {
     const few = curve.points.length <= 40;
     return {
-      label: curve.name,
+      label: printable(curve.name),
       data: curve.points.map(([x, y]) => ({ x, y })),
       colour: curve.colour % COLOURS,
       borderDash: curve.dashed ? [6, 4] : [],
@@ -68,7 +77,7 @@ const nncliCharts = (() => {
 
   function make(canvas, spec) {
     const axis = (name, type) => ({
-      type, title: { display: true, text: name }, ticks: { maxRotation: 0 },
+      type, title: { display: true, text: printable(name) }, ticks: { maxRotation: 0 },
       grid: {}, border: {},
     });
     const chart = new Chart(canvas, {
@@ -170,5 +179,5 @@ const nncliCharts = (() => {
     document.addEventListener("DOMContentLoaded", drawAll);
   else drawAll();
 
-  return { make, update, drawAll };
+  return { make, printable, update, drawAll };
 })();

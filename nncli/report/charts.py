@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 from nncli.core.errors import MissingExtra
-from nncli.report.page import listing
+from nncli.report.page import listing, text_of
 from nncli.report.thinned import thinned
 
 MOST_ROWS = 200
@@ -67,10 +67,10 @@ def chart_html(chart: Chart, place: str) -> str:
         place: The id of its canvas; one of its own on the page.
     """
     names = ", ".join(curve.name for curve in chart.curves)
-    label = escape(f"{chart.title} over {chart.x}: {names}. The values stand below.")
+    label = text_of(f"{chart.title} over {chart.x}: {names}. The values stand below.")
     values = json_script(chart.spec(), f"{place}-data")
     return (
-        f'<figure class="chart"><figcaption>{escape(chart.title)}</figcaption>'
+        f'<figure class="chart"><figcaption>{text_of(chart.title)}</figcaption>'
         f'<div class="canvas"><canvas id="{escape(place)}" role="img" '
         f'aria-label="{label}" data-chart="{escape(place)}-data"></canvas></div>'
         f"{values}<details><summary>Values</summary>{_table(chart)}</details></figure>"

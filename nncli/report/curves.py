@@ -44,17 +44,16 @@ def rows_at(path: Path) -> list[Row]:
     Raises:
         RunError: The file cannot be read.
     """
-    try:
-        rows = [row for row, _ in read_rows(path)]
-    except OSError as error:
-        raise RunError(f"{path}: expected rows, got: {error.strerror}.") from None
     kept: list[Row] = []
     last = -1.0
-    for row in rows:
-        step = number(row.get("step"))
-        if step is not None and step > last:
-            kept.append(row)
-            last = step
+    try:
+        for row, _ in read_rows(path):
+            step = number(row.get("step"))
+            if step is not None and step > last:
+                kept.append(row)
+                last = step
+    except OSError as error:
+        raise RunError(f"{path}: expected rows, got: {error.strerror}.") from None
     return kept
 
 
@@ -68,7 +67,10 @@ def evaluation_charts(
         best: After which step each run's best checkpoint was saved.
     """
     x = _axis(runs)
-    logs = {name: [flat(row) for row in rows] for name, rows in runs.items()}
+    logs = {
+        name: [flat(row) for row in _drawn(rows, best.get(name))]
+        for name, rows in runs.items()
+    }
     names = dict.fromkeys(key for log in logs.values() for row in log for key in row)
     scores: dict[str, list[str]] = {}
     for key in names:
@@ -98,6 +100,7 @@ def recorded_charts(runs: Mapping[str, Sequence[Row]]) -> list[Chart]:
     Args:
         runs: Rows of records.jsonl, by the name of the run.
     """
+    runs = {name: thinned(rows, MOST_POINTS) for name, rows in runs.items()}
     charts = []
     for key, title in RECORDED.items():
         curves = [
@@ -120,6 +123,7 @@ def layer_charts(rows: Sequence[Row]) -> list[Chart]:
     rows = [row for row in rows if mapping(row.get("layers"))]
     labels = layer_labels(rows)
     shown = thinned(list(labels), MOST_LAYERS)
+    rows = thinned(rows, MOST_POINTS)
     charts = []
     for keys, title in BY_LAYER:
         curves = [
@@ -166,6 +170,12 @@ def _axis(runs: Mapping[str, Sequence[Row]]) -> str:
     return "epoch"
 
 
+def _drawn(rows: Sequence[Row], best: int | None) -> list[Row]:
+    """Return the rows that are drawn, that of the best step among them."""
+    ringed = next((i for i, row in enumerate(rows) if row["step"] == best), None)
+    return [rows[place] for place in places(len(rows), MOST_POINTS, ringed)]
+
+
 def _colour(place: int, runs: Mapping[str, Any]) -> int | None:
     """Return the colour of a run among several; None where parts have their own."""
     return place if len(runs) > 1 else None
@@ -208,11 +218,8 @@ def _curve(
     best: int | None = None,
 ) -> Iterator[Curve]:
     """Yield a curve, unless it has no value at all."""
-    if all(y is None for _, y in points):
-        return
-    kept = places(len(points), MOST_POINTS, best)
-    ringed = None if best is None else kept.index(best)
-    yield Curve(name, [points[i] for i in kept], colour, dashed, ringed)
+    if any(y is not None for _, y in points):
+        yield Curve(name, points, colour, dashed, best)
 
 
 def _title(score: str) -> str:

@@ -10,6 +10,9 @@ from html import escape
 
 from nncli.core.text import printable
 
+LONG = 60
+"""Letters of a text in a table; of more, it takes several lines."""
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -121,7 +124,7 @@ def document(title: str, head: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n{head}</head>\n"
+        f"<title>{text_of(title)}</title>\n{head}</head>\n"
         f"<body>\n{body}</body>\n</html>\n"
     )
 
@@ -140,7 +143,7 @@ def _digest(script: str) -> str:
 
 def prose(text: str) -> str:
     """Escape a text, and set what stands between double backticks as code."""
-    return re.sub(r"``(.+?)``", r"<code>\1</code>", escape(text))
+    return re.sub(r"``(.+?)``", r"<code>\1</code>", text_of(text))
 
 
 def text_of(text: str) -> str:
@@ -158,8 +161,8 @@ def heading(level: int, text: str, *, place: str = "", aside: str = "") -> str:
         aside: What stands behind it, a text.
     """
     anchor = f' id="{escape(place)}"' if place else ""
-    more = f' <span class="call">{escape(aside)}</span>' if aside else ""
-    return f"<h{level}{anchor}>{escape(text)}{more}</h{level}>"
+    more = f' <span class="call">{text_of(aside)}</span>' if aside else ""
+    return f"<h{level}{anchor}>{text_of(text)}{more}</h{level}>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
@@ -178,14 +181,15 @@ def listing(
         rows: HTML of the cells, the first one the name.
         texts: Whether the cells hold texts, which may be folded, instead of numbers.
     """
-    kind = ' class="text"' if texts else ""
     names = "".join(
-        f'<th scope="col"{" class=left" * (i == 0 or texts)}>{escape(name)}</th>'
+        f'<th scope="col"{" class=left" * (i == 0 or texts)}>{text_of(name)}</th>'
         for i, name in enumerate(head)
     )
     lines = [
         f'<tr><th scope="row">{cells[0]}</th>'
-        + "".join(f"<td{kind}>{cell}</td>" for cell in cells[1:])
+        + "".join(
+            f"<td{_kind(cell) if texts else ''}>{cell}</td>" for cell in cells[1:]
+        )
         + "</tr>"
         for cells in rows
     ]
@@ -193,3 +197,8 @@ def listing(
         f'<div class="wide" tabindex="0"><table><thead><tr>{names}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _kind(cell: str) -> str:
+    """Return the class of a cell with a text: a long one gets more room."""
+    return f' class="text{" long" * (len(cell) > LONG)}"'

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 from typing import Any
 
 from nncli.core.text import number
 from nncli.report.curves import Row, layer_labels
+from nncli.report.page import text_of
 from nncli.report.thinned import thinned
 from nncli.runs.untrusted import mapping
 from nncli.runs.untrusted import number as number_in
@@ -19,6 +19,9 @@ MOST_LAYERS = 40
 """Layers that have pictures; of more, so many, evenly."""
 
 MOST_BINS = 256
+LARGEST = 1e300
+"""Of ends; the distance between two of them is a number too."""
+
 WIDTH, HEIGHT, STRIDE, SIDE = 320, 40, 7, 4
 """Pixels: of a line, of its highest peak, from one to the next, and at both sides."""
 
@@ -34,7 +37,7 @@ def histogram_cards(rows: Sequence[Row]) -> list[str]:
         )
         if pictures:
             cards.append(
-                f'<section class="card"><h3>{escape(labels[path])}</h3>'
+                f'<section class="card"><h3>{text_of(labels[path])}</h3>'
                 f'<div class="pair">{pictures}</div></section>'
             )
     return cards
@@ -58,7 +61,9 @@ def ridges(title: str, found: Iterable[tuple[int, dict[str, Any]]]) -> str:
     low = min(bins[0] for _, _, bins in shown)
     high = max(bins[1] for _, _, bins in shown)
     if not low < high:
-        low, high = low - 0.5, high + 0.5
+        # Large enough to be another number.
+        half = max(0.5, abs(low) * 1e-6)
+        low, high = low - half, high + half
     bottom = HEIGHT + STRIDE * (len(shown) - 1)
     lines = "".join(
         _ridge(place / max(len(shown) - 1, 1), HEIGHT + STRIDE * place, low, high, each)
@@ -73,10 +78,10 @@ def ridges(title: str, found: Iterable[tuple[int, dict[str, Any]]]) -> str:
     label = f"{title}, histograms from step {first:,} (top) to step {last:,}"
     kind = title.rpartition(": ")[2]
     return (
-        f'<figure class="ridges"><figcaption>{escape(kind)}'
+        f'<figure class="ridges"><figcaption>{text_of(kind)}'
         f'<span class="note"> steps {first:,} to {last:,}</span></figcaption>'
         f'<svg role="img" viewBox="0 0 {WIDTH + 2 * SIDE} {bottom + 20}" '
-        f'aria-label="{escape(label)}">{lines}{ends}</svg></figure>'
+        f'aria-label="{text_of(label)}">{lines}{ends}</svg></figure>'
     )
 
 
@@ -89,16 +94,19 @@ def _ridge(
 ) -> str:
     """Draw one step's histogram as a hill on its own line."""
     step, facts, (start, end, counts) = each
-    scale, peak = WIDTH / (high - low), max(counts)
-    width = (end - start) / len(counts)
-    points = [f"{SIDE},{base}", f"{SIDE + (start - low) * scale:.1f},{base}"]
+    peak, width = max(counts), (end - start) / len(counts)
+
+    def across(value: float) -> str:
+        return f"{SIDE + (value - low) / (high - low) * WIDTH:.1f}"
+
+    points = [f"{SIDE},{base}", f"{across(start)},{base}"]
     for i, share in enumerate(counts):
-        x = SIDE + (start - low + (i + 0.5) * width) * scale
-        points.append(f"{x:.1f},{base - share / peak * HEIGHT:.1f}")
-    points += [f"{SIDE + (end - low) * scale:.1f},{base}", f"{SIDE + WIDTH},{base}"]
+        x = across(start + (i + 0.5) * width)
+        points.append(f"{x},{base - share / peak * HEIGHT:.1f}")
+    points += [f"{across(end)},{base}", f"{SIDE + WIDTH},{base}"]
     return (
         f'<polyline style="--age:{age:.2f}" points="{" ".join(points)}">'
-        f"<title>{escape(_facts(step, facts))}</title></polyline>"
+        f"<title>{text_of(_facts(step, facts))}</title></polyline>"
     )
 
 
@@ -123,6 +131,8 @@ def _bins(value: Any) -> tuple[float, float, list[float]] | None:
     low, high = (number_in(mapping(value).get(key)) for key in ("low", "high"))
     counts = mapping(value).get("counts")
     if low is None or high is None or low > high or not isinstance(counts, list):
+        return None
+    if max(abs(low), abs(high)) > LARGEST:
         return None
     found = [number_in(each) for each in counts[:MOST_BINS]]
     shares = [each for each in found if each is not None and each >= 0]

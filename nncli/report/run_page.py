@@ -172,12 +172,8 @@ def _parting_text(first: Gathered, other: Gathered) -> str:
         return str(error)
     if found.step is not None:
         differs = (found.differs or {}).items()
-        told = (f"{k} {_number(a)} and {_number(b)}" for k, (a, b) in differs)
+        told = (f"{k} {number(a)} and {number(b)}" for k, (a, b) in differs)
         return f"{names} differ from step {found.step:,} on: {', '.join(told)}"
     if found.rows:
         return f"{names} are the same up to the last step of both, {found.same:,}"
     return f"{names} have no evaluations after the same steps."
-
-
-def _number(value: object) -> str:
-    return number(value) if isinstance(value, int | float) else str(value)

@@ -56,6 +56,8 @@ h3 { margin-top: 1.25rem; }
 }
 th[scope=row] { max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
 td.text { text-align: left; white-space: normal; min-width: 8rem; }
+td.long { min-width: min(22rem, 70vw); }
+tr:has(.text) > * { vertical-align: top; }
 @media print {
   .columns { grid-template-columns: 1fr 1fr; }
   .canvas { height: 12rem; }

@@ -17,6 +17,7 @@ from nncli.core.arrays import Array, check_memory
 from nncli.core.atomic import write_bytes
 from nncli.core.errors import RunError
 from nncli.core.files import open_file
+from nncli.runs.untrusted import from_json
 
 FORMAT = "nncli-checkpoint-2"
 MAX_META_BYTES = 16 * 2**20
@@ -128,9 +129,9 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
 
 def _parse(meta: str, path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(meta) if len(meta) <= MAX_META_BYTES else None
-    except (ValueError, RecursionError):
-        value = None
+        value = from_json(meta) if len(meta) <= MAX_META_BYTES else None
+    except ValueError as error:
+        raise RunError(f"{path}: expected JSON metadata, got: {error}.") from None
     if not isinstance(value, dict):
         raise RunError(f"{path}: expected JSON metadata in the checkpoint, got none.")
     return value

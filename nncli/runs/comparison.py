@@ -11,8 +11,10 @@ from typing import Any
 from nncli.core.errors import RunError
 from nncli.runs.directory import RunDirectory
 from nncli.runs.rows import flat, read_rows
+from nncli.runs.untrusted import count, number
 
 Row = dict[str, Any]
+Numbers = dict[str, tuple[float | None, float | None]]
 ENVIRONMENT = (
     "data_sha256",
     "nncli",
@@ -35,7 +37,8 @@ class Parting:
         same: The last step after which they are equal; None for none.
         step: The first step after which they differ; None where they never do.
         epoch: The epoch of the first run by then.
-        differs: The numbers that do, by name, of the first run and of the second.
+        differs: The numbers that do, by name, of the first run and of the second; None
+            for what is no finite one.
         longer: Which of the two, 0 or 1, has evaluations after the other's last one;
             None for neither, and where they differ before.
     """
@@ -44,7 +47,7 @@ class Parting:
     same: int | None = None
     step: int | None = None
     epoch: int | None = None
-    differs: dict[str, tuple[Any, Any]] | None = None
+    differs: Numbers | None = None
     longer: int | None = None
 
 
@@ -64,10 +67,7 @@ def differences(configs: Mapping[str, Any], at: str = "") -> dict[str, dict[str,
 def _differences(
     values: dict[str, Any], count: int, at: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        kinds = {json.dumps(value, sort_keys=True) for value in values.values()}
-    except RecursionError:
-        raise RunError(f"{at}: the config has too many levels.") from None
+    kinds = {json.dumps(value, sort_keys=True) for value in values.values()}
     if len(kinds) == 1 and len(values) == count:
         return
     every = list(values.values())
@@ -117,7 +117,7 @@ def parting(first: Path, second: Path) -> Parting:
         else:
             differs = _differing(ours, theirs)
             if differs:
-                epoch = ours.row.get("epoch")
+                epoch = count(ours.row.get("epoch"))
                 return Parting(rows, same, ours.step, epoch, differs)
             rows, same = rows + 1, ours.step
             ours.advance()
@@ -147,8 +147,9 @@ class _Rows:
         self.row: Row | None = None
         try:
             for row, _ in self._rows:
-                if type(row.get("step")) is int and row["step"] > self.before:
-                    self.row, self.step = row, row["step"]
+                step = count(row.get("step"))
+                if step is not None and step > self.before:
+                    self.row, self.step = row, step
                     return
         except OSError as error:
             raise RunError(
@@ -156,15 +157,13 @@ class _Rows:
             ) from None
 
 
-def _differing(ours: _Rows, theirs: _Rows) -> dict[str, tuple[Any, Any]]:
+def _differing(ours: _Rows, theirs: _Rows) -> Numbers:
     """Return the numbers in which two rows differ."""
     first, second = flat(ours.row or {}), flat(theirs.row or {})
     skipped = set() if ours.before == theirs.before else {"step_loss"}
-    return {
-        name: (value, second[name])
+    pairs = {
+        name: (number(value), number(second[name]))
         for name, value in first.items()
-        if name in second
-        and value != second[name]
-        and name not in skipped
-        and not name.endswith("seconds")
+        if name in second and name not in skipped and not name.endswith("seconds")
     }
+    return {name: (one, two) for name, (one, two) in pairs.items() if one != two}

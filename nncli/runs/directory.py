@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from nncli.runs.drafts import create_directory
 from nncli.runs.locks import held
 from nncli.runs.records import RecordLog
 from nncli.runs.rows import RowLog, read_rows
+from nncli.runs.untrusted import from_json, mapping
 
 MAX_FACTS_BYTES = 2**20
 RUNS = Path("runs")
@@ -127,10 +127,9 @@ class RunDirectory:
         """Return what the manifest says; nothing where it cannot be read."""
         try:
             with open_file(self.manifest) as file:
-                facts = json.loads(file.read(MAX_FACTS_BYTES))
-        except (OSError, ValueError, RecursionError):
+                return mapping(from_json(file.read(MAX_FACTS_BYTES)))
+        except (OSError, ValueError):
             return {}
-        return facts if isinstance(facts, dict) else {}
 
     def append_row(self, row: dict[str, Any]) -> None:
         """Add one evaluation to metrics.jsonl and metrics.csv."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from nncli.runs.folds import read_json
 from nncli.runs.locks import is_held
 from nncli.runs.rows import MAX_ROW_BYTES, last_row
 from nncli.runs.tags import read_tags
-from nncli.runs.untrusted import count, mapping, number, scores, text, texts
+from nncli.runs.untrusted import count, from_json, mapping, number, scores, text, texts
 
 PARTS = ("train", "validation", "test")
 STATES = {
@@ -157,10 +156,10 @@ class Reader:
             with open_file(run.metrics) as file:
                 while line := file.readline(MAX_ROW_BYTES):
                     if mark in line:
-                        row = mapping(json.loads(line))
+                        row = mapping(from_json(line))
                         if row.get("step") == step:
                             return row
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             self.problems.append(f"{run.metrics}: {error}")
         return {}
 

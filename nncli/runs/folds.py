@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from nncli.core.errors import RunError
 from nncli.core.files import open_file
 from nncli.runs.directory import RunDirectory
 from nncli.runs.locks import held
+from nncli.runs.untrusted import from_json
 
 MAX_BYTES = 64 * 2**20
 RESULT = ("run", "scores", "epochs", "seconds", "rows")
@@ -144,8 +144,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         with open_file(path) as file:
-            value = json.loads(file.read(MAX_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
+            value = from_json(file.read(MAX_BYTES))
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RunError(f"{path}: expected JSON, got: {reason}.") from None
     if not isinstance(value, dict):

@@ -16,7 +16,7 @@ from nncli.core.errors import RunError
 from nncli.core.files import append_text, naming, open_file
 from nncli.core.text import spreadsheet_text
 from nncli.runs.late import LateLines
-from nncli.runs.untrusted import mapping
+from nncli.runs.untrusted import from_json, mapping
 
 MAX_ROW_BYTES = 2**20
 
@@ -100,8 +100,8 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
     with open_file(path) as file:
         while line := file.readline(MAX_ROW_BYTES):
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
+                row = from_json(line)
+            except ValueError:
                 row = None
             # The last line of a run that was killed may be torn.
             if not isinstance(row, dict) or not line.endswith(b"\n"):
@@ -133,8 +133,8 @@ def _last_of(text: bytes, *, whole: bool) -> dict[str, Any]:
     lines = text.split(b"\n")[:-1]
     for line in reversed(lines if whole else lines[1:]):
         try:
-            return mapping(json.loads(line))
-        except (ValueError, RecursionError):
+            return mapping(from_json(line))
+        except ValueError:
             continue
     return {}
 

@@ -109,7 +109,7 @@ class Facts:
         if run.path not in self._configs:
             try:
                 leaves = dict(places(config_of_run(run)))
-            except (NncliError, OSError, RecursionError):
+            except (NncliError, OSError):
                 leaves = {}
             self._configs[run.path] = leaves
         return self._configs[run.path].get(key)

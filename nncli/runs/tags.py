@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from nncli.core.errors import RunError, UsageError
 from nncli.core.files import naming, open_file
 from nncli.core.text import show
 from nncli.runs.directory import RunDirectory
+from nncli.runs.untrusted import from_json
 
 LONGEST, MOST = 64, 32
 MAX_BYTES = 2**16
@@ -26,10 +26,10 @@ def read_tags(run: RunDirectory) -> list[str]:
     path = run.path / "tags.json"
     try:
         with open_file(path) as file:
-            found = json.loads(file.read(MAX_BYTES))
+            found = from_json(file.read(MAX_BYTES))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, list) or not all(isinstance(tag, str) for tag in found):
         raise RunError(

@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 MOST_COUNTED = 10**15
+MOST_LEVELS = 100
+"""Twice as many as a config may have: what is written of it may have more."""
+
+
+def from_json(data: bytes | str) -> Any:
+    """Return what JSON says, None for a number that is not finite.
+
+    Raises:
+        ValueError: It is no JSON, or has more than ``MOST_LEVELS`` levels.
+    """
+    if isinstance(data, bytes):
+        data = data.decode(json.detect_encoding(data), "surrogatepass")
+    try:
+        value = _DECODER.decode(data)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+    # Most have too few brackets for so many levels.
+    if data.count("[") + data.count("{") > MOST_LEVELS:
+        _check_levels(value)
+    return value
+
+
+def _check_levels(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inside
+            for each in level
+            for inside in _inside(each)
+            if isinstance(inside, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"more than {MOST_LEVELS} levels")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=lambda _: None)
 
 
 def mapping(value: Any) -> dict[str, Any]:

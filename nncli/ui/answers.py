@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from nncli.core.errors import ArgumentError, NncliError, UsageError
+from nncli.ui.pages import refused
 
 
 def answer(request: Request, value: Any, status: int = 200) -> Response:
@@ -30,9 +31,16 @@ def failure(request: Request, error: Exception) -> Response:
 
 
 def refusal(request: Request, error: Exception) -> Response:
-    """Return what is said to a request that is refused: a status and a sentence."""
-    status = getattr(error, "status_code", 500)
-    return answer(request, {"error": getattr(error, "detail", "")}, status)
+    """Return what is said to a request that is refused: a status and a sentence.
+
+    Whoever opens an address that no page has gets a page nevertheless.
+    """
+    status, reason = getattr(error, "status_code", 500), getattr(error, "detail", "")
+    if request.url.path.startswith("/api/"):
+        return answer(request, {"error": reason}, status)
+    return HTMLResponse(
+        refused("There is no such page." if status == 404 else reason), status
+    )
 
 
 def _told(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -11,12 +11,15 @@ from typing import Any
 
 from nncli.core.files import open_file
 from nncli.runs.rows import flat
-from nncli.runs.untrusted import mapping, number, text
+from nncli.runs.untrusted import from_json, mapping, number, text
 
 AT_ONCE = 2**20
 """Bytes that are read for one answer; who follows asks again for the rest."""
 
 MOST_COLUMNS = 2000
+MOST_CELLS = 2**18
+"""Numbers, and gaps, in one answer: every column has a place for each row."""
+
 _PLACE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})")
 
 
@@ -40,19 +43,32 @@ class Piece:
     anew: bool = True
     more: bool = False
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Take in the numbers of a row; lists and texts are left out."""
+    def add(self, row: dict[str, Any]) -> bool:
+        """Take in the numbers of a row; lists and texts are left out.
+
+        Returns:
+            False, with nothing taken in, where there is no room for it.
+        """
+        numbers = {
+            name: number(value)
+            for name, value in flat(row).items()
+            if value is None or number(value) is not None
+        }
+        new = [name for name in numbers if name not in self.columns]
+        new = new[: MOST_COLUMNS - len(self.columns)]
+        cells = (len(self.columns) + len(new)) * (self.count + 1)
+        if self.count and cells > MOST_CELLS:
+            return False
         for name, layer in mapping(row.get("layers")).items():
             if label := text(mapping(layer).get("label")):
                 self.labels[name] = label
-        for name, value in flat(row).items():
-            if name not in self.columns and len(self.columns) >= MOST_COLUMNS:
-                continue
-            if value is None or number(value) is not None:
-                column = self.columns.setdefault(name, [])
-                column += [None] * (self.count - len(column))
-                column.append(number(value))
+        self.columns |= {name: [] for name in new}
+        for name in numbers.keys() & self.columns.keys():
+            column = self.columns[name]
+            column += [None] * (self.count - len(column))
+            column.append(numbers[name])
         self.count += 1
+        return True
 
     def finish(self) -> None:
         """Give all columns the same length."""
@@ -66,7 +82,7 @@ def is_place(text: str) -> bool:
 
 
 def follow(path: Path, place: str = "", limit: int = AT_ONCE) -> Piece:
-    """Read the rows behind a place, at most ``limit`` bytes of them.
+    """Read the rows behind a place, at most ``limit`` bytes and ``MOST_CELLS`` numbers.
 
     A resumed run writes its log anew: then the piece begins at the first row. A line
     that is no row is left out; one that is torn is waited for.
@@ -90,16 +106,15 @@ def follow(path: Path, place: str = "", limit: int = AT_ONCE) -> Piece:
         piece.anew = begin is None
         file.seek(begin or 0)
         data = file.read(limit)
-    data = data[: data.rfind(b"\n") + 1]
-    for line in data.splitlines():
-        try:
-            piece.add(mapping(json.loads(line)))
-        except (ValueError, RecursionError):
-            continue
+    end = begin or 0
+    for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
+        with contextlib.suppress(ValueError):
+            if not piece.add(mapping(from_json(line))):
+                break
+        end += len(line)
     piece.finish()
-    end = (begin or 0) + len(data)
     piece.place = f"{found.st_ino:x}-{end:x}"
-    piece.more = bool(data) and end < found.st_size
+    piece.more = end > (begin or 0) and end < found.st_size
     return piece
 
 

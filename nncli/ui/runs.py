@@ -24,7 +24,6 @@ from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry
 from nncli.runs.listing import config_of_run, why_no_run
 from nncli.runs.selection import Condition, select
-from nncli.runs.untrusted import number
 from nncli.ui.answers import answer
 from nncli.ui.follow import follow, is_place
 from nncli.ui.place import RunsFolder
@@ -73,8 +72,8 @@ class Runs:
         conditions = [Condition.read(text) for text in texts]
         found = self._watch.listing()
         runs = [_facts(run) for run in select(found.runs, conditions)]
-        folder = str(self._folder.path)
-        return answer(request, {"folder": folder, "runs": runs, "others": found.others})
+        told = {"folder": str(self._folder.path), "total": len(found.runs)}
+        return answer(request, {**told, "runs": runs, "others": found.others})
 
     def run(self, request: Request) -> Response:
         """Return what is known of a run; of a cross-validation its folds too."""
@@ -111,7 +110,7 @@ class Runs:
         if log not in LOGS or not is_place(place):
             expected = ", ".join(LOGS)
             raise UsageError(f"log: expected one of {expected}, and a place in it.")
-        return answer(request, asdict(follow(run.path / LOGS[log], place)))
+        return answer(request, vars(follow(run.path / LOGS[log], place)))
 
     def compare(self, request: Request) -> Response:
         """Return in what runs differ, as ``nncli compare`` does."""
@@ -172,15 +171,11 @@ def _partings(
     found = []
     for name, run in zip(names[1:], runs[1:], strict=True):
         try:
-            parted = asdict(parting(runs[0].metrics, run.metrics))
+            parted = parting(runs[0].metrics, run.metrics)
         except NncliError as error:
             problems.append(str(error))
             continue
-        parted["differs"] = {
-            key: [v if isinstance(v, str) else number(v) for v in pair]
-            for key, pair in (parted["differs"] or {}).items()
-        }
-        found.append({"run": name, **parted})
+        found.append({"run": name, **vars(parted)})
     return found
 
 

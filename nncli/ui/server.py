@@ -28,6 +28,7 @@ def serve(runs_dir: Path, port: int, ready: Callable[[str], None]) -> None:
         import uvicorn
 
         from nncli.ui.app import make_app
+        from nncli.ui.connection import Connection
     except ModuleNotFoundError as error:
         name = (error.name or "starlette").partition(".")[0]
         raise MissingExtra("ui", name, "ui") from None
@@ -38,6 +39,9 @@ def serve(runs_dir: Path, port: int, ready: Callable[[str], None]) -> None:
     app = make_app(runs_dir)
     config = uvicorn.Config(
         app,
+        http=Connection,
+        # So many come in before one of them, or an older one, can end.
+        backlog=64,
         log_config=None,
         access_log=False,
         lifespan="off",

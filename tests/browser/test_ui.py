@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -114,9 +115,11 @@ def test_list_sorts_and_filters(page: Page, site: str) -> None:
     page.get_by_role("searchbox").fill("a-2")
     page.get_by_text("1 of 3").wait_for()
     assert names() == ["a-2"]
-    page.get_by_role("searchbox").fill("optimizer.lr<0.005")
-    page.get_by_text("1 in").wait_for()
-    assert names() == ["a-3"]
+    page.get_by_role("searchbox").fill("optimizer.lr < 0.05  a")
+    page.get_by_text("2 of 3").wait_for()
+    assert names() == ["a-2", "a-3"]
+    page.get_by_role("searchbox").fill("nonsense")
+    page.get_by_text("0 of 3").wait_for()
 
 
 def test_three_runs_are_compared_by_keyboard(page: Page, site: str) -> None:
@@ -159,6 +162,33 @@ def test_live_page_gains_points_while_a_run_trains(
         process.send_signal(signal.SIGINT)
         finish(process)
     page.locator("#state", has_text="stopped").wait_for()
+
+
+def test_pages_with_nothing_to_show_show_nothing(
+    page: Page, site: str, runs: Path
+) -> None:
+    make_run(runs, "burst-1", losses=(), status="diverged")
+    page.goto(f"{site}compare?run=a-1")
+    page.get_by_text("Choose two runs or more").wait_for()
+    assert page.get_by_role("heading").all_inner_texts() == ["Compare runs"]
+    assert page.locator("select:visible").count() == 0
+    page.goto(f"{site}run?name=burst-1")
+    page.get_by_text("There was no evaluation.").wait_for()
+    assert page.locator("select:visible").count() == 0
+    assert page.get_by_role("heading").first.inner_text() == "burst-1 diverged"
+
+
+def test_comparison_follows_a_run_that_goes_on(
+    page: Page, site: str, runs: Path
+) -> None:
+    run = make_run(runs, "on-1", config={"seed": 1})
+    opened(page, f"{site}compare?run=a-1&run=on-1")
+    row = page.locator("#config tr", has_text="seed")
+    assert row.locator("td").all_inner_texts() == ["-", "1"]
+    changed = make_run(runs, "on-2", config={"seed": 2})
+    changed.last.rename(run.last)
+    run.append_row(row_of(40, 0.1))
+    row.get_by_text("2").wait_for()
 
 
 def test_hover_shows_the_number_of_the_log(page: Page, site: str, runs: Path) -> None:
@@ -235,3 +265,48 @@ def test_very_many_rows_are_thinned_and_keep_their_extremes(
         "c => Math.max(...Chart.getChart(c).data.datasets[0].data.map(p => p.y))"
     )
     assert highest == 50.0
+
+
+def test_names_of_javascript_are_names_like_others(
+    page: Page, site: str, runs: Path
+) -> None:
+    run = make_run(runs, "constructor")
+    run.manifest.write_text("{}")
+    text = run.summary.read_text()
+    run.summary.write_text(text.replace('"monitor": "loss"', '"monitor": "toString"'))
+    with run.metrics.open("a") as file:
+        file.write('{"step": 40, "constructor": {"foo": 1}, "valueOf": 2}\n')
+        file.write('{"step": 50}\n')
+    opened(page, site)
+    listed = page.locator("tbody tr", has=page.get_by_role("link", name="constructor"))
+    assert "toString" in listed.inner_text()
+    opened(page, f"{site}run?name=constructor")
+    until(page, lambda: points(page, "loss")[0] == 5)
+    assert page.get_by_text("foo").count() == 0
+    opened(page, f"{site}compare?run=a-1&run=constructor")
+    row = page.locator("#environment tr", has_text="numpy")
+    assert row.locator("td").all_inner_texts() == ["2.4.6", "-"]
+
+
+def test_letters_that_turn_others_around_are_written_out(
+    page: Page, site: str, runs: Path
+) -> None:
+    name, shown = "a\u202egnp.exe\x1b", r"a\u202egnp.exe\x1b"
+    run = make_run(runs, name, overrides=["name=\U000e0041"], platform="x\u2066y")
+    run.config.write_text("name: \u202ea\ttab\n# \u00e9\n")
+    with run.metrics.open("a") as file:
+        file.write(json.dumps({"step": 40, "train": {"sc\u202eore": 1}}) + "\n")
+    opened(page, site)
+    page.get_by_role("link", name=shown).click()
+    page.get_by_role("heading", name=shown).wait_for()
+    page.get_by_text(r"x\u2066y").wait_for()
+    page.get_by_text(r"name=\U000e0041").wait_for()
+    assert page.locator("#config").inner_text() == "name: \\u202ea\ttab\n# \u00e9\n"
+    assert page.title() == f"{shown} - nncli"
+    opened(page, f"{site}compare?{urlencode([('run', 'a-1'), ('run', name)])}")
+    page.locator("#score").select_option(r"sc\u202eore")
+    assert points(page, "train") == [0, 4]
+    label = page.locator("canvas").first.evaluate(
+        "c => Chart.getChart(c).data.datasets.map(set => set.label).join()"
+    )
+    assert label == f"a-1,{shown}"

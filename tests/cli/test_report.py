@@ -205,14 +205,13 @@ def test_report_lives_with_files_that_are_missing_cut_or_strange(
             },
         },
     ]
-    deep = '{"a": [' * 400 + "]}" * 400
+    deep = '{"a": [' * 40 + "]}" * 40
     run.manifest.write_text('{"command": 5, "changes": [3], "cpus": ' + deep + "}")
     run.records.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + '{"st')
     outcome = command("report", run.path)
     assert outcome.code == 0
     assert "left out: config: " in outcome.err
     assert "left out: experiment: " in outcome.err
-    assert "left out: environment: " in outcome.err
     html = run.report.read_text(encoding="utf-8")
     found = charts(html)
     assert 0 < len(found["Loss"]["train"]) < 5
@@ -224,6 +223,11 @@ def test_report_lives_with_files_that_are_missing_cut_or_strange(
     ]
     assert html.count("<polyline style") == 1
     assert "The network cannot be shown: " in Page(html).text
+    assert "cpus.a[{a:" in Page(html).text
+    run.manifest.write_text(f'{{"cpus": {"[" * 400}{"]" * 400}}}')
+    assert command("report", run.path).code == 0
+    text = Page(run.report.read_text(encoding="utf-8")).text
+    assert "manifest.json: expected JSON, got: more than 100 levels." in text
 
 
 def test_report_of_an_unfinished_run_says_so(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -55,6 +57,38 @@ def test_server_shows_runs_and_ends_at_once(tmp_path: Path) -> None:
     outcome = finish(process)
     kept.close()
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "stopped.\n")
+
+
+def cut_off(port: int) -> socket.socket:
+    """Send a part of a request whose body never comes."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client.sendall(
+        f"POST /api/playground HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Origin: http://127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 50\r\n\r\n{".encode()
+    )
+    return client
+
+
+@pytest.mark.slow
+def test_requests_that_never_end_neither_fill_the_server_nor_hold_it_up(
+    tmp_path: Path,
+) -> None:
+    make_run(tmp_path / "runs")
+    process, port = begin("--runs-dir", tmp_path / "runs")
+    if hasattr(resource, "prlimit"):
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (256, 256))
+    with contextlib.ExitStack() as opened:
+        cut_off(port).close()
+        for _ in range(400):
+            client = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        assert ask(port, "/api/runs")[0] == 200
+        opened.enter_context(cut_off(port))
+        assert ask(port, "/api/runs")[0] == 200
+        process.send_signal(signal.SIGINT)
+        outcome = finish(process)
+    assert (outcome.code, outcome.err) == (130, "stopped.\n")
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,23 @@ def test_rows_of_somebody_else_end_no_comparison(tmp_path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(RunError, match="a pipe, not a file"):
         parting(path, other)
+
+
+def test_what_is_no_finite_number_is_none(tmp_path: Path) -> None:
+    rows = [row_of(10, 0.5), row_of(20, 0.5, epoch=math.nan)]
+    metrics = rows_of(tmp_path, "a", rows[:1]), rows_of(tmp_path, "b", rows[:1])
+    text = json.dumps(rows[1])
+    for path, lr in zip(metrics, ("NaN", str(10**400)), strict=True):
+        with path.open("a") as file:
+            file.write(text.replace('"lr": 0.1', f'"lr": {lr}, "x": "{lr}"') + "\n")
+    assert parting(*metrics) == Parting(2, 20)
+    with metrics[1].open("a") as file:
+        file.write(json.dumps(rows[1] | {"step": 30}) + "\n")
+        file.write(f'{{"step": {10**400}}}\n')
+    with metrics[0].open("a") as file:
+        file.write(f'{{"step": 30, "epoch": NaN, "lr": {10**400}}}\n')
+    found = parting(*metrics)
+    assert (found.epoch, found.differs) == (None, {"lr": (None, 0.1)})
 
 
 def config(**changes: Any) -> dict[str, Any]:

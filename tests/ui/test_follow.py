@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nncli.runs.directory import RunDirectory
-from nncli.ui.follow import Piece, follow, is_place
+from nncli.ui.follow import MOST_CELLS, MOST_COLUMNS, Piece, follow, is_place
 
 
 def write(path: Path, *rows: Any) -> None:
@@ -41,6 +41,17 @@ def test_long_log_comes_in_pieces_of_a_limit(tmp_path: Path) -> None:
         read += 1
     assert steps == list(range(1000))
     assert read > 20
+
+
+def test_log_of_many_columns_comes_in_pieces_of_so_many_cells(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    write(path, *[{}] * 300, {f"a{n}": n for n in range(MOST_COLUMNS)}, *[{}] * 300)
+    piece, counts = Piece(more=True), []
+    while piece.more:
+        piece = follow(path, piece.place)
+        assert len(piece.columns) * piece.count <= MOST_CELLS
+        counts.append(piece.count)
+    assert counts == [300, MOST_CELLS // MOST_COLUMNS, 601 - 300 - counts[1]]
 
 
 def test_torn_line_is_waited_for(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_page_runs_scripts_of_the_server_alone(client: TestClient, page: str) ->
     assert "https://" not in answer.text
 
 
+def test_address_without_a_page_gets_a_page_with_links(client: TestClient) -> None:
+    for place in ("/xyz", "/static/xyz", "/runs/a-1"):
+        answer = client.get(place)
+        assert (answer.status_code, "no such page" in answer.text) == (404, True)
+        assert '<a href="/">Runs</a>' in answer.text
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert client.get("/api/xyz").json() == {"error": "Not Found"}
+
+
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8321", "127.0.0.1.evil.example", "", "0.0.0.0"],

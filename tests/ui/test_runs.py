@@ -37,6 +37,7 @@ def test_list_takes_conditions(client: TestClient, folder: Path) -> None:
     make_run(folder, "a-2", config={"optimizer": {"type": "adam", "lr": 0.001}})
     found = client.get("/api/runs", params={"where": "optimizer.lr<0.01"}).json()
     assert [run["name"] for run in found["runs"]] == ["a-2"]
+    assert found["total"] == 2
     wrong = client.get("/api/runs", params={"where": "nonsense"})
     assert (wrong.status_code, "KEY=VALUE" in wrong.json()["error"]) == (400, True)
 
@@ -139,6 +140,17 @@ def test_damaged_checkpoint_leaves_the_rest_of_a_comparison(
     found = client.get("/api/compare", params=query).json()
     assert "checkpoint" in found["problems"][0]
     assert len(found["runs"]) == 2
+
+
+def test_facts_of_many_levels_are_none(client: TestClient, folder: Path) -> None:
+    for name in ("a-1", "a-2"):
+        make_run(
+            folder, name, seed={"a": [name]}, threads=json.loads("[" * 400 + "]" * 400)
+        )
+    assert "seed" not in client.get("/api/run?name=a-1").json()["made"]
+    found = client.get("/api/compare", params={"run": ["a-1", "a-2"]}).json()
+    assert found["environment"] == {}
+    assert "more than 100 levels" in found["runs"][0]["problems"][0]
 
 
 def test_names_stay_text(client: TestClient, folder: Path) -> None:

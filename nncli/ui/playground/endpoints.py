@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from nncli.config.validate import component_from
 from nncli.core.errors import ArgumentError
+from nncli.runs.untrusted import from_json
 from nncli.ui.answers import answer
 from nncli.ui.guard import LARGEST_BODY
 from nncli.ui.playground.session import Session
@@ -81,13 +81,16 @@ class Playground:
 async def _body(request: Request) -> dict[str, Any]:
     """Return the mapping that was sent."""
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes.")
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        async for piece in request.stream():
+            body += piece
+            if len(body) > LARGEST_BODY:
+                raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes.")
+    except ClientDisconnect:
+        raise HTTPException(400, "Expected the whole of a body.") from None
+    try:
+        value = from_json(body)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise ArgumentError("expected a mapping in JSON.")

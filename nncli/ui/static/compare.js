@@ -9,8 +9,8 @@ const logs = names.map(name => new Log(name));
 const charts = new Charts(byId("curves"));
 let runs = [];
 
-const heads = () => el("thead", {}, el("tr", {}, el("td", {}),
-  ...names.map(name => el("th", { scope: "col", class: "figure" }, el("a", { href: address("run", name) }, name)))));
+const heads = kind => el("thead", {}, el("tr", {}, el("td", {}),
+  ...names.map(name => el("th", { scope: "col", class: kind }, el("a", { href: address("run", name) }, name)))));
 
 function drawScores() {
   const rows = [
@@ -22,7 +22,7 @@ function drawScores() {
   for (const part of ["train", "validation", "test"])
     for (const score of new Set(runs.flatMap(run => Object.keys(run[part]))))
       rows.push([`${part} ${score}`, run => figure(run[part][score])]);
-  byId("scores").replaceChildren(heads(), el("tbody", {}, ...rows.map(([head, value]) =>
+  byId("scores").replaceChildren(heads("figure"), el("tbody", {}, ...rows.map(([head, value]) =>
     el("tr", {}, el("th", { scope: "row" }, head),
       ...runs.map(run => el("td", { class: "figure" }, value(run)))))));
 }
@@ -31,9 +31,9 @@ function drawPlaces(table, same, places) {
   const rows = Object.entries(places);
   byId(same).hidden = rows.length > 0;
   byId(table).hidden = !rows.length;
-  byId(table).replaceChildren(heads(), el("tbody", {}, ...rows.map(([place, values]) =>
+  byId(table).replaceChildren(heads("words"), el("tbody", {}, ...rows.map(([place, values]) =>
     el("tr", {}, el("th", { scope: "row" }, place),
-      ...names.map(name => el("td", { class: "figure words", title: values[name] }, values[name] ?? "-"))))));
+      ...names.map(name => el("td", { class: "words", title: values[name] }, values[name] ?? "-"))))));
 }
 
 /* Numbers with as many digits as show that they differ. */
@@ -65,7 +65,7 @@ function fillChoices() {
     .map(each => each.replace(/^[a-z]+\./, "")));
   const choices = [...scores, ...["lr", "step_loss"].filter(each => columns.has(each))];
   if ([...select.options].map(option => option.value).join() !== choices.join())
-    select.replaceChildren(...choices.map(each => el("option", {}, each)));
+    select.replaceChildren(...choices.map(each => el("option", { value: each }, each)));
   if (choices.includes(before)) select.value = before;
   const axes = logs.every(log => log.byEpoch) ? ["step", "epoch"] : ["step"];
   const axis = byId("axis"), over = axis.value;
@@ -91,6 +91,7 @@ function drawCurves() {
 async function load() {
   const found = await get("/api/compare", names.map(name => ["run", name]));
   runs = found.runs;
+  byId("compared").hidden = false;
   drawScores();
   drawPlaces("config", "same", found.config);
   drawPlaces("environment", "same-made", found.environment);
@@ -104,12 +105,12 @@ for (const id of ["score", "axis"]) byId(id).addEventListener("change", drawCurv
 let loaded = false;
 if (names.length > 1)
   repeat(SECONDS, async () => {
-    if (!loaded) await load();
+    const before = loaded;
+    if (!before) await load();
     loaded = true;
-    const changed = await Promise.all(logs.map(log => log.read()));
+    const changed = (await Promise.all(logs.map(log => log.read()))).some(Boolean);
     const running = runs.some(run => run.state === "running");
-    if (changed.some(Boolean)) drawCurves();
-    // What ran has ended, perhaps.
-    else if (running) await load();
-    return running;
+    if (changed) drawCurves();
+    // What ran has ended, perhaps; what had ended goes on, perhaps with another config.
+    if (before && changed !== running) await load();
   });

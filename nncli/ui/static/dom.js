@@ -1,4 +1,6 @@
 /* Elements, numbers, and questions to the server. */
+/* global nncliCharts */
+export const { printable } = nncliCharts;
 
 /* Make an element. Children that are texts stay texts, whatever they hold. */
 export function el(tag, attributes = {}, ...children) {
@@ -8,7 +10,8 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.filter(child => child != null));
+  element.append(...children.filter(child => child != null)
+    .map(child => typeof child === "string" ? printable(child) : child));
   return element;
 }
 
@@ -40,10 +43,19 @@ export const address = (page, name) => `/${page}?${new URLSearchParams({ name })
 /* The name of a run in the runs directory; of a fold that of its cross-validation too. */
 export const query = () => new URLSearchParams(location.search);
 
+/* Write a text into an element; one that is there already is not touched. */
+export function write(id, text) {
+  const [place, shown] = [byId(id), printable(text)];
+  if (place.textContent !== shown) place.textContent = shown;
+}
+
 /* Say a sentence below the page, where it is read out too. */
-export function tell(text) {
-  const place = byId("told");
-  if (place.textContent !== text) place.textContent = text;
+export const tell = text => write("told", text);
+
+/* A mapping of the server has the names that it was sent with, and no `constructor`. */
+function bare(_name, value) {
+  const isMapping = value && typeof value === "object" && !Array.isArray(value);
+  return isMapping ? Object.setPrototypeOf(value, null) : value;
 }
 
 async function answered(request) {
@@ -54,7 +66,7 @@ async function answered(request) {
     throw new Error("nncli ui does not answer. Is it still running?");
   }
   const text = await response.text();
-  if (response.ok) return JSON.parse(text);
+  if (response.ok) return JSON.parse(text, bare);
   let reason = text;
   try {
     reason = JSON.parse(text).error;

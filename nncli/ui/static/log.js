@@ -8,7 +8,10 @@ export class Log {
   }
 
   forget() {
-    Object.assign(this, { place: "", count: 0, columns: {}, labels: {} });
+    Object.assign(this, { place: "", count: 0 });
+    // They have no names of their own, such as `constructor`.
+    this.columns = Object.create(null);
+    this.labels = Object.create(null);
   }
 
   /* Read what is new; return whether there was anything. */

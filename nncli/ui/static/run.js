@@ -1,5 +1,7 @@
 /* One run: its state, and its curves while they grow. */
-import { address, byId, duration, el, figure, get, query, repeat, state, whole } from "./dom.js";
+import {
+  address, byId, duration, el, figure, get, printable, query, repeat, state, whole, write,
+} from "./dom.js";
 import { Charts } from "./lines.js";
 import { Log } from "./log.js";
 
@@ -14,12 +16,15 @@ const OF_LAYERS = {
   "gradients.std": "deviation of gradients",
   update_ratio: "update to weight, by layer",
 };
+const PARTS = ["train", "validation"];
 const OF_STEPS = { gradient_norm: "gradient norm", update_ratio: "update to weight" };
-let best = null, drawnBest = null, drawnPictures = "[]";
+let best = null, drawnBest, drawnPictures = "[]";
+
+// What there is of it is known in a moment.
+write("name", name || "Run");
 
 function drawFacts(run) {
-  document.title = `${run.name} - nncli`;
-  byId("name").textContent = name;
+  document.title = printable(`${run.name} - nncli`);
   byId("state").replaceChildren(state(run.state));
   const facts = {
     epochs: whole(run.epochs), steps: whole(run.steps), time: duration(run.seconds),
@@ -32,12 +37,11 @@ function drawFacts(run) {
     .filter(([, value]) => value && value !== "-")
     .map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))));
   byId("problems").replaceChildren(...run.problems.map(text => el("p", { class: "wrong" }, text)));
-  byId("overrides").textContent = run.overrides.length
-    ? `changed on the command line: ${run.overrides.join(" ")}` : "";
+  write("overrides", run.overrides.length
+    ? `changed on the command line: ${run.overrides.join(" ")}` : "");
 }
 
 function drawFolds(folds) {
-  byId("curves").hidden = true;
   const rows = folds.map(fold => el("tr", {},
     el("th", { scope: "row" }, el("a", { href: address("run", `${name}/${fold.name}`) }, fold.name)),
     el("td", {}, state(fold.state)),
@@ -51,8 +55,8 @@ function drawFolds(folds) {
 }
 
 function drawMade(found) {
-  byId("made").hidden = false;
-  if (byId("config").textContent !== found.config) byId("config").textContent = found.config;
+  byId("curves").hidden = byId("made").hidden = false;
+  write("config", found.config);
   byId("with").replaceChildren(...Object.entries(found.made).map(([key, value]) =>
     el("tr", {}, el("th", { scope: "row" }, key), el("td", {}, String(value)))));
 }
@@ -86,21 +90,22 @@ function bestAt(x) {
 
 function drawScores() {
   const x = axis();
-  const parts = { train: 0, validation: 1 };
   const names = new Set(Object.keys(metrics.columns).flatMap(column => {
     const [part, ...rest] = column.split(".");
-    return part in parts && rest.length ? [rest.join(".")] : [];
+    return PARTS.includes(part) && rest.length ? [rest.join(".")] : [];
   }));
   for (const score of names) {
-    const curves = Object.keys(parts).filter(part => `${part}.${score}` in metrics.columns)
-      .map(part => ({ name: part, points: metrics.points(`${part}.${score}`, x), colour: parts[part], best: bestAt(x) }));
+    const curves = PARTS.filter(part => `${part}.${score}` in metrics.columns)
+      .map(part => ({
+        name: part, points: metrics.points(`${part}.${score}`, x), colour: PARTS.indexOf(part), best: bestAt(x),
+      }));
     if (score === "loss" && "step_loss" in metrics.columns)
       curves.push({ name: "steps", points: metrics.points("step_loss", x), colour: 2, dashed: true });
     scores.draw(score, x, curves);
   }
   if ("lr" in metrics.columns)
     scores.draw("learning rate", x, [{ name: "lr", points: metrics.points("lr", x), colour: 3 }]);
-  byId("waiting").hidden = metrics.count > 0;
+  byId("over").hidden = !metrics.count;
 }
 
 /* Layers are looked at less often than steps are. */
@@ -135,5 +140,7 @@ repeat(SECONDS, async () => {
   best = found.run.best_step;
   if (await metrics.read() || best !== drawnBest) drawScores();
   drawnBest = best;
+  byId("waiting").hidden = metrics.count > 0;
+  write("waiting", found.run.state === "running" ? "No evaluations yet." : "There was no evaluation.");
   if (await records.read()) drawRecords();
 });

@@ -1,5 +1,5 @@
 /* The list of runs: sorted, filtered, chosen to be compared. */
-import { address, byId, duration, el, figure, get, repeat, state, whole } from "./dom.js";
+import { address, byId, duration, el, figure, get, repeat, state, whole, write } from "./dom.js";
 
 const STATES = ["running", "done", "stopped", "crashed", "diverged", "damaged"];
 const SECONDS = 2;
@@ -19,7 +19,7 @@ const COLUMNS = [
 ];
 const ORDER = new Intl.Collator("en", { numeric: true });
 
-let listing = { runs: [], others: {}, folder: "" };
+let listing = { runs: [], others: {}, folder: "", total: 0 };
 let sorted = { column: "started", down: true };
 const chosen = new Set();
 let shown = "";
@@ -51,7 +51,9 @@ function ordered(runs) {
 
 /* Words that hold a sign are conditions, which the server understands. */
 function asked() {
-  const words = byId("filter").value.trim().split(/\s+/).filter(Boolean);
+  // A condition is one word, with blanks around its sign too.
+  const text = byId("filter").value.replace(/\s*(<=|>=|!=|==|=|<|>)\s*/g, "$1");
+  const words = text.split(/\s+/).filter(Boolean);
   const isCondition = word => /[^=<>!][=<>]+[^=<>]/.test(word);
   return {
     conditions: words.filter(isCondition),
@@ -105,10 +107,13 @@ function drawButton() {
 
 function draw() {
   const runs = ordered(listing.runs.filter(wanted));
+  const of = runs.length === listing.total ? "" : ` of ${listing.total}`;
+  write("summary", listing.total
+    ? `${runs.length}${of} in ${listing.folder}; scores at the best checkpoint`
+    : `${listing.folder}: no runs yet. Start with: nncli train spiral`);
   // What a person is about to click stays as it is while nothing changes.
   const key = JSON.stringify([runs, sorted, listing.others]);
   if (key === shown) return;
-  shown = key;
   const focused = document.activeElement?.getAttribute?.("aria-label");
   byId("rows").replaceChildren(...runs.map(row));
   if (focused)
@@ -118,14 +123,11 @@ function draw() {
     if (cell.dataset.column !== sorted.column) cell.removeAttribute("aria-sort");
     else cell.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
   }
-  const of = runs.length === listing.runs.length ? "" : ` of ${listing.runs.length}`;
-  byId("summary").textContent = listing.runs.length || asked().conditions.length
-    ? `${runs.length}${of} in ${listing.folder}; scores at the best checkpoint`
-    : `${listing.folder}: no runs yet. Start with: nncli train spiral`;
   const problems = listing.runs.flatMap(run => run.problems);
   const others = Object.entries(listing.others).map(([name, why]) => `${name}: not a run: ${why}`);
   byId("others").replaceChildren(
     ...[...problems, ...others].slice(0, 20).map(text => el("p", {}, `! ${text}`)));
+  shown = key;
 }
 
 async function load() {
@@ -145,7 +147,7 @@ let typed = 0;
 byId("filter").addEventListener("input", () => {
   draw();
   clearTimeout(typed);
-  typed = setTimeout(() => load().catch(error => { byId("summary").textContent = error.message; }), 300);
+  typed = setTimeout(() => load().catch(error => write("summary", error.message)), 300);
 });
 byId("compare").addEventListener("click", () => {
   location.href = `/compare?${new URLSearchParams([...chosen].map(name => ["run", name]))}`;
