@@ -17,6 +17,7 @@ from nncli.checking.explanation import (
 )
 from nncli.checking.passes import Passes
 from nncli.checking.quantity import Formula, Quantity, norm
+from nncli.checking.remarks import remarks
 from nncli.checking.twin import float64_batch, float64_twin
 from nncli.core.arrays import Array
 from nncli.core.errors import UsageError
@@ -25,6 +26,7 @@ from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.layers.chain import Call
+from nncli.losses.base import lengths_of
 from nncli.network.trial import trial
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
@@ -81,7 +83,7 @@ def explain(
         steps=progress.step,
         samples=tuple(samples),
         rows=tuple(map(int, places)),
-        remarks=tuple(_remarks(experiment, samples)),
+        remarks=tuple(remarks(experiment, samples)),
         layers=layers,
         loss=loss,
         update=UpdateExplained(
@@ -123,32 +125,6 @@ def _samples(experiment: Experiment, part: Part, split: str, sample: int) -> lis
         )
     others = [*range(sample + 1, rows), *range(sample - 1, -1, -1)]
     return [sample, *others[: least - 1]]
-
-
-def _remarks(experiment: Experiment, samples: list[int]) -> Iterator[str]:
-    """Yield what else is to be known of the numbers."""
-    config = experiment.config
-    if len(samples) > 1:
-        layers = experiment.network.nested.values()
-        wants = next(each.label for each in layers if each.min_rows == len(samples))
-        also = ", ".join(map(str, samples[1:]))
-        yield (
-            f"{wants} wants {len(samples)} rows in a batch: beside sample {samples[0]} "
-            f"stands sample {also}."
-        )
-    elif experiment.batch_size > 1:
-        yield (
-            f"Training takes batches of {experiment.batch_size:,} rows; here the "
-            "sample is a batch of its own."
-        )
-    if config.transforms:
-        names = ", ".join(each.type_name for each in config.transforms)
-        yield f"The input is what is left of the row after transforms: {names}."
-    if config.augmentations:
-        names = ", ".join(each.type_name for each in config.augmentations)
-        yield f"In training, the input is changed at random first: {names}. Not here."
-    if experiment.target_scale is not None:
-        yield "Targets are scaled to mean 0 and deviation 1, and so are outputs."
 
 
 @dataclass(frozen=True)
@@ -260,8 +236,11 @@ def _loss(experiment: Experiment, passes: Passes, batch: Batch) -> LossExplained
     values, function = passes.values, experiment.loss
     with no_grad():
         predictions = function.predictions(Tensor(values.outputs.data))
-    targets = batch.targets.data
-    value = values.loss.item()
+    targets, value = batch.targets.data, values.loss.item()
+    # Targets of their own length, as of ctc, end where they say themselves.
+    outputs = values.outputs if function.aligned else batch.targets
+    lengths = lengths_of(outputs, batch.targets)
+    weights = batch.weights
     return LossExplained(
         call=repr(function),
         formula=Formula.of(type(function)),
@@ -271,6 +250,8 @@ def _loss(experiment: Experiment, passes: Passes, batch: Batch) -> LossExplained
         predictions=predictions.data,
         targets=targets.copy(),
         names=_names(experiment, targets),
+        weights=() if weights is None else tuple(weights.data.tolist()),
+        lengths=() if lengths is None else tuple(lengths.tolist()),
         value=value,
         penalty=values.total.item() - value,
     )

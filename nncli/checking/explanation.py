@@ -71,6 +71,8 @@ class LossExplained:
         predictions: What metrics make of that: probabilities, or the outputs.
         targets: What the loss compares with.
         names: The targets' classes, where they are few and have names.
+        weights: The factor of each row's loss, where rows have weights.
+        lengths: How many steps of each row's targets count, where not all do.
         value: The loss itself.
         penalty: What the weights add to it.
     """
@@ -83,6 +85,8 @@ class LossExplained:
     predictions: Array
     targets: Array
     names: tuple[str, ...]
+    weights: tuple[float, ...]
+    lengths: tuple[int, ...]
     value: float
     penalty: float
 
@@ -97,6 +101,8 @@ class LossExplained:
             "predictions": array_facts(self.predictions),
             "targets": array_facts(self.targets),
             "classes": list(self.names),
+            "weights": list(self.weights) or None,
+            "lengths": list(self.lengths) or None,
             "value": self.value,
             "penalty": self.penalty,
             "total": self.value + self.penalty,

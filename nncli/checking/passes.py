@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -140,8 +140,11 @@ class Passes:
         """Return a value between two layers with its derivatives."""
         zero = self._probes.of(tensor)
         if zero is None or zero.grad is None:
-            return Quantity(name, tensor.data)
-        return self._quantity(name, tensor.data, zero.grad, zero.data)
+            found = Quantity(name, tensor.data)
+        else:
+            found = self._quantity(name, tensor.data, zero.grad, zero.data)
+        lengths = () if tensor.lengths is None else tuple(tensor.lengths.tolist())
+        return replace(found, lengths=lengths)
 
     def parameter(
         self,

@@ -71,6 +71,7 @@ class Quantity:
         after: What the step made of it; None for what no step changes.
         elements: Those of which the derivative is shown: all of a small array, else
             those with the largest derivatives.
+        lengths: How many steps of each row's sequence count, where not all do.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Quantity:
     gradient: Array | None = None
     after: Array | None = None
     elements: tuple[Element, ...] = ()
+    lengths: tuple[int, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -87,6 +89,8 @@ class Quantity:
     def facts(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         found: dict[str, Any] = {"name": self.name, **array_facts(self.value)}
+        if self.lengths:
+            found["lengths"] = list(self.lengths)
         if self.gradient is not None:
             found["gradient"] = array_facts(self.gradient)
         if self.after is not None:

@@ -12,13 +12,14 @@ from nncli.report.arrays import figure, fitted, head_text, matrix_of, place_text
 from nncli.report.explanation_words import (
     frozen,
     headline,
+    lengths_text,
     numeric_text,
     predicts,
     remembered,
     same,
     selection,
     step_rows,
-    targets_text,
+    target_lines,
     total_text,
     unfolded,
     update_lines,
@@ -89,11 +90,11 @@ class _Writer:
         for line in unfolded(text):
             yield from self._say(line, 2)
 
-    def _array(self, name: str, array: Array) -> Iterator[str]:
+    def _array(self, name: str, array: Array, aside: str = "") -> Iterator[str]:
         """Yield name, shape and norm, and as much of the array as can be read."""
         matrix, place = matrix_of(array)
         shown = f"{name}{place}" if place else ""
-        yield from self._say(head_text(name, array), 2)
+        yield from self._say(f"{head_text(name, array)}{aside}", 2)
         if shown:
             yield from self._say(f"{shown}:", 4)
         yield from (f"    {line}" for line in fitted(matrix, ROWS, self.width - 4))
@@ -106,7 +107,7 @@ class _Writer:
                 return
         if each.value.size > SMALL:
             self._values.append((f"{each.name} of {where}", each.value))
-        yield from self._array(each.name, each.value)
+        yield from self._array(each.name, each.value, lengths_text(each.lengths))
 
     def _forward(self, layer: LayerExplained) -> Iterator[str]:
         yield ""
@@ -127,8 +128,8 @@ class _Writer:
         if predicts(self.explanation):
             yield from self._array("predictions", loss.predictions)
         yield from self._array("targets", loss.targets)
-        if loss.names:
-            yield from self._say(targets_text(loss), 4)
+        for line in target_lines(loss):
+            yield from self._say(line, 4)
         yield from self._say(total_text(self.explanation), 2)
 
     def _from_loss(self) -> Iterator[str]:

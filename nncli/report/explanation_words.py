@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nncli.checking.explanation import Explanation, LayerExplained, LossExplained
 from nncli.checking.quantity import Element, Quantity
 from nncli.core.arrays import Array
-from nncli.core.text import count
+from nncli.core.text import count, printable
 from nncli.report.arrays import figure, place_text
 
 
@@ -126,10 +126,25 @@ def numeric_text(element: Element) -> str:
     return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
 
 
-def targets_text(loss: LossExplained) -> str:
-    """Name the classes that the targets are."""
-    noun = "class" if len(loss.names) == 1 else "classes"
-    return f"{noun} {', '.join(loss.names)}"
+def lengths_text(lengths: tuple[int, ...]) -> str:
+    """Say behind an array's shape how many steps of its rows count, if not all do."""
+    if not lengths:
+        return ""
+    noun = "length" if len(lengths) == 1 else "lengths"
+    return f", {noun} {', '.join(map(str, lengths))}"
+
+
+def target_lines(loss: LossExplained) -> Iterator[str]:
+    """Yield what is to be said of the targets: classes, what counts and how much."""
+    if loss.names:
+        noun = "class" if len(loss.names) == 1 else "classes"
+        yield f"{noun} {', '.join(map(printable, loss.names))}"
+    if loss.lengths:
+        yield f"steps that count: the first {', '.join(map(str, loss.lengths))}"
+    if loss.weights:
+        rows = "this row" if len(loss.weights) == 1 else "these rows"
+        factors = ", ".join(map(figure, loss.weights))
+        yield f"weight of {rows}, a factor of the loss: {factors}"
 
 
 def unfolded(text: str) -> list[str]:
