@@ -120,9 +120,16 @@ class RmsNorm(Layer, name="rms_norm"):
         self.add_parameter("gamma", _features(input_shape), Ones(), rng)
         return input_shape
 
+    def settled(self) -> dict[str, Any]:
+        """Return the eps that null stands for: in float64 it is to stay the same."""
+        return {"eps": self._eps}
+
     def __call__(self, x: Tensor) -> Tensor:
-        eps = self.eps if self.eps is not None else float(np.finfo(self.dtype).eps)
-        return apply(norm.RmsNorm(eps), x, self.parameters["gamma"])
+        return apply(norm.RmsNorm(self._eps), x, self.parameters["gamma"])
+
+    @property
+    def _eps(self) -> float:
+        return float(np.finfo(self.dtype).eps) if self.eps is None else self.eps
 
 
 def _features(input_shape: Shape) -> Shape:

@@ -11,12 +11,13 @@ from nncli.ops.recurrent import Recurrent
 
 
 class GatedUnit(Recurrent):
-    """Base of both: h_t = (1 − z)·n + z·h_(t−1), gates in the order n, r, z.
+    """Base of both: h_t = (1 − z)·n + z·h_(t−1).
 
     Class attributes:
         products: How many products of a state are made at once.
     """
 
+    # In memory n comes first: both sigmoids are one piece.
     order = (2, 0, 1)
     scales = (1.0, -1.0, -1.0)
     products: ClassVar[int]
@@ -36,7 +37,7 @@ class Gru(GatedUnit, name="gru"):
     """h_t = (1 − z)·n + z·h_(t−1) with n = tanh(W x_t + b + r·(U h_(t−1) + v)).
 
     r, z = σ(a), each with its block of a = W x_t + b + U h_(t−1); see ``Recurrent``.
-    PyTorch's blocks are r, z, n; here n comes first. v (H,) is a parameter behind U.
+    Blocks are in PyTorch's order r, z, n. v (H,) is a parameter behind U.
     With dh = dL/dh_t and u = U h_(t−1) + v:
     da_n = dh·(1 − z)·(1 − n²), du = da_n·r, da_r = da_n·u·r·(1 − r),
     da_z = dh·(h_(t−1) − n)·z·(1 − z), dh_(t−1) = dh·z + Uᵀ (da_r, da_z, du).

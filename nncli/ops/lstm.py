@@ -12,9 +12,8 @@ from nncli.ops.recurrent import Recurrent
 class Lstm(Recurrent, name="lstm"):
     """c_t = f·c_(t−1) + i·g, h_t = o·tanh(c_t); see ``Recurrent``.
 
-    i, f, o = σ(a), g = tanh(a), each with its block of a = W x_t + b + U h_(t−1).
-    PyTorch's blocks are i, f, g, o; here they are o, i, f, g. All are made by one
-    exponential: tanh(a) = 2·σ(2a) − 1.
+    i, f, o = σ(a), g = tanh(a), each with its block of a = W x_t + b + U h_(t−1), in
+    PyTorch's order i, f, g, o.
     With dc = dL/dc_t + dh·o·(1 − tanh²(c)):
     da_i = dc·g·i·(1 − i), da_f = dc·c_(t−1)·f·(1 − f), da_g = dc·i·(1 − g²),
     da_o = dh·tanh(c)·o·(1 − o), dc_(t−1) = dc·f, dh_(t−1) = Uᵀ da.
@@ -22,6 +21,7 @@ class Lstm(Recurrent, name="lstm"):
     where b is split in two.
     """
 
+    # In memory o comes first, and one exponential makes all: tanh(a) = 2·σ(2a) − 1.
     order = (3, 0, 1, 2)
     recurrent_order = (3, 0, 1, 2)
     scales = (-1.0, -1.0, -1.0, -2.0)

@@ -16,6 +16,11 @@ SELU_LIMIT = 1.7580993408473766
 """−SELU(−∞) = λ·α: where SELU saturates (Klambauer et al. 2017)."""
 
 
+DRAWN = np.float32
+"""What is drawn, in both precisions: in float64, where derivatives are checked, a
+network drops what it drops in training. Generators fill row-major arrays only."""
+
+
 class GaussianNoise(Unary, name="gaussian_noise"):
     """y = x + std·n with n ~ N(0, 1) for each element; dL/dx = dL/dy.
 
@@ -28,13 +33,12 @@ class GaussianNoise(Unary, name="gaussian_noise"):
     rng: np.random.Generator
 
     def allocate(self, x: Array) -> Array:
-        # Generators fill row-major arrays only.
-        self.draw = form(x.shape, x.dtype)
+        self.draw = form(x.shape, DRAWN)
         return super().allocate(x)
 
     def forward(self, x: Array, out: Array) -> None:
         noise = scratch(self.draw)
-        self.rng.standard_normal(out=noise, dtype=noise.dtype.type)
+        self.rng.standard_normal(out=noise, dtype=DRAWN)
         xp.multiply(noise, self.std, out=noise)
         xp.add(x, noise, out=out)
 
@@ -68,8 +72,7 @@ class Masked(Unary):
         """Make room for the mask."""
         out = super().allocate(x)
         shape = self.drawn(x.shape)
-        # Generators fill row-major arrays only.
-        self.draw = form(shape, x.dtype)
+        self.draw = form(shape, DRAWN)
         self.mask = form(shape, x.dtype, self.form.order).empty()
         return out
 
@@ -80,7 +83,7 @@ class Masked(Unary):
     def draw_mask(self, factor: float) -> None:
         """Write 0 for an element to drop, else a factor."""
         chance = scratch(self.draw)
-        self.rng.random(out=chance, dtype=chance.dtype.type)
+        self.rng.random(out=chance, dtype=DRAWN)
         xp.greater_equal(chance, self.rate, out=self.mask)
         xp.multiply(self.mask, factor, out=self.mask)
 
