@@ -48,7 +48,7 @@ class Differences:
         self._replay = Replay(steps, [root])
         self.middle = self._value()
         self.size = max(1.0, abs(self.middle))
-        self._rewind()
+        self.rewind()
 
     def weigh(self, pairs: Iterable[tuple[Array, Array]]) -> None:
         """Estimate how far rounding moves the scalar, whose terms may cancel.
@@ -95,12 +95,13 @@ class Differences:
         return 8 * EPSILON * self.size / h
 
     def _value(self) -> float:
-        self._rewind()
+        self.rewind()
         with xp.errstate(all="ignore"):
             self._replay.forward()
         return float(self._replay.values[0])
 
-    def _rewind(self) -> None:
+    def rewind(self) -> None:
+        """Put back what the objective draws and remembers."""
         for generator, state in self._states:
             generator.bit_generator.state = state
         for array, content in self._contents:

@@ -98,6 +98,7 @@ def explain(
             after=after,
         ),
         worst=passes.worst,
+        unsteady=passes.unsteady,
     )
 
 

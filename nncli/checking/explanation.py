@@ -167,6 +167,8 @@ class Explanation:
         update: The step.
         worst: The largest error of a derivative beside its numeric one, relative to
             the largest derivative of its array.
+        unsteady: What gives another result of the same input each time, so that there
+            are no numeric derivatives; "" for nothing.
     """
 
     name: str
@@ -179,16 +181,26 @@ class Explanation:
     loss: LossExplained
     update: UpdateExplained
     worst: float
+    unsteady: str = ""
 
     @property
     def wrong(self) -> list[str]:
-        """Name what is handed a right derivative and makes a wrong one of it."""
-        found = [
-            layer.label
-            for layer in self.layers
-            if not layer.y.wrong
-            and any(each.wrong for each in (layer.x, *layer.parameters))
-        ]
+        """Name what is handed a right derivative and makes a wrong one of it.
+
+        Not a layer around one that is named, whose input must be wrong then.
+        """
+        found: list[str] = []
+        outer: list[tuple[int, bool]] = []
+        # From the back, those inside a layer stand before it.
+        for layer in reversed(self.layers):
+            inside = [named for depth, named in outer if depth > layer.depth]
+            outer = outer[: len(outer) - len(inside)]
+            handed = () if any(inside) else (layer.x,)
+            wrong = any(each.wrong for each in (*handed, *layer.parameters))
+            blamed = wrong and not layer.y.wrong
+            outer.append((layer.depth, blamed or any(inside)))
+            if blamed:
+                found.insert(0, layer.label)
         if self.loss.outputs.wrong:
             found.append(f"loss {self.loss.formula.name}")
         return found
@@ -208,4 +220,5 @@ class Explanation:
             "update": self.update.facts(),
             "worst_error": finite(self.worst),
             "wrong": self.wrong,
+            "unsteady": self.unsteady or None,
         }

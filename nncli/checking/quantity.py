@@ -40,8 +40,9 @@ class Element:
         index: Its place.
         value: What it was.
         derivative: dL/d(element) by the backward pass.
-        numeric: The same by central differences; None at a kink.
+        numeric: The same by central differences; None where there is none.
         wrong: Both differ by more than rounding can explain.
+        note: Why there is no numeric one; "" where there is, or all are without.
         after: What the optimizer made of it; None where it is no parameter.
         remembered: What the optimizer remembers of it behind the step, by name.
     """
@@ -51,6 +52,7 @@ class Element:
     derivative: float
     numeric: float | None
     wrong: bool
+    note: str = ""
     after: float | None = None
     remembered: Mapping[str, float] = field(default_factory=dict)
 
@@ -133,6 +135,7 @@ def _element_facts(element: Element) -> dict[str, Any]:
         "derivative": finite(element.derivative),
         "numeric": element.numeric,
         "wrong": element.wrong,
+        "note": element.note or None,
     }
     if element.after is not None and element.step is not None:
         found |= {"step": finite(element.step), "after": finite(element.after)}

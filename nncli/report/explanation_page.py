@@ -52,7 +52,7 @@ def _parts(explained: Explanation) -> Iterator[str]:
     for remark in explained.remarks:
         yield paragraph(remark, "note")
     yield _overview(explained)
-    kind = "wrong" if explained.wrong else ""
+    kind = "wrong" if explained.wrong or explained.unsteady else ""
     yield paragraph(verdict(explained), kind)
     yield heading(2, "Forward pass")
     for number, layer in enumerate(explained.layers):

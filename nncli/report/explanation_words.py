@@ -71,6 +71,8 @@ def verdict(explained: Explanation) -> str:
     """Say whether the derivatives agree with their numeric ones."""
     if explained.wrong:
         return f"WRONG derivatives, by: {', '.join(explained.wrong)}"
+    if explained.unsteady:
+        return f"NOT COMPARED with numeric derivatives: {unsteady(explained)}"
     elements = [
         element
         for layer in explained.layers
@@ -84,6 +86,14 @@ def verdict(explained: Explanation) -> str:
     return (
         f"{count(len(elements), 'derivative')} beside the numeric ones (central "
         f"differences): largest error {explained.worst:.0e}{beside}"
+    )
+
+
+def unsteady(explained: Explanation) -> str:
+    """Say why nothing can be compared with numeric derivatives."""
+    return (
+        f"{explained.unsteady} gives another result of the same input each time. Let "
+        "it draw from the generator that build is given, rng.noise."
     )
 
 
@@ -122,7 +132,7 @@ def selection(each: Quantity) -> str:
 def numeric_text(element: Element) -> str:
     """Write a numeric derivative; mark it where the other one is wrong."""
     if element.numeric is None:
-        return "kink"
+        return element.note or "-"
     return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
 
 
