@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from nncli.core.text import count
 from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
+from nncli.layers.base import Layer
 from nncli.layers.chain import Call
 from nncli.losses.base import lengths_of
 from nncli.network.trial import trial
@@ -203,6 +205,7 @@ def _layers(
             depth=sum(path.startswith(f"{other}.") for other in network.nested),
             call=_call(call),
             formula=Formula.of(type(call.layer)),
+            letters=_letters(call.layer, own),
             ops=passes.ops(call.layer.label),
             frozen=call.layer.frozen,
             x=passes.value("x", call.x),
@@ -225,6 +228,14 @@ def _layers(
                 for name in (call.layer.state if first else ())
             ),
         )
+
+
+def _letters(layer: Layer, names: Iterable[str]) -> dict[str, str]:
+    """Return what formulas call the parameters of a layer, by their names."""
+    # Of several layers in one, names end with which it is: weight_0, weight_0_reverse.
+    kinds = {name: re.sub(r"_\d+(_reverse)?$", "", name) for name in names}
+    letters = layer.letters
+    return {name: letters[kind] for name, kind in kinds.items() if kind in letters}
 
 
 def _call(call: Call) -> str:

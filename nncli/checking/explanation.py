@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class LayerExplained:
         depth: How many layers it is inside of.
         call: The layer as it was made: ``Dense(units=8)``.
         formula: The layer's docstring.
+        letters: What its formulas call its parameters, by their names.
         ops: The docstrings of the ops that it is made of, with their derivatives.
         frozen: Whether its parameters are not trained.
         x: What goes in; its derivative is what the layer hands back.
@@ -30,6 +32,7 @@ class LayerExplained:
     depth: int
     call: str
     formula: Formula
+    letters: Mapping[str, str]
     ops: tuple[Formula, ...]
     frozen: bool
     x: Quantity
@@ -48,8 +51,9 @@ class LayerExplained:
             "layer": self.label,
             "depth": self.depth,
             "call": self.call,
-            "formula": self.formula.text,
-            "ops": {op.name: op.text for op in self.ops},
+            "formula": self.formula.whole,
+            "letters": dict(self.letters),
+            "ops": {op.name: op.whole for op in self.ops},
             "frozen": self.frozen,
             "x": self.x.facts(),
             "parameters": [each.facts() for each in self.parameters],
@@ -94,8 +98,8 @@ class LossExplained:
         """Return plain values for JSON."""
         return {
             "call": self.call,
-            "formula": self.formula.text,
-            "ops": {op.name: op.text for op in self.ops},
+            "formula": self.formula.whole,
+            "ops": {op.name: op.whole for op in self.ops},
             "fused": self.fused or None,
             "outputs": self.outputs.facts(),
             "predictions": array_facts(self.predictions),
@@ -139,7 +143,7 @@ class UpdateExplained:
         """Return plain values for JSON."""
         return {
             "call": self.call,
-            "formula": self.formula.text,
+            "formula": self.formula.whole,
             "schedule": self.schedule,
             "step": self.number,
             "lr": self.lr,

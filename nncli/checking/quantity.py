@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nncli.core.arrays import Array, xp
+from nncli.core.registry import Registry
 from nncli.core.signature import about
 
 WHOLE = 1000
@@ -19,17 +22,50 @@ class Formula:
     """What a component says of itself.
 
     Attributes:
-        name: In YAML, or of an op.
+        name: In YAML, or of an op, or of the class.
         text: Its docstring down to its arguments, "" for none.
+        others: What the docstring refers to, say a base with what members share.
     """
 
     name: str
     text: str
+    others: tuple[Formula, ...] = ()
 
     @classmethod
-    def of(cls, kind: type) -> Formula:
-        """Read the docstring of a component or a Function."""
-        return cls(getattr(kind, "type_name", kind.__name__), about(kind))
+    def of(cls, kind: type, known: tuple[type, ...] = ()) -> Formula:
+        """Read the docstring of a component or a Function.
+
+        What stands there as ``see X`` or ``as X``, with X a class or a name in YAML,
+        is read as well.
+
+        Args:
+            kind: Whose.
+            known: What refers to it already, and is not read again.
+        """
+        text, known = about(kind), (*known, kind)
+        told = (_referred(kind, *names) for names in REFERENCE.findall(text))
+        others = [each for each in dict.fromkeys(told) if each and each not in known]
+        name = getattr(kind, "type_name", "") or kind.__name__
+        return cls(name, text, tuple(cls.of(other, known) for other in others))
+
+    @property
+    def whole(self) -> str:
+        """The docstring, and those that it refers to below it."""
+        others = [f"{other.name}: {other.whole}" for other in self.others]
+        return "\n\n".join([self.text, *others])
+
+
+REFERENCE = re.compile(r"\b(?:[Ss]ee|as)\s+(?:``(\w+)``|([A-Z]\w+))")
+
+
+def _referred(kind: type, marked: str, plain: str) -> type | None:
+    """Return the class that a name in the docstring of another one stands for."""
+    bases = {base.__name__: base for base in kind.__mro__}
+    beside = vars(sys.modules[kind.__module__])
+    registry: Registry | None = getattr(kind, "registry", None)
+    named = None if registry is None else registry.find(marked)
+    found = named or (bases | beside).get(marked or plain)
+    return found if isinstance(found, type) else None
 
 
 @dataclass(frozen=True)

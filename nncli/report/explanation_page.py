@@ -23,6 +23,7 @@ from nncli.report.explanation_words import (
     frozen,
     headline,
     lengths_text,
+    letters_text,
     numeric_text,
     predicts,
     remembered,
@@ -97,7 +98,8 @@ def _overview(explained: Explanation) -> str:
 
 def _formula(formula: Formula) -> str:
     text = formula.text or f"{formula.name} says nothing of itself (no docstring)."
-    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded(text))
+    told = [text, *(f"{other.name}: {other.whole}" for other in formula.others)]
+    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded("\n\n".join(told)))
     return f'<div class="formula">{lines}</div>'
 
 
@@ -130,6 +132,8 @@ def _forward(layer: LayerExplained, number: int) -> Iterator[str]:
     title = f"{layer.label}{frozen(layer)}"
     yield heading(3, title, place=f"forward-{number}", aside=layer.call)
     yield _formula(layer.formula)
+    if layer.letters:
+        yield paragraph(letters_text(layer))
     for each in layer.quantities:
         yield _array(each.name, each.value, lengths_text(each.lengths))
     for name, array in remembered(layer):

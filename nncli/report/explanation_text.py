@@ -13,6 +13,7 @@ from nncli.report.explanation_words import (
     frozen,
     headline,
     lengths_text,
+    letters_text,
     numeric_text,
     predicts,
     remembered,
@@ -80,15 +81,17 @@ class _Writer:
         yield from self._say(title.upper())
         yield "─" * min(self.width, 80)
 
-    def _formula(self, formula: Formula, where: str) -> Iterator[str]:
+    def _formula(self, formula: Formula, where: str, head: str = "") -> Iterator[str]:
         """Yield a docstring, or where it stood before."""
         if formula in self._told:
             yield from self._say(f"{formula.name}: see {self._told[formula]}", 2)
             return
         self._told[formula] = where
         text = formula.text or f"{formula.name} says nothing of itself (no docstring)."
-        for line in unfolded(text):
+        for line in unfolded(f"{head}{text}"):
             yield from self._say(line, 2)
+        for other in formula.others:
+            yield from self._formula(other, where, f"{other.name}: ")
 
     def _array(self, name: str, array: Array, aside: str = "") -> Iterator[str]:
         """Yield name, shape and norm, and as much of the array as can be read."""
@@ -113,6 +116,8 @@ class _Writer:
         yield ""
         yield from self._say(f"{layer.label}: {layer.call}{frozen(layer)}")
         yield from self._formula(layer.formula, layer.label)
+        if layer.letters:
+            yield from self._say(letters_text(layer), 2)
         for each in layer.quantities:
             yield from self._value(each, layer.label)
         for name, array in remembered(layer):

@@ -136,6 +136,12 @@ def numeric_text(element: Element) -> str:
     return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
 
 
+def letters_text(layer: LayerExplained) -> str:
+    """Say which parameter each letter of the formulas is."""
+    pairs = (f"{letter} is {name}" for name, letter in layer.letters.items())
+    return f"Here {', '.join(pairs)}."
+
+
 def lengths_text(lengths: tuple[int, ...]) -> str:
     """Say behind an array's shape how many steps of its rows count, if not all do."""
     if not lengths:
