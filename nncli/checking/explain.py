@@ -94,6 +94,7 @@ def explain(
             schedule=repr(twin.schedule),
             number=progress.step + 1,
             lr=taken.lr,
+            numbers=twin.optimizer.numbers(),
             norm=norms,
             clipped=norms if twin.optimizer.full_batch else taken.norm,
             before=loss.value + loss.penalty,

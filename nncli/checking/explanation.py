@@ -123,6 +123,7 @@ class UpdateExplained:
         schedule: The schedule as it was made.
         number: Which step of the training it is, from 1.
         lr: Its learning rate.
+        numbers: What the formula has besides, the same for all parameters.
         norm: Norm of the whole gradient.
         clipped: That after clipping.
         before: The loss before the step, penalties included.
@@ -134,6 +135,7 @@ class UpdateExplained:
     schedule: str
     number: int
     lr: float
+    numbers: Mapping[str, float]
     norm: float
     clipped: float
     before: float
@@ -147,6 +149,7 @@ class UpdateExplained:
             "schedule": self.schedule,
             "step": self.number,
             "lr": self.lr,
+            "numbers": dict(self.numbers),
             "gradient_norm": self.norm,
             "clipped_norm": self.clipped,
             "total_before": self.before,

@@ -44,6 +44,9 @@ def update_lines(explained: Explanation) -> Iterator[str]:
     yield (
         f"step {update.number:,}, lr {figure(update.lr)} by schedule {update.schedule}"
     )
+    if update.numbers:
+        pairs = update.numbers.items()
+        yield ", ".join(f"{name} = {figure(value)}" for name, value in pairs)
     if update.clipped != update.norm:
         yield (
             f"gradient of all parameters: norm {figure(update.norm)}, clipped to "
