@@ -94,6 +94,7 @@ def explain(
             schedule=repr(twin.schedule),
             number=progress.step + 1,
             lr=taken.lr,
+            ended=taken.ended,
             numbers=twin.optimizer.numbers(),
             norm=norms,
             clipped=norms if twin.optimizer.full_batch else taken.norm,
@@ -141,6 +142,7 @@ class _Taken:
         memory: What layers remember then.
         remembered: What the optimizer does, of each parameter, by name.
         lr: The learning rate.
+        ended: After how many steps the training is over, if it is, else 0.
         norm: That of the gradient as the optimizer was given it.
     """
 
@@ -149,6 +151,7 @@ class _Taken:
     memory: dict[str, Array]
     remembered: dict[str, dict[str, Array]]
     lr: float
+    ended: int
     norm: float
 
 
@@ -178,6 +181,7 @@ def _take_step(
         {name: array.copy() for name, array in network.state.items()},
         remembered,
         lr,
+        number + 1 if progress.step > number else 0,
         norm(flat.grads),
     )
 

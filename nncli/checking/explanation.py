@@ -123,6 +123,8 @@ class UpdateExplained:
         schedule: The schedule as it was made.
         number: Which step of the training it is, from 1.
         lr: Its learning rate.
+        ended: After how many steps the training is over, whose last learning rate
+            this step has; 0 where it goes on.
         numbers: What the formula has besides, the same for all parameters.
         norm: Norm of the whole gradient.
         clipped: That after clipping.
@@ -135,6 +137,7 @@ class UpdateExplained:
     schedule: str
     number: int
     lr: float
+    ended: int
     numbers: Mapping[str, float]
     norm: float
     clipped: float
@@ -149,6 +152,7 @@ class UpdateExplained:
             "schedule": self.schedule,
             "step": self.number,
             "lr": self.lr,
+            "training_ended": self.ended or None,
             "numbers": dict(self.numbers),
             "gradient_norm": self.norm,
             "clipped_norm": self.clipped,

@@ -39,6 +39,17 @@ def explanation_text(explanation: Explanation, width: int) -> str:
     return "\n".join(_Writer(explanation, width).lines())
 
 
+def _pieces(line: str, room: int) -> Iterator[str]:
+    """Cut a line whose words are too long: how a layer was made may be one word."""
+    while len(line) > room:
+        # Behind a sign where there is one, else anywhere.
+        signs = (place + 1 for place in range(room) if line[place] in "([{=,/")
+        cut = max(signs, default=room)
+        yield line[:cut]
+        line = line[cut:]
+    yield line
+
+
 class _Writer:
     """Writes one explanation; formulas that were told once are referred to."""
 
@@ -72,9 +83,7 @@ class _Writer:
     def _say(self, text: str, indent: int = 0) -> Iterator[str]:
         room = max(1, self.width - indent)
         for line in wrapped(text, room):
-            # How a layer was made may be one long word.
-            for begin in range(0, max(1, len(line)), room):
-                yield " " * indent + line[begin : begin + room]
+            yield from (" " * indent + piece for piece in _pieces(line, room))
 
     def _section(self, title: str) -> Iterator[str]:
         yield ""
@@ -187,10 +196,19 @@ class _Writer:
     def _step(self, layer: LayerExplained, each: Quantity) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label} {each.name}{selection(each)}")
-        yield from self._table(step_rows(each), spare=(2, 1))
+        rows = step_rows(each)
+        kept = len(each.elements[0].remembered)
+        if kept and len(table(rows).splitlines()[1]) > self.width - 4:
+            # What the optimizer remembers has no room beside the rest.
+            yield from self._table([row[:3] + row[3 + kept :] for row in rows], (2, 1))
+            yield ""
+            rows = [row[:1] + row[3 : 3 + kept] for row in rows]
+            yield from self._table(rows)
+        else:
+            yield from self._table(rows, spare=(2, 1))
 
     def _table(
-        self, rows: list[tuple[str, ...]], spare: tuple[int, ...]
+        self, rows: list[tuple[str, ...]], spare: tuple[int, ...] = ()
     ) -> Iterator[str]:
         numbers, room = range(1, len(rows[0])), self.width - 4
         lines = table(rows, numbers, spare, room).splitlines()

@@ -41,8 +41,11 @@ def total_text(explained: Explanation) -> str:
 def update_lines(explained: Explanation) -> Iterator[str]:
     """Yield what is to be said of the step as a whole."""
     update = explained.update
+    ended = count(update.ended, "step")
+    over = f": the last one of training, which ended after {ended}"
     yield (
         f"step {update.number:,}, lr {figure(update.lr)} by schedule {update.schedule}"
+        f"{over if update.ended else ''}"
     )
     if update.numbers:
         pairs = update.numbers.items()
@@ -126,10 +129,10 @@ def remembered(layer: LayerExplained) -> Iterator[tuple[str, Array]]:
 
 def selection(each: Quantity) -> str:
     """Say that not all elements are shown, if so."""
-    size = each.value.size
-    if len(each.elements) == size:
+    shown, size = len(each.elements), each.value.size
+    if shown == size:
         return ""
-    return f", the {len(each.elements)} largest of {size:,}"
+    return f", the {f'{shown} ' if shown > 1 else ''}largest of {size:,}"
 
 
 def numeric_text(element: Element) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from nncli.core.arrays import xp
 from nncli.experiment.build import build
 from nncli.report.explanation_page import explanation_page
 from nncli.report.explanation_text import explanation_text
+from nncli.report.explanation_words import selection
 from nncli.training.state import Progress
 
 CONFIG = {
@@ -65,8 +68,9 @@ def test_rows_without_weights_and_lengths_say_nothing_of_them(rows: Path) -> Non
     facts = found.facts()["loss"]
     assert (facts["weights"], facts["lengths"]) == (None, None)
     for text in shown(found):
-        assert "weight of" not in text
-        assert "length" not in text
+        assert "weight of this row" not in text
+        assert "steps that count" not in text
+        assert "), length" not in text
 
 
 def test_steps_that_count_are_told_of_sequences_with_lengths(tmp_path: Path) -> None:
@@ -132,4 +136,54 @@ def test_remark_says_what_became_of_the_columns_of_a_table(tmp_path: Path) -> No
     assert remark == (
         f"Inputs are columns of the table: (a\\x1b − 4) / {a.std():.6g}, "
         f"(sign(b)·ln(1 + |b|) − {b.mean():.6g}) / {b.std():.6g}, c=0, c=1."
+    )
+
+
+def test_step_behind_the_last_one_says_that_training_ended(rows: Path) -> None:
+    training = {"steps": 10, "batch_size": 3}
+    schedule = {"type": "linear", "final": 0.0}
+    optimizer = {"type": "sgd", "lr": 0.1}
+    changes = {"training": training, "schedule": schedule, "optimizer": optimizer}
+    loaded = load_values(CONFIG | changes, source="test", folder=rows)
+    experiment = build(loaded)
+    last = explain(experiment, Progress(step=9, epoch=3)).update
+    assert (last.number, last.ended) == (10, 0)
+    behind = explain(experiment, Progress(step=10, epoch=3))
+    update = behind.update
+    assert (update.number, update.ended, update.lr) == (11, 10, last.lr)
+    ended = "the last one of training, which ended after 10 steps"
+    assert all(ended in text for text in shown(behind))
+    assert behind.facts()["update"]["training_ended"] == 10
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 100])
+def test_narrow_text_loses_no_number(rows: Path, width: int) -> None:
+    loss = {"type": "softmax_cross_entropy", "class_weights": [2 / 3, 4 / 3, 1 / 3]}
+    optimizer = {"type": "adam", "amsgrad": True}
+    found = explained(rows, loss=loss, optimizer=optimizer)
+    lines = explanation_text(found, width).splitlines()
+    assert max(map(len, lines)) <= width
+    update = [line.split() for line in lines[lines.index("UPDATE") :]]
+    words = [word for line in update for word in line]
+    for each in found.layers[0].parameters:
+        for e in each.elements:
+            for name, value in e.remembered.items():
+                assert name in words
+                assert f"{value:.6g}" in words
+            told = [e.value, e.derivative] if width >= 80 else []
+            for number in [*told, e.step, e.after]:
+                assert f"{number:.6g}" in words
+    words = [word for line in lines for word in re.split(r"[][(), ]", line)]
+    assert str(2 / 3) in words
+
+
+def test_one_derivative_of_many_is_the_largest(rows: Path) -> None:
+    (layer,) = explained(rows).layers
+    weight = layer.parameters[0]
+    assert selection(weight) == ""
+    assert selection(replace(weight, elements=weight.elements[:2])) == (
+        ", the 2 largest of 6"
+    )
+    assert selection(replace(weight, elements=weight.elements[:1])) == (
+        ", the largest of 6"
     )
