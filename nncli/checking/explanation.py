@@ -177,7 +177,8 @@ class Explanation:
         loss: The loss.
         update: The step.
         worst: The largest error of a derivative beside its numeric one, relative to
-            the largest derivative of its array.
+            the largest derivative of its array, or to the size below which errors are
+            not told from rounding.
         unsteady: What gives another result of the same input each time, so that there
             are no numeric derivatives; "" for nothing.
     """

@@ -12,7 +12,7 @@ from nncli.autograd.differences import TOLERANCE, Differences
 from nncli.autograd.gradcheck import CALL, Effort
 from nncli.autograd.tape import labelled, no_grad, record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.checking.quantity import Element, Formula, Quantity
+from nncli.checking.quantity import Element, Formula, Note, Quantity
 from nncli.core.arrays import Array, Shape, xp
 from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
@@ -24,6 +24,9 @@ EFFORT = Effort(most=12, least=1, budget=1e10)
 
 EPSILON = 1e-10
 """By how much a loss may differ from itself: as rounding in another order can."""
+
+VISIBLE = 1e-3
+"""By which share of them two derivatives differ that look different."""
 
 LARGEST = 8
 """Derivatives that are shown of an array with more elements."""
@@ -96,7 +99,8 @@ class Passes:
     Attributes:
         values: Those of the forward pass.
         worst: The largest error so far of a derivative beside its numeric one,
-            relative to the largest derivative of its array.
+            relative to the largest derivative of its array, or to the size below which
+            errors are not told from rounding.
         unsteady: What gives another result of the same input each time, by generators
             that nobody can put back; "" for nothing. No difference says anything then.
     """
@@ -194,18 +198,31 @@ class Passes:
         count = min(self._count, LARGEST) if value.size > self._count else value.size
         for index in _places(gradient, count):
             derivative = float(gradient[index])
-            numeric = None if self.unsteady else self._differences.slope(moved, index)
+            numeric, note = self._numeric(moved, index)
             error = 0.0 if numeric is None else abs(derivative - numeric) / scale
             # What is not a number is wrong as well.
             wrong = not error <= TOLERANCE
             self.worst = max(self.worst, error if error == error else np.inf)
+            if numeric is not None and not wrong and _differ(derivative, numeric):
+                note = "too small"
             to = None if after is None else float(after[index])
             kept = {each: float(array[index]) for each, array in remembered.items()}
             was = float(value[index])
-            note = "" if numeric is not None or self.unsteady else "kink"
             found = Element(index, was, derivative, numeric, wrong, note, to, kept)
             elements.append(found)
         return Quantity(name, value.copy(), gradient.copy(), after, tuple(elements))
+
+    def _numeric(self, moved: Array, index: Shape) -> tuple[float | None, Note]:
+        """Return the numeric derivative, or why there is none."""
+        if self.unsteady:
+            return None, ""
+        found = self._differences.slope(moved, index)
+        return (None, found) if isinstance(found, str) else (found, "")
+
+
+def _differ(one: float, other: float) -> bool:
+    """Whether two numbers differ so that one sees it."""
+    return abs(one - other) > VISIBLE * max(abs(one), abs(other))
 
 
 def _places(gradient: Array, count: int) -> list[Shape]:

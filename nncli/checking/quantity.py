@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nncli.core.arrays import Array, xp
 from nncli.core.registry import Registry
@@ -68,6 +68,9 @@ def _referred(kind: type, marked: str, plain: str) -> type | None:
     return found if isinstance(found, type) else None
 
 
+Note = Literal["", "kink", "too sharp", "too small"]
+
+
 @dataclass(frozen=True)
 class Element:
     """One element of an array, and what the loss L has to do with it.
@@ -78,7 +81,8 @@ class Element:
         derivative: dL/d(element) by the backward pass.
         numeric: The same by central differences; None where there is none.
         wrong: Both differ by more than rounding can explain.
-        note: Why there is no numeric one; "" where there is, or all are without.
+        note: Why there is no numeric one: a kink, or the value bends too sharply; or
+            that both are too small for their difference to say anything; else "".
         after: What the optimizer made of it; None where it is no parameter.
         remembered: What the optimizer remembers of it behind the step, by name.
     """
@@ -88,7 +92,7 @@ class Element:
     derivative: float
     numeric: float | None
     wrong: bool
-    note: str = ""
+    note: Note = ""
     after: float | None = None
     remembered: Mapping[str, float] = field(default_factory=dict)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from nncli.checking.explanation import Explanation, LayerExplained, LossExplained
-from nncli.checking.quantity import Element, Quantity
+from nncli.checking.quantity import Element, Note, Quantity
 from nncli.core.arrays import Array
 from nncli.core.text import count, printable
 from nncli.report.arrays import figure, place_text
+
+NOTES: dict[Note, str] = {
+    "kink": "at a kink, where there is none",
+    "too sharp": "where the value bends too sharply for differences",
+    "too small": "too small to tell them from rounding",
+}
 
 
 def headline(explained: Explanation) -> str:
@@ -85,9 +92,11 @@ def verdict(explained: Explanation) -> str:
         for each in layer.quantities
         for element in each.elements
     ]
-    kinks = sum(element.numeric is None for element in elements)
-    beside = (
-        f"; {count(kinks, 'element')} at a kink, where there is none" if kinks else ""
+    notes = Counter(element.note for element in elements)
+    beside = "".join(
+        f"; {count(notes[note], 'element')} {text}"
+        for note, text in NOTES.items()
+        if notes[note]
     )
     return (
         f"{count(len(elements), 'derivative')} beside the numeric ones (central "
@@ -137,7 +146,7 @@ def selection(each: Quantity) -> str:
 
 def numeric_text(element: Element) -> str:
     """Write a numeric derivative; mark it where the other one is wrong."""
-    if element.numeric is None:
+    if element.numeric is None or element.note:
         return element.note or "-"
     return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
 
