@@ -64,6 +64,14 @@ def test_formula_of_a_formula_is_told_once() -> None:
     assert Formula.of(SmoothedSoftmaxCrossEntropy).whole.count("Base of losses") == 1
 
 
+def test_formula_of_what_is_as_another_one_has_that_ones_too() -> None:
+    from nncli.ops.gru import GruResetBefore
+
+    (gru,) = Formula.of(GruResetBefore).others
+    assert "da_n = dh·(1 − z)·(1 − n²)" in gru.text
+    assert [other.name for other in gru.others] == ["Recurrent"]
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_recurrent_layers_tell_every_letter_and_derivative(cell: str) -> None:
     config = {
