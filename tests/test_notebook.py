@@ -163,7 +163,10 @@ def test_history_draws_every_score_with_the_best_marked(
         history.best_epoch,
         min(values),
     )
-    assert len(accuracy.lines) == 2
+    there = accuracy.lines[2]
+    best_row = history.rows[history.best_epoch - 1]
+    assert there.get_xdata()[0] == history.best_epoch
+    assert there.get_ydata()[0] == best_row["validation"]["accuracy"]
     assert loss.get_xlabel() == "epoch"
     pyplot.close(loss.figure)
 

@@ -230,6 +230,14 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
+def shortened_inside(text: str, width: int) -> str:
+    """Cut a text to a width; the last third of that is its end."""
+    if len(text) <= width:
+        return text
+    end = width // 3
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+
+
 def table(
     rows: Sequence[Sequence[str]],
     numbers: Collection[int] = (),

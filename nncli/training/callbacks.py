@@ -127,17 +127,19 @@ class History(Callback):
 
     def _draw(self, axes: Any, name: str) -> None:
         """Draw one score of all parts."""
+        reached = [row[self._unit] for row in self.rows]
+        best = [row["step"] == self._best_step for row in self.rows]
         for part in self.parts:
-            reached = [row[self._unit] for row in self.rows]
             # What is undefined is a gap.
             values = [
                 math.nan if row[part][name] is None else row[part][name]
                 for row in self.rows
             ]
             axes.plot(reached, values, label=part, marker="." * (len(values) == 1))
-        best = [row for row in self.rows if row["step"] == self._best_step]
-        if name == self.monitor and best:
-            axes.plot(best[0][self._unit], self.best, "ko", label="best")
+        if any(best):
+            # On the part that decided, which is the last.
+            place = best.index(True)
+            axes.plot(reached[place], values[place], "ko", label="best")
         axes.set(title=name, xlabel=self._unit)
         axes.legend()
 

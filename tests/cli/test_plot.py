@@ -79,6 +79,8 @@ def test_plot_gives_numbers_as_json(command: Command, tmp_path: Path) -> None:
         (["-k", "curves", "-k", "roc", "-o", "x.png"], "expected one kind for a file"),
         (["a-2", "-k", "confusion"], "expected one run for confusion, got 2"),
         (["a-3"], "a-3: expected a run directory"),
+        (["--split", "test"], "rows beside --split test, got curves. There"),
+        (["-k", "filters", "--split", "test"], "beside --split test, got filters"),
     ],
 )
 def test_plot_says_what_cannot_be_asked_for(

@@ -108,6 +108,8 @@ def plot(
     ]
     suffix = None if output is None else _suffix(output)
     wanted = _wanted(kind or [], len(subjects), everything=suffix == "")
+    if split:
+        _check_split(wanted, split)
     if suffix and len(wanted) > 1:
         raise UsageError(
             f"{output}: expected one kind for a file, got {len(wanted)}. For several, "
@@ -178,6 +180,23 @@ def _wanted(names: list[str], runs: int, *, everything: bool) -> list[Kind]:
             "can be drawn over each other."
         )
     return chosen
+
+
+def _check_split(wanted: list[Kind], split: str) -> None:
+    """Make sure that what is drawn depends on the part of the data.
+
+    Raises:
+        UsageError: No kind shows the network any rows.
+    """
+    from nncli.report.plots.base import kinds
+
+    if not any(each.needs_rows for each in wanted):
+        some = ", ".join(each.name for each in kinds() if each.needs_rows)
+        names = ", ".join(each.name for each in wanted)
+        raise UsageError(
+            "plot: expected a kind that shows the network rows beside --split "
+            f"{split}, got {names}. There are: {some}."
+        )
 
 
 def _panels(subjects: list[Subject], wanted: list[Kind], *, several: bool) -> Drawn:

@@ -27,6 +27,7 @@ class Kind(ABC):
         place: Kinds with a lower one come first.
         overlays: Whether those of several runs can be drawn over each other.
         needs_network: Whether the network runs for it; else the run's logs do.
+        needs_rows: Whether the network sees rows of the data for it.
     """
 
     name: ClassVar[str] = ""
@@ -35,6 +36,7 @@ class Kind(ABC):
     place: ClassVar[int] = 5
     overlays: ClassVar[bool] = False
     needs_network: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, name: str, title: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

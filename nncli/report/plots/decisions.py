@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.metrics.ranking import levels
-from nncli.report.plots.panels import Series
+from nncli.report.plots.panels import Series, Style
 from nncli.report.plots.subject import Subject
 
 FEW = 6
 """Classes that have a colour each; of more, the worst."""
 
 WORST = 3
+
+STYLES: tuple[Style, ...] = ("solid", "dashed", "dashdotted", "dotted")
+"""One after another, so that lines show where they lie over each other."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,27 @@ def decisions(subject: Subject) -> list[Decision]:
     return found
 
 
-def drawn(found: list[tuple[Decision, float, Array, Array]]) -> tuple[Series, ...]:
-    """Return a line of each decision, its score in the legend; the worst in colour.
+Found = tuple[Decision, float, Array, Array]
+"""A decision, its score, x and y."""
+
+
+def titled(shown: str, score: str, found: Sequence[Found]) -> str:
+    """Return a title that says what the scores are, and of one decision its own.
 
     Args:
-        found: Decisions, their scores, x and y.
+        shown: Which rows are drawn.
+        score: Name of the score.
+        found: Of which lines are drawn.
     """
+    if len(found) == 1:
+        ((decision, value, *_),) = found
+        return f"{shown}; {score} {value:.3f} for {decision.name}"
+    some = f"; the {WORST} worst of {len(found)} in colour"
+    return f"{shown}; {score} in brackets{some if len(found) > FEW else ''}"
+
+
+def drawn(found: Sequence[Found]) -> tuple[Series, ...]:
+    """Return a line of each decision, its score in the legend; the worst in colour."""
     order = sorted(range(len(found)), key=lambda i: found[i][1])
     coloured = order if len(found) <= FEW else order[:WORST]
     lines = []
@@ -70,7 +89,8 @@ def drawn(found: list[tuple[Decision, float, Array, Array]]) -> tuple[Series, ..
         if place in coloured:
             colour = sorted(coloured).index(place)
             name = f"{decision.name} ({score:.3f})"
-            lines.append(Series(name, x, y, colour=colour))
+            style = STYLES[colour % len(STYLES)]
+            lines.append(Series(name, x, y, style, colour=colour))
         else:
             lines.append(Series("", x, y, "thin"))
     # Those in colour lie over the others.

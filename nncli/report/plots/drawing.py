@@ -19,7 +19,10 @@ from nncli.report.plots.looks import (
     MARKERS,
     SEQUENTIAL,
     label,
+    legend_name,
+    number_format,
     plain,
+    short,
     value_range,
 )
 from nncli.report.plots.panels import (
@@ -37,6 +40,12 @@ TINY = 5.5
 
 FEW = 20
 """Points of a line that are drawn as such."""
+
+DASHES: dict[str, Any] = {
+    "dashed": (0, (4, 2)),
+    "dashdotted": (0, (5, 1.5, 1, 1.5)),
+    "dotted": (0, (1, 1.2)),
+}
 
 MOST_NAMES, LONGEST_NAME = 48, 36
 """Names along an axis, and letters of each."""
@@ -119,7 +128,7 @@ def _series(axes: Any, series: Series, *, points: bool) -> None:
     if series.style == "dots":
         axes.plot(series.x, series.y, ".", color=COLOURS[0], alpha=0.5, markersize=5)
         return
-    style = {"dashed": (0, (4, 2))}.get(series.style, "-")
+    style = DASHES.get(series.style, "-")
     # Lines of more runs than there are colours differ by their marks.
     again = series.colour // len(COLOURS)
     axes.plot(
@@ -131,7 +140,7 @@ def _series(axes: Any, series: Series, *, points: bool) -> None:
         marker=MARKERS[again - 1] if again else "o" if points else None,
         markevery=max(1, len(series.x) // 12) if again else None,
         markersize=3.5,
-        label=plain(series.name) if named else None,
+        label=legend_name(series.name) if named else None,
     )
 
 
@@ -155,7 +164,7 @@ def _star(axes: Any, series: Series, marked: str) -> None:
 def _sparse_numbers(value: float, _place: int) -> str:
     """Write 1, 2 and 5 times a power of ten on an axis of logarithms."""
     power = np.floor(np.log10(value) + 1e-9)
-    return f"{value:g}" if round(value / 10**power) in (1, 2, 5) else ""
+    return short(value) if round(value / 10**power) in (1, 2, 5) else ""
 
 
 def _bars(panel: Bars, axes: Any) -> None:
@@ -209,7 +218,8 @@ def _matrix(panel: Matrix, figure: Any, axes: Any) -> None:
                 color="white" if light else "black" if value else GREY,
             )
     else:
-        figure.colorbar(image, ax=axes, pad=0.02, fraction=0.05)
+        form = number_format(*image.get_clim())
+        figure.colorbar(image, ax=axes, pad=0.02, fraction=0.05, format=form)
     label(axes, panel.title, panel.x_label, panel.y_label)
 
 

@@ -11,7 +11,10 @@ from nncli.report.plots.looks import (
     COLOURS,
     DIVERGING,
     MARKERS,
+    entitle,
     label,
+    legend_name,
+    number_format,
     plain,
     rgb,
     value_range,
@@ -29,8 +32,8 @@ def draw_regions(panel: Regions, figure: Any, axes: Any) -> None:
         shown = axes.imshow(
             panel.values, origin="lower", extent=corners, aspect="auto", cmap="cividis"
         )
-        figure.colorbar(shown, ax=axes, pad=0.02)
         limits = shown.get_clim()
+        figure.colorbar(shown, ax=axes, pad=0.02, format=number_format(*limits))
         axes.scatter(
             *panel.points.T,
             c=panel.targets,
@@ -66,7 +69,7 @@ def _class_regions(panel: Regions, axes: Any, corners: tuple[float, ...]) -> Non
             s=size,
             edgecolors="white",
             linewidths=0.5,
-            label=plain(name),
+            label=legend_name(name),
         )
 
 
@@ -95,7 +98,7 @@ def draw_images(panel: Images, axes: Any) -> None:
             axes.text(middle, top + height + gap / 4, text, **place)
     axes.set(xlim=(-gap / 2, across * (width + gap)))
     axes.set_ylim(down * (height + below), -gap / 2)
-    axes.set_title(plain(panel.title, 90))
+    entitle(axes, panel.title)
 
 
 def across_of(panel: Images) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nncli.core.errors import MissingExtra
-from nncli.report.plots.looks import plain
+from nncli.report.plots.looks import in_lines
 from nncli.report.plots.panels import Lines, Panel, Regions
 
 WIDTH, DOTS = 8.0, 150
@@ -35,8 +35,20 @@ SETTINGS: dict[str, Any] = {
     "savefig.facecolor": "white",
     # Text stays text in SVG: escaped, and not repeated in comments.
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
 }
+
+FONT = "DejaVu Sans"
+"""Comes with matplotlib."""
+
+OTHERS = (
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+)
+"""Have letters that it has not, Chinese, Japanese and Korean ones first."""
 
 _ALONE = threading.Lock()
 """Settings and warnings belong to the whole process."""
@@ -81,16 +93,20 @@ def _settings() -> Iterator[None]:
     """Draw with settings of our own, whatever the user's are, and without a word."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _ALONE, warnings.catch_warnings():
-        # Letters that the font has not are boxes; nobody can do anything about it.
+        # Letters that no font here has are boxes.
         warnings.simplefilter("ignore")
         import matplotlib as mpl
+        from matplotlib.font_manager import fontManager
+
+        known = set(fontManager.get_font_names())
+        fonts = [FONT, *(name for name in OTHERS if name in known)]
 
         defaults = {
             name: value
             for name, value in mpl.rcParamsDefault.items()
             if not name.startswith("backend")
         }
-        with mpl.rc_context(defaults | SETTINGS):
+        with mpl.rc_context(defaults | SETTINGS | {"font.family": fonts}):
             yield
 
 
@@ -112,7 +128,7 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
     for i, panel in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(i, columns)])
         draw_panel(panel, figure, axes)
-    figure.suptitle(plain(title, 80), fontsize=13, fontweight="bold")
+    figure.suptitle(in_lines(title, 66), fontsize=13, fontweight="bold")
     _legend(figure, panels)
     return figure
 
@@ -132,7 +148,7 @@ def _legend(figure: Any, panels: Sequence[Panel]) -> None:
         list(known.values()),
         list(known),
         loc="outside lower center",
-        ncols=max(1, min(len(known), 6, int(95 / (longest + 7)))),
+        ncols=max(1, min(len(known), 6, int(92 / (longest + 10)))),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nncli.core.arrays import Array
+from nncli.runs.rows import read_rows
 from nncli.runs.untrusted import mapping, number
 
 MOST_POINTS = 1_000
@@ -16,7 +18,38 @@ MOST_POINTS = 1_000
 WIDE = 50.0
 """How many times the least value the largest is from where on logarithms are shown."""
 
+MOST_ROWS = 50_000
+"""Rows of a log that are kept at most, evenly spaced."""
+
 Row = dict[str, Any]
+
+
+def some_rows(path: Path, step: int | None = None) -> list[Row]:
+    """Return the whole rows of a log; of more than are kept some, and the last.
+
+    Args:
+        path: The log; where it cannot be read, there are no rows.
+        step: Whose row is among them.
+    """
+    rows: list[tuple[int, Row]] = []
+    every, marked = 1, -1
+
+    def stays(place: int) -> bool:
+        return place % every == 0 or place == marked
+
+    try:
+        for place, (row, _) in enumerate(read_rows(path)):
+            if rows and not stays(rows[-1][0]):
+                rows.pop()
+            if len(rows) == MOST_ROWS:
+                every *= 2
+                rows = [each for each in rows if stays(each[0])]
+            if marked < 0 and step is not None and row.get("step") == step:
+                marked = place
+            rows.append((place, row))
+    except OSError:
+        pass
+    return [row for _, row in rows]
 
 
 def column(rows: Sequence[Row], *path: str) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nncli.core.arrays import Array
-from nncli.core.text import printable, shortened
+from nncli.core.text import printable, shortened, shortened_inside, wrapped
 
 COLOURS = (
     "#0072b2",
@@ -24,8 +24,16 @@ COLOURS = (
 MARKERS = "os^Dv*PXhd<>"
 GREY = "#888888"
 SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
-LONGEST = 40
-"""Letters of a text."""
+SMALL, LARGE = 1e-3, 1e5
+"""Between these, the numbers of an axis are written as they are."""
+
+MINUS = "\N{MINUS SIGN}"
+
+LONGEST, LEGEND = 40, 56
+"""Letters of a text, and of a name in a legend, which may have a line of its own."""
+
+ACROSS = {1: 64, 2: 42}
+"""Letters of a line of a title, where so many panels are side by side."""
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -38,11 +46,66 @@ def plain(text: str, longest: int = LONGEST) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
+def legend_name(text: str) -> str:
+    """Return a name as ``plain`` does, with its end: a score, the number of a run."""
+    return plain(shortened_inside(printable(text), LEGEND), LEGEND)
+
+
+def in_lines(text: str, width: int, most: int = 3) -> str:
+    """Return a text as ``plain`` does, in lines that are cut where they are too many.
+
+    Args:
+        text: Anything.
+        width: Letters of a line.
+        most: Lines.
+    """
+    lines = wrapped(printable(text), width)
+    lines[most - 1 :] = [" ".join(lines[most - 1 :])] if len(lines) >= most else []
+    return "\n".join(plain(line, width) for line in lines)
+
+
+def entitle(axes: Any, title: str) -> None:
+    """Write a title that is no wider than its panel."""
+    axes.set_title(in_lines(title, ACROSS[axes.get_gridspec().ncols]))
+
+
 def label(axes: Any, title: str, x: str, y: str) -> None:
     """Write title and names of the axes."""
-    axes.set_title(plain(title, 70))
+    entitle(axes, title)
     axes.set_xlabel(plain(x))
     axes.set_ylabel(plain(y))
+    from matplotlib.ticker import AutoLocator, ScalarFormatter
+
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(axis.get_major_formatter(), ScalarFormatter):
+            axis.set_major_formatter(number_format(*axis.get_view_interval()))
+    form, locator = axes.xaxis.get_major_formatter(), axes.xaxis.get_major_locator()
+    if isinstance(locator, AutoLocator) and not isinstance(form, ScalarFormatter):
+        # So many numbers of seven letters have room beside each other.
+        locator.set_params(nbins=5)
+
+
+def number_format(low: float, high: float) -> Any:
+    """Return what writes each number of an axis out: none leaves a power elsewhere."""
+    from matplotlib.ticker import FuncFormatter, ScalarFormatter
+
+    largest = max(abs(low), abs(high))
+    if SMALL <= largest < LARGE:
+        return ScalarFormatter(useOffset=False)
+    # What ought to be 0 may have a rounding error.
+    known = largest or 1.0
+    return FuncFormatter(lambda value, _: short(round(value / known, 12) * known))
+
+
+def short(value: float) -> str:
+    """Write a number in few letters: 0.25, 1.5M, 2e-7."""
+    value = float(f"{value:.8g}")
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if size <= abs(value) < 1e3 * size:
+            return f"{value / size:.8g}{letter}".replace("-", MINUS)
+    mantissa, _, power = f"{value:g}".partition("e")
+    text = f"{mantissa}e{int(power)}" if power else mantissa
+    return text.replace("-", MINUS)
 
 
 def value_range(values: Array, *, signed: bool) -> tuple[float, float]:

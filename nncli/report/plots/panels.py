@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 
-Style = Literal["solid", "dashed", "thin", "joined", "dots"]
+Style = Literal["solid", "dashed", "dashdotted", "dotted", "thin", "joined", "dots"]
 
 
 @dataclass(frozen=True)

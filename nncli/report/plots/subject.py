@@ -14,11 +14,12 @@ from nncli.core.errors import DivergedError, RunError, UsageError
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
 from nncli.report.image_grid import drawable
+from nncli.report.plots.logs import some_rows
 from nncli.runs.checkpoint import load_checkpoint
 from nncli.runs.directory import RunDirectory
 from nncli.runs.entry import Entry, entry_of
-from nncli.runs.rows import read_rows
 from nncli.runs.sources import find_checkpoint
+from nncli.tables.units import Unit, units_of
 from nncli.training.cost import layer_facts
 from nncli.training.evaluate import Evaluator, Watcher
 from nncli.training.mistakes import Mistakes, has_mistakes
@@ -37,9 +38,6 @@ MOST_NUMBERS = 2**22
 LEAST_ROWS = 16
 WORST = 12
 """Mistakes that are remembered."""
-
-_LOGS = 200_000
-"""Rows of a log that are read at most."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +87,13 @@ class Subject:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """The evaluations, as metrics.jsonl has them."""
-        return _read(self.run.metrics)
+        """The evaluations, as metrics.jsonl has them; of very many some."""
+        return some_rows(self.run.metrics, self.entry.best_step)
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        """The recorded steps, as records.jsonl has them; none where there is none."""
-        return _read(self.run.records)
+        """The recorded steps, likewise from records.jsonl; none where there is none."""
+        return some_rows(self.run.records)
 
     @cached_property
     def entry(self) -> Entry:
@@ -210,13 +208,13 @@ class Subject:
         return values
 
     @property
-    def input_names(self) -> tuple[str, ...]:
-        """Names of the numbers in a row."""
+    def inputs(self) -> tuple[Unit, ...]:
+        """What each number in a row stands for."""
         encoder = self.experiment.encoder
         count = math.prod(self.experiment.network.shapes[0])
         if encoder is not None and len(encoder.features) == count:
-            return tuple(map(str, encoder.features))
-        return tuple(f"x{i + 1}" for i in range(count))
+            return units_of(encoder)
+        return tuple(Unit(f"x{i + 1}") for i in range(count))
 
 
 class _Seen:
@@ -232,16 +230,3 @@ class _Seen:
     def arrays(self) -> tuple[Array, Array]:
         predictions, targets = zip(*self._kept, strict=True)
         return np.concatenate(predictions), np.concatenate(targets)
-
-
-def _read(path: Any) -> list[dict[str, Any]]:
-    """Return the whole rows of a log; none where it cannot be read."""
-    rows: list[dict[str, Any]] = []
-    try:
-        for row, _ in read_rows(path):
-            rows.append(row)
-            if len(rows) == _LOGS:
-                break
-    except OSError:
-        pass
-    return rows

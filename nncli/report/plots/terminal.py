@@ -8,7 +8,7 @@ import numpy as np
 from rich.text import Text
 
 from nncli.core.arrays import Array
-from nncli.core.text import printable, shortened, wrapped
+from nncli.core.text import printable, shortened, shortened_inside, wrapped
 from nncli.report.plots.canvas import Canvas
 from nncli.report.plots.panels import (
     Bars,
@@ -108,7 +108,7 @@ def _legend(pieces: list[tuple[str, str, str]], width: int) -> list[Text]:
     for mark, style, name in pieces:
         piece = Text("  ").append(mark, style)
         room = max(width - len(mark) - 3, 1)
-        piece.append(f" {shortened(printable(name), room)}")
+        piece.append(f" {shortened_inside(printable(name), room)}")
         if lines[-1] and len(lines[-1]) + len(piece) > width:
             lines.append(Text(""))
         lines[-1].append_text(piece)

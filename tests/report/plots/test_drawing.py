@@ -12,7 +12,8 @@ from rich.cells import cell_len
 
 from nncli.core.errors import MissingExtra
 from nncli.report.plots import pictures_of
-from nncli.report.plots.figure import drawn
+from nncli.report.plots.figure import _figure, _settings, drawn
+from nncli.report.plots.looks import legend_name
 from nncli.report.plots.panels import (
     Bars,
     Images,
@@ -78,10 +79,58 @@ def test_texts_from_data_are_texts_in_svg() -> None:
         assert text in texts
 
 
+def test_titles_and_legend_lie_within_the_picture_beside_each_other() -> None:
+    place = "layers[10].layers[10].layers[10] attention, head 1 of 4"
+    names = [f"{n} is a class with a name of many letters" for n in range(2)]
+    lines = tuple(Series(name, LINE, LINE, colour=k) for k, name in enumerate(names))
+    with _settings():
+        figure = _figure("run " * 50, 2 * [Lines(place, "", "", lines)])
+        figure.draw_without_rendering()
+        told = *(axes.title for axes in figure.axes), *figure.legends, *figure.texts
+        boxes = [each.get_window_extent() for each in told]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+    first, second, _, above = boxes
+    assert first.x1 < second.x0
+    assert first.y1 < above.y0
+
+
+def test_long_names_of_a_legend_keep_their_ends() -> None:
+    name = "a class with a name of many letters, and some more of them (0.198)"
+    found = "a class with a name of many letters, …re of them (0.198)"
+    assert legend_name(name) == found
+    panel = Lines("", "", "", (Series(name, LINE, LINE),))
+    assert text_of([panel], 30)[-1].plain == "  * a class with a na… (0.198)"
+
+
+def test_no_axis_leaves_a_power_of_its_numbers_elsewhere() -> None:
+    ends = (-2e5, 2.4e6), (1e-8, 9e-8), (1_000_000, 1_000_004)
+    lines = [Series("", np.array(x), np.array(x)) for x in ends]
+    with _settings():
+        figure = _figure("", [Lines("", "", "", (each,)) for each in lines])
+    for axes, number in zip(figure.axes, ("1M", "2e−8", "1.000002M"), strict=True):
+        for axis in (axes.xaxis, axes.yaxis):
+            form = axis.get_major_formatter()
+            assert number in form.format_ticks(axis.get_majorticklocs())
+            assert not form.get_offset()
+        assert len(axes.xaxis.get_majorticklocs()) <= 7
+
+
 def test_png_is_1200_pixels_wide() -> None:
     (png,) = drawn("title", panels()[:1], "png")
     assert png.startswith(b"\x89PNG\r\n")
     assert struct.unpack(">I", png[16:20]) == (1200,)
+
+
+def test_letters_come_from_other_fonts_that_are_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The second comes with matplotlib.
+    others = "No Such Font", "STIXGeneral"
+    monkeypatch.setattr("nncli.report.plots.figure.OTHERS", others)
+    with _settings():
+        import matplotlib as mpl
+
+        assert mpl.rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
 
 
 def test_settings_of_the_user_are_neither_used_nor_changed() -> None:

@@ -19,7 +19,10 @@ from nncli.metrics.classification import Accuracy
 from nncli.metrics.ranking import AveragePrecision, RocAuc
 from nncli.network.network import Network
 from nncli.report.plots.base import KINDS, kinds
+from nncli.report.plots.decisions import Decision, titled
+from nncli.report.plots.decisions import drawn as decided
 from nncli.report.plots.kinds.attention import attention_weights
+from nncli.report.plots.logs import some_rows
 from nncli.report.plots.panels import Images, Lines, Matrix, Panel, Regions
 from nncli.report.plots.subject import Subject
 from nncli.training.evaluate import Evaluator
@@ -75,6 +78,19 @@ def test_curves_of_many_rows_keep_the_best(tmp_path: Path) -> None:
     assert series.y[series.marked] == pytest.approx(1.1)
 
 
+def test_very_many_rows_are_thinned_over_the_whole_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.report.plots.logs.MOST_ROWS", 12)
+    losses = tuple(1 + abs(n - 33) / 1000 for n in range(72))
+    run = make_run(tmp_path, losses=losses)
+    steps = [row["step"] for row in Subject(run).rows]
+    # Every eighth, the best and the last.
+    assert steps == [10, 90, 170, 250, 330, 340, 410, 490, 570, 650, 720]
+    assert [row["step"] for row in some_rows(run.metrics)][-2:] == [650, 720]
+    assert len(some_rows(tmp_path / "none.jsonl")) == 0
+
+
 def test_gradients_come_from_records_however_damaged(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     assert drawn("gradients", Subject(run)) == []
@@ -117,6 +133,22 @@ def test_roc_and_precision_have_the_scores_of_the_metrics(three: Subject) -> Non
         live = metric.live()
         live.update(found.predictions, found.targets)
         assert np.mean(scores) == pytest.approx(live.result(), abs=6e-4)
+
+
+def test_decisions_say_whose_scores_are_told_and_show_beneath_each_other() -> None:
+    counts = np.ones(2)
+    some = [(Decision(f"{n}", counts, counts), n / 9, counts, counts) for n in range(8)]
+    few, one = some[:4], some[1:2]
+    assert titled("test part", "area", few) == "test part; area in brackets"
+    assert titled("test part", "area", one) == "test part; area 0.111 for 1"
+    told = titled("test part", "area", some)
+    assert told == "test part; area in brackets; the 3 worst of 8 in colour"
+    assert [each.name for each in decided(some) if each.name] == [
+        "0 (0.000)",
+        "1 (0.111)",
+        "2 (0.222)",
+    ]
+    assert len({each.style for each in decided(few)}) == 4
 
 
 @pytest.mark.parity
@@ -169,6 +201,25 @@ def test_regions_say_what_the_network_predicts_there(three: Subject) -> None:
     np.testing.assert_array_equal(panel.points, whole)
 
 
+def test_regions_of_a_table_are_in_the_units_of_its_columns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    cells = np.column_stack([rng.normal(170, 8, 40), rng.normal(70, 9, 40)]).round(1)
+    cells = np.column_stack([cells, cells[:, 1] > 70])
+    table = tmp_path / "people.csv"
+    np.savetxt(table, cells, "%g", ",", header="height,weight,heavy", comments="")
+    dataset = {"type": "csv", "path": str(table), "target": "heavy"}
+    subject = subject_of(tmp_path, dataset=dataset)
+    (panel,) = drawn("regions", subject)
+    assert isinstance(panel, Regions)
+    assert (panel.x_label, panel.y_label) == ("height", "weight")
+    known = cells[subject.part.index]
+    np.testing.assert_allclose(panel.points, known[:, :2], rtol=1e-6)
+    for ends, values in ((panel.x, known[:, 0]), (panel.y, known[:, 1])):
+        margin = 0.08 * np.ptp(values)
+        assert ends[0] == pytest.approx(values.min() - margin)
+        assert ends[-1] == pytest.approx(values.max() + margin)
+
+
 def test_pictures_do_not_look_at_the_test_part(tmp_path: Path) -> None:
     parts = {"validation": 0.3, "test": 0.3}
     subject = subject_of(tmp_path, split=parts, **THREE)
@@ -210,8 +261,11 @@ def test_images_show_filters_and_mistakes(tmp_path: Path) -> None:
     worst = subject.predicted.mistakes[0]
     image = subject.part.rows.read("x", np.array([worst["row"]]))[0]
     np.testing.assert_array_equal(mistakes.images[0], image)
-    first = f"{worst['class']}\n→ {worst['taken_for']}\n{worst['probability']:.2f}"
-    assert mistakes.captions[0] == first
+    numbers = f"{worst['probability_of_class']:.2f} → {worst['probability']:.2f}"
+    names = f"{worst['class']}\n→ {worst['taken_for']}"
+    assert mistakes.captions[0] == f"{names}\n{numbers}"
+    own = [float(caption.split()[3]) for caption in mistakes.captions]
+    assert own == sorted(own)
     assert drawn("regions", subject) == drawn("attention", subject) == []
 
 

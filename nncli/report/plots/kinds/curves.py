@@ -25,6 +25,7 @@ class Curves(Kind, name="curves", title="Loss and scores"):
     place = 0
     overlays = True
     needs_network = False
+    needs_rows = False
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw one panel for each score, the loss first."""

@@ -21,6 +21,7 @@ class Filters(Kind, name="filters", title="First-layer filters"):
     """
 
     place = 9
+    needs_rows = False
     seen = "The weights of the first layer, drawn as small images."
 
     def panels(self, subject: Subject) -> list[Panel]:

@@ -27,6 +27,7 @@ class Gradients(Kind, name="gradients", title="Gradients and updates"):
     place = 2
     overlays = True
     needs_network = False
+    needs_rows = False
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw a panel for each of the two that was recorded."""

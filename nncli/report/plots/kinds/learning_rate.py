@@ -22,6 +22,7 @@ class LearningRate(Kind, name="learning_rate", title="Learning rate"):
     seen = "The learning rate over the training."
     overlays = True
     needs_network = False
+    needs_rows = False
 
     def panels(self, subject: Subject) -> list[Panel]:
         """Draw one line."""

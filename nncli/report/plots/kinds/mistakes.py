@@ -14,7 +14,7 @@ class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
 
     Those of images taken for another class whose own got the least probability, at most
     twelve, from the best checkpoint's predictions. Below each: the class, what it was
-    taken for, and the probability of that.
+    taken for, and the probabilities of both.
     """
 
     place = 10
@@ -30,7 +30,9 @@ class WorstMistakes(Kind, name="mistakes", title="Worst mistakes"):
         places = np.array([each["row"] for each in worst])
         images = subject.part.rows.read("x", places).astype(np.float64)
         captions = tuple(
-            f"{each['class']}\n→ {each['taken_for']}\n{each['probability']:.2f}"
+            f"{each['class']}\n→ {each['taken_for']}\n"
+            f"{each['probability_of_class']:.2f} → {each['probability']:.2f}"
             for each in worst
         )
-        return [Images(subject.shown, images, captions)]
+        title = f"{subject.shown}; class → taken for, with the probability of each"
+        return [Images(title, images, captions)]

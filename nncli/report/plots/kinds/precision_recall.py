@@ -6,7 +6,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.report.plots.base import Kind
-from nncli.report.plots.decisions import Decision, decisions, drawn, thinned
+from nncli.report.plots.decisions import Decision, decisions, drawn, thinned, titled
 from nncli.report.plots.panels import Lines, Panel
 from nncli.report.plots.subject import Subject
 
@@ -30,7 +30,7 @@ class PrecisionRecall(Kind, name="precision_recall", title="Precision and recall
         found = [(each, *_curve(each)) for each in decisions(subject)]
         if not found:
             return []
-        title = f"{subject.shown}; average precision in brackets"
+        title = titled(subject.shown, "average precision", found)
         return [Lines(title, "recall", "precision", drawn(found), unit=True)]
 
 

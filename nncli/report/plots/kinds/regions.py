@@ -25,8 +25,8 @@ class DecisionRegions(Kind, name="regions", title="Decision regions"):
 
     The class decided for, the paler the less sure, with the points of the data in the
     colours of their own classes; of one number, its value. From the best checkpoint,
-    over the range of the points. Inputs are in the units of the data where it has
-    columns of numbers.
+    over the range of the points. Both inputs are in the units of the data: columns of
+    a table in their own, but for one that a logarithm or its quantiles bend.
     """
 
     place = 3
@@ -58,17 +58,19 @@ class DecisionRegions(Kind, name="regions", title="Decision regions"):
         found = found.reshape(len(grid), -1).astype(np.float64)
         targets = subject.predicted.targets[chosen].reshape(count, -1)[:, 0]
         values, sure = (found[:, 0], None) if classes is None else _decided(found)
-        form, names = (side, side), (subject.input_names[0], subject.input_names[1])
+        form, (first, second) = (side, side), subject.inputs
+        scales, centers = (first.scale, second.scale), (first.center, second.center)
         return [
             Regions(
                 subject.shown,
-                *names,
-                x,
-                y,
+                first.name,
+                second.name,
+                x * first.scale + first.center,
+                y * second.scale + second.center,
                 values.reshape(form),
                 None if sure is None else sure.reshape(form),
                 classes,
-                points,
+                points * scales + centers,
                 targets,
             )
         ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from nncli.core.arrays import Array
 from nncli.report.plots.base import Kind
-from nncli.report.plots.decisions import Decision, decisions, drawn, thinned
+from nncli.report.plots.decisions import Decision, decisions, drawn, thinned, titled
 from nncli.report.plots.panels import Lines, Panel
 from nncli.report.plots.subject import Subject
 
@@ -30,7 +30,7 @@ class Roc(Kind, name="roc", title="ROC"):
         found = [(each, *_curve(each)) for each in decisions(subject)]
         if not found:
             return []
-        title = f"{subject.shown}; area in brackets"
+        title = titled(subject.shown, "area", found)
         labels = "false positive rate", "true positive rate"
         return [Lines(title, *labels, drawn(found), diagonal=True, unit=True)]
 
