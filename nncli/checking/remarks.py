@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from nncli.core.text import printable
 from nncli.experiment.experiment import Experiment
-from nncli.tables.encoder import Date, Encoder, Fitted, Number
+from nncli.tables.encoder import Encoder
+from nncli.tables.units import Unit, units_of
 
 INPUTS = 8
 """So many inputs that columns of a table became are told."""
@@ -64,27 +65,16 @@ def _inputs(experiment: Experiment) -> Iterator[str]:
 
 def _columns(encoder: Encoder) -> str:
     """Write what each input is, in the order of the inputs."""
-    texts = [text for column in encoder.ordered for text in _column(column)]
+    texts = [_scaled(unit) for unit in units_of(encoder)]
     more = len(texts) - INPUTS
     shown = ", ".join(map(printable, texts[:INPUTS]))
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _column(column: Fitted) -> tuple[str, ...]:
-    """Write what the inputs are that a column became."""
-    if not isinstance(column, Number | Date):
-        return column.features
-    name, *others = column.features
-    value = name
-    if isinstance(column, Number) and column.log:
-        value = f"sign({name})·ln(1 + |{name}|)"
-    elif isinstance(column, Number) and column.quantiles:
-        value = f"share of values below {name}"
-    elif isinstance(column, Date):
-        value = f"{name} in seconds since 1970"
-    if column.center:
-        sign = "−" if column.center > 0 else "+"
-        value = f"({value} {sign} {abs(column.center):.6g})"
-    if column.scale != 1:
-        value = f"{value} / {column.scale:.6g}"
-    return (value, *others)
+def _scaled(unit: Unit) -> str:
+    """Write what was done to a unit: ``(age − 31.5) / 4.2``."""
+    text = unit.name
+    if unit.center:
+        sign = "−" if unit.center > 0 else "+"
+        text = f"({text} {sign} {abs(unit.center):.6g})"
+    return f"{text} / {unit.scale:.6g}" if unit.scale != 1 else text

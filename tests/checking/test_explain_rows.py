@@ -135,7 +135,7 @@ def test_remark_says_what_became_of_the_columns_of_a_table(tmp_path: Path) -> No
     (remark,) = found.remarks
     assert remark == (
         f"Inputs are columns of the table: (a\\x1b − 4) / {a.std():.6g}, "
-        f"(sign(b)·ln(1 + |b|) − {b.mean():.6g}) / {b.std():.6g}, c=0, c=1."
+        f"(b as ±ln(1 + |v|) − {b.mean():.6g}) / {b.std():.6g}, c=0, c=1."
     )
 
 
