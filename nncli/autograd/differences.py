@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,13 @@ from nncli.core.arrays import Array, xp
 TOLERANCE = 1e-6
 STEP = 1e-5
 FLOOR = 1e-3
+SAME = 1e-7
+"""By how much two slopes may differ that are the same, relative to them."""
 EPSILON = float(np.finfo(np.float64).eps)
+
+Missing = Literal["kink", "too sharp"]
+"""Why there is no difference: both sides have slopes of their own, so that there is no
+derivative; or the value bends more than steps that rounding allows can follow."""
 
 
 class Differences:
@@ -48,7 +55,7 @@ class Differences:
         self._replay = Replay(steps, [root])
         self.middle = self._value()
         self.size = max(1.0, abs(self.middle))
-        self._rewind()
+        self.rewind()
 
     def weigh(self, pairs: Iterable[tuple[Array, Array]]) -> None:
         """Estimate how far rounding moves the scalar, whose terms may cancel.
@@ -65,8 +72,8 @@ class Differences:
         smallest = FLOOR * max(1.0, abs(self.middle))
         return max(smallest, self._rounding(STEP) / TOLERANCE)
 
-    def slope(self, data: Array, index: tuple[int, ...]) -> float | None:
-        """Return the central difference at one element, None at a kink."""
+    def slope(self, data: Array, index: tuple[int, ...]) -> float | Missing:
+        """Return the central difference at one element, or why there is none."""
         kept = float(data[index])
 
         def slopes(h: float) -> tuple[float, float]:
@@ -78,29 +85,45 @@ class Differences:
             data[index] = kept
             return (up - down) / (2 * h), abs(up - 2 * self.middle + down) / h
 
+        size = STEP * max(1.0, abs(kept))
         for shrink in (1, 10, 100):
-            h = STEP / shrink * max(1.0, abs(kept))
+            h = size / shrink
             central, gap = slopes(h)
             inner, inner_gap = slopes(h / 3)
             rounding = self._rounding(h / 3)
             # Of a smooth value, the central slope stays and the gap shrinks with h.
-            moved = abs(central - inner) > 1e-7 * abs(central) + rounding
+            moved = abs(central - inner) > SAME * abs(central) + rounding
             bent = inner_gap > gap * 2 / 3 + rounding
             if not moved and not bent:
                 return central
-        return None
+        stays = 1e-4 * (abs(inner) + inner_gap) + rounding
+        if abs(central - inner) <= stays and inner_gap > gap * 0.99 - rounding:
+            return "kink"
+        for shrink in (100, 1000):
+            h = size / shrink
+            (first, gap), (second, _), (third, last_gap) = map(
+                slopes, (h, h / 3, h / 9)
+            )
+            # Richardson: central slopes are wrong by c·h², which cancels.
+            outer, inner = (9 * second - first) / 8, (9 * third - second) / 8
+            exact = self._rounding(h / 9) <= SAME * abs(inner)
+            bent = last_gap > gap * 2 / 3 + self._rounding(h / 9)
+            if exact and not bent and abs(outer - inner) <= SAME * abs(inner):
+                return inner
+        return "too sharp"
 
     def _rounding(self, h: float) -> float:
         """Return how far rounding may move a difference over h."""
         return 8 * EPSILON * self.size / h
 
     def _value(self) -> float:
-        self._rewind()
+        self.rewind()
         with xp.errstate(all="ignore"):
             self._replay.forward()
         return float(self._replay.values[0])
 
-    def _rewind(self) -> None:
+    def rewind(self) -> None:
+        """Put back what the objective draws and remembers."""
         for generator, state in self._states:
             generator.bit_generator.state = state
         for array, content in self._contents:

@@ -66,7 +66,8 @@ class GradientReport:
         numeric: The derivative that differences gave there.
         error: |analytic − numeric|, relative to the tensor's largest derivative.
         checked: How many elements were compared.
-        kinks: How many elements were left out, because the value has a kink there.
+        kinks: How many elements were left out, because the value has a kink there, or
+            bends too sharply.
         unwritten: How many elements of the gradient ``backward`` never wrote.
     """
 
@@ -95,10 +96,11 @@ def check_gradients(
     """Compare the gradients of a scalar with central differences.
 
     The numeric derivative is (f(x + h) − f(x − h)) / 2h with h = 1e-5·max(1, |x|), or
-    less next to a kink (ReLU at 0). At a kink itself there is no derivative: the
-    slopes on both sides differ by as much for h/3 as for h. Such an element is
-    counted, not compared. How far rounding moves f is estimated from the sizes of the
-    terms that f is a sum of, Σ |x·df/dx|, not from f, whose terms may cancel.
+    less next to a kink (ReLU at 0). At a kink itself there is no derivative: the slopes
+    on both sides differ by as much for h/3 as for h. Such an element is counted, not
+    compared; so is one beside which f bends too sharply for any h. How far rounding
+    moves f is estimated from the sizes of the terms that f is a sum of, Σ |x·df/dx|,
+    not from f, whose terms may cancel.
 
     Gradients are computed into buffers full of NaN, so that what is never written
     shows.
@@ -196,7 +198,7 @@ class _Checker:
         for flat in chosen:
             index = tuple(int(i) for i in np.unravel_index(flat, data.shape))
             numeric = self.differences.slope(data, index)
-            if numeric is not None:
+            if not isinstance(numeric, str):
                 pairs.append((index, float(grad[index]), numeric))
         # Relative to the tensor's largest derivative; the floor is what rounding in
         # the value alone would make of a derivative that is zero.

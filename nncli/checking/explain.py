@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from nncli.checking.explanation import (
 )
 from nncli.checking.passes import Passes
 from nncli.checking.quantity import Formula, Quantity, norm
+from nncli.checking.remarks import remarks
 from nncli.checking.twin import float64_batch, float64_twin
 from nncli.core.arrays import Array
 from nncli.core.errors import UsageError
@@ -24,7 +26,9 @@ from nncli.core.text import count
 from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
 from nncli.experiment.part import Part
+from nncli.layers.base import Layer
 from nncli.layers.chain import Call
+from nncli.losses.base import lengths_of
 from nncli.network.trial import trial
 from nncli.training.state import Progress
 from nncli.training.step import TrainingStep
@@ -81,7 +85,7 @@ def explain(
         steps=progress.step,
         samples=tuple(samples),
         rows=tuple(map(int, places)),
-        remarks=tuple(_remarks(experiment, samples)),
+        remarks=tuple(remarks(experiment, samples)),
         layers=layers,
         loss=loss,
         update=UpdateExplained(
@@ -90,12 +94,15 @@ def explain(
             schedule=repr(twin.schedule),
             number=progress.step + 1,
             lr=taken.lr,
+            ended=taken.ended,
+            numbers=twin.optimizer.numbers(),
             norm=norms,
             clipped=norms if twin.optimizer.full_batch else taken.norm,
             before=loss.value + loss.penalty,
             after=after,
         ),
         worst=passes.worst,
+        unsteady=passes.unsteady,
     )
 
 
@@ -125,32 +132,6 @@ def _samples(experiment: Experiment, part: Part, split: str, sample: int) -> lis
     return [sample, *others[: least - 1]]
 
 
-def _remarks(experiment: Experiment, samples: list[int]) -> Iterator[str]:
-    """Yield what else is to be known of the numbers."""
-    config = experiment.config
-    if len(samples) > 1:
-        layers = experiment.network.nested.values()
-        wants = next(each.label for each in layers if each.min_rows == len(samples))
-        also = ", ".join(map(str, samples[1:]))
-        yield (
-            f"{wants} wants {len(samples)} rows in a batch: beside sample {samples[0]} "
-            f"stands sample {also}."
-        )
-    elif experiment.batch_size > 1:
-        yield (
-            f"Training takes batches of {experiment.batch_size:,} rows; here the "
-            "sample is a batch of its own."
-        )
-    if config.transforms:
-        names = ", ".join(each.type_name for each in config.transforms)
-        yield f"The input is what is left of the row after transforms: {names}."
-    if config.augmentations:
-        names = ", ".join(each.type_name for each in config.augmentations)
-        yield f"In training, the input is changed at random first: {names}. Not here."
-    if experiment.target_scale is not None:
-        yield "Targets are scaled to mean 0 and deviation 1, and so are outputs."
-
-
 @dataclass(frozen=True)
 class _Taken:
     """A step that was taken.
@@ -161,6 +142,7 @@ class _Taken:
         memory: What layers remember then.
         remembered: What the optimizer does, of each parameter, by name.
         lr: The learning rate.
+        ended: After how many steps the training is over, if it is, else 0.
         norm: That of the gradient as the optimizer was given it.
     """
 
@@ -169,6 +151,7 @@ class _Taken:
     memory: dict[str, Array]
     remembered: dict[str, dict[str, Array]]
     lr: float
+    ended: int
     norm: float
 
 
@@ -198,6 +181,7 @@ def _take_step(
         {name: array.copy() for name, array in network.state.items()},
         remembered,
         lr,
+        number + 1 if progress.step > number else 0,
         norm(flat.grads),
     )
 
@@ -226,6 +210,7 @@ def _layers(
             depth=sum(path.startswith(f"{other}.") for other in network.nested),
             call=_call(call),
             formula=Formula.of(type(call.layer)),
+            letters=_letters(call.layer, own),
             ops=passes.ops(call.layer.label),
             frozen=call.layer.frozen,
             x=passes.value("x", call.x),
@@ -250,6 +235,14 @@ def _layers(
         )
 
 
+def _letters(layer: Layer, names: Iterable[str]) -> dict[str, str]:
+    """Return what formulas call the parameters of a layer, by their names."""
+    # Of several layers in one, names end with which it is: weight_0, weight_0_reverse.
+    kinds = {name: re.sub(r"_\d+(_reverse)?$", "", name) for name in names}
+    letters = layer.letters
+    return {name: letters[kind] for name, kind in kinds.items() if kind in letters}
+
+
 def _call(call: Call) -> str:
     """Return how the layer was made; of one around others, only its name."""
     layer = call.layer
@@ -260,8 +253,11 @@ def _loss(experiment: Experiment, passes: Passes, batch: Batch) -> LossExplained
     values, function = passes.values, experiment.loss
     with no_grad():
         predictions = function.predictions(Tensor(values.outputs.data))
-    targets = batch.targets.data
-    value = values.loss.item()
+    targets, value = batch.targets.data, values.loss.item()
+    # Targets of their own length, as of ctc, end where they say themselves.
+    outputs = values.outputs if function.aligned else batch.targets
+    lengths = lengths_of(outputs, batch.targets)
+    weights = batch.weights
     return LossExplained(
         call=repr(function),
         formula=Formula.of(type(function)),
@@ -271,6 +267,8 @@ def _loss(experiment: Experiment, passes: Passes, batch: Batch) -> LossExplained
         predictions=predictions.data,
         targets=targets.copy(),
         names=_names(experiment, targets),
+        weights=() if weights is None else tuple(weights.data.tolist()),
+        lengths=() if lengths is None else tuple(lengths.tolist()),
         value=value,
         penalty=values.total.item() - value,
     )

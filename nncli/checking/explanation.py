@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class LayerExplained:
         depth: How many layers it is inside of.
         call: The layer as it was made: ``Dense(units=8)``.
         formula: The layer's docstring.
+        letters: What its formulas call its parameters, by their names.
         ops: The docstrings of the ops that it is made of, with their derivatives.
         frozen: Whether its parameters are not trained.
         x: What goes in; its derivative is what the layer hands back.
@@ -30,6 +32,7 @@ class LayerExplained:
     depth: int
     call: str
     formula: Formula
+    letters: Mapping[str, str]
     ops: tuple[Formula, ...]
     frozen: bool
     x: Quantity
@@ -48,8 +51,9 @@ class LayerExplained:
             "layer": self.label,
             "depth": self.depth,
             "call": self.call,
-            "formula": self.formula.text,
-            "ops": {op.name: op.text for op in self.ops},
+            "formula": self.formula.whole,
+            "letters": dict(self.letters),
+            "ops": {op.name: op.whole for op in self.ops},
             "frozen": self.frozen,
             "x": self.x.facts(),
             "parameters": [each.facts() for each in self.parameters],
@@ -71,6 +75,8 @@ class LossExplained:
         predictions: What metrics make of that: probabilities, or the outputs.
         targets: What the loss compares with.
         names: The targets' classes, where they are few and have names.
+        weights: The factor of each row's loss, where rows have weights.
+        lengths: How many steps of each row's targets count, where not all do.
         value: The loss itself.
         penalty: What the weights add to it.
     """
@@ -83,6 +89,8 @@ class LossExplained:
     predictions: Array
     targets: Array
     names: tuple[str, ...]
+    weights: tuple[float, ...]
+    lengths: tuple[int, ...]
     value: float
     penalty: float
 
@@ -90,13 +98,15 @@ class LossExplained:
         """Return plain values for JSON."""
         return {
             "call": self.call,
-            "formula": self.formula.text,
-            "ops": {op.name: op.text for op in self.ops},
+            "formula": self.formula.whole,
+            "ops": {op.name: op.whole for op in self.ops},
             "fused": self.fused or None,
             "outputs": self.outputs.facts(),
             "predictions": array_facts(self.predictions),
             "targets": array_facts(self.targets),
             "classes": list(self.names),
+            "weights": list(self.weights) or None,
+            "lengths": list(self.lengths) or None,
             "value": self.value,
             "penalty": self.penalty,
             "total": self.value + self.penalty,
@@ -113,6 +123,9 @@ class UpdateExplained:
         schedule: The schedule as it was made.
         number: Which step of the training it is, from 1.
         lr: Its learning rate.
+        ended: After how many steps the training is over, whose last learning rate
+            this step has; 0 where it goes on.
+        numbers: What the formula has besides, the same for all parameters.
         norm: Norm of the whole gradient.
         clipped: That after clipping.
         before: The loss before the step, penalties included.
@@ -124,6 +137,8 @@ class UpdateExplained:
     schedule: str
     number: int
     lr: float
+    ended: int
+    numbers: Mapping[str, float]
     norm: float
     clipped: float
     before: float
@@ -133,10 +148,12 @@ class UpdateExplained:
         """Return plain values for JSON."""
         return {
             "call": self.call,
-            "formula": self.formula.text,
+            "formula": self.formula.whole,
             "schedule": self.schedule,
             "step": self.number,
             "lr": self.lr,
+            "training_ended": self.ended or None,
+            "numbers": dict(self.numbers),
             "gradient_norm": self.norm,
             "clipped_norm": self.clipped,
             "total_before": self.before,
@@ -160,7 +177,10 @@ class Explanation:
         loss: The loss.
         update: The step.
         worst: The largest error of a derivative beside its numeric one, relative to
-            the largest derivative of its array.
+            the largest derivative of its array, or to the size below which errors are
+            not told from rounding.
+        unsteady: What gives another result of the same input each time, so that there
+            are no numeric derivatives; "" for nothing.
     """
 
     name: str
@@ -173,16 +193,26 @@ class Explanation:
     loss: LossExplained
     update: UpdateExplained
     worst: float
+    unsteady: str = ""
 
     @property
     def wrong(self) -> list[str]:
-        """Name what is handed a right derivative and makes a wrong one of it."""
-        found = [
-            layer.label
-            for layer in self.layers
-            if not layer.y.wrong
-            and any(each.wrong for each in (layer.x, *layer.parameters))
-        ]
+        """Name what is handed a right derivative and makes a wrong one of it.
+
+        Not a layer around one that is named, whose input must be wrong then.
+        """
+        found: list[str] = []
+        outer: list[tuple[int, bool]] = []
+        # From the back, those inside a layer stand before it.
+        for layer in reversed(self.layers):
+            inside = [named for depth, named in outer if depth > layer.depth]
+            outer = outer[: len(outer) - len(inside)]
+            handed = () if any(inside) else (layer.x,)
+            wrong = any(each.wrong for each in (*handed, *layer.parameters))
+            blamed = wrong and not layer.y.wrong
+            outer.append((layer.depth, blamed or any(inside)))
+            if blamed:
+                found.insert(0, layer.label)
         if self.loss.outputs.wrong:
             found.append(f"loss {self.loss.formula.name}")
         return found
@@ -202,4 +232,5 @@ class Explanation:
             "update": self.update.facts(),
             "worst_error": finite(self.worst),
             "wrong": self.wrong,
+            "unsteady": self.unsteady or None,
         }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from nncli.autograd.differences import TOLERANCE, Differences
 from nncli.autograd.gradcheck import CALL, Effort
-from nncli.autograd.tape import labelled, record
+from nncli.autograd.tape import labelled, no_grad, record
 from nncli.autograd.tensor import Tensor, apply
-from nncli.checking.quantity import Element, Formula, Quantity
+from nncli.checking.quantity import Element, Formula, Note, Quantity
 from nncli.core.arrays import Array, Shape, xp
 from nncli.data.batches import Batch
 from nncli.experiment.experiment import Experiment
@@ -21,6 +21,12 @@ from nncli.ops.arithmetic import Add
 
 EFFORT = Effort(most=12, least=1, budget=1e10)
 """Up to how many elements the derivatives of all are shown; fewer of large networks."""
+
+EPSILON = 1e-10
+"""By how much a loss may differ from itself: as rounding in another order can."""
+
+VISIBLE = 1e-3
+"""By which share of them two derivatives differ that look different."""
 
 LARGEST = 8
 """Derivatives that are shown of an array with more elements."""
@@ -93,7 +99,10 @@ class Passes:
     Attributes:
         values: Those of the forward pass.
         worst: The largest error so far of a derivative beside its numeric one,
-            relative to the largest derivative of its array.
+            relative to the largest derivative of its array, or to the size below which
+            errors are not told from rounding.
+        unsteady: What gives another result of the same input each time, by generators
+            that nobody can put back; "" for nothing. No difference says anything then.
     """
 
     def __init__(self, experiment: Experiment, batch: Batch) -> None:
@@ -113,6 +122,20 @@ class Passes:
         operations = sum(CALL + step.flops() for step in self._steps)
         self._count = EFFORT.count(operations, len(tensors) + len(self._probes))
         self.worst = 0.0
+        self.unsteady = self._unsteady()
+
+    def _unsteady(self) -> str:
+        total, again = self.values.total.item(), self._differences.middle
+        if abs(total - again) <= EPSILON * max(1.0, abs(total)):
+            return ""
+        self._differences.rewind()
+        with no_grad(), watch() as calls:
+            self._experiment.network(self._batch.x)
+        for one, other in zip(self.values.calls, calls, strict=True):
+            same = np.array_equal(one.x.data, other.x.data)
+            if same and not np.array_equal(one.y.data, other.y.data):
+                return one.layer.label
+        return f"loss {self._experiment.loss.type_name}"
 
     def forward(self) -> Values:
         """Compute everything from the parameters as they are now."""
@@ -140,8 +163,11 @@ class Passes:
         """Return a value between two layers with its derivatives."""
         zero = self._probes.of(tensor)
         if zero is None or zero.grad is None:
-            return Quantity(name, tensor.data)
-        return self._quantity(name, tensor.data, zero.grad, zero.data)
+            found = Quantity(name, tensor.data)
+        else:
+            found = self._quantity(name, tensor.data, zero.grad, zero.data)
+        lengths = () if tensor.lengths is None else tuple(tensor.lengths.tolist())
+        return replace(found, lengths=lengths)
 
     def parameter(
         self,
@@ -172,16 +198,31 @@ class Passes:
         count = min(self._count, LARGEST) if value.size > self._count else value.size
         for index in _places(gradient, count):
             derivative = float(gradient[index])
-            numeric = self._differences.slope(moved, index)
+            numeric, note = self._numeric(moved, index)
             error = 0.0 if numeric is None else abs(derivative - numeric) / scale
             # What is not a number is wrong as well.
             wrong = not error <= TOLERANCE
             self.worst = max(self.worst, error if error == error else np.inf)
+            if numeric is not None and not wrong and _differ(derivative, numeric):
+                note = "too small"
             to = None if after is None else float(after[index])
             kept = {each: float(array[index]) for each, array in remembered.items()}
             was = float(value[index])
-            elements.append(Element(index, was, derivative, numeric, wrong, to, kept))
+            found = Element(index, was, derivative, numeric, wrong, note, to, kept)
+            elements.append(found)
         return Quantity(name, value.copy(), gradient.copy(), after, tuple(elements))
+
+    def _numeric(self, moved: Array, index: Shape) -> tuple[float | None, Note]:
+        """Return the numeric derivative, or why there is none."""
+        if self.unsteady:
+            return None, ""
+        found = self._differences.slope(moved, index)
+        return (None, found) if isinstance(found, str) else (found, "")
+
+
+def _differ(one: float, other: float) -> bool:
+    """Whether two numbers differ so that one sees it."""
+    return abs(one - other) > VISIBLE * max(abs(one), abs(other))
 
 
 def _places(gradient: Array, count: int) -> list[Shape]:

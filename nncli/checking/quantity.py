@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nncli.core.arrays import Array, xp
+from nncli.core.registry import Registry
 from nncli.core.signature import about
 
 WHOLE = 1000
@@ -19,17 +22,53 @@ class Formula:
     """What a component says of itself.
 
     Attributes:
-        name: In YAML, or of an op.
+        name: In YAML, or of an op, or of the class.
         text: Its docstring down to its arguments, "" for none.
+        others: What the docstring refers to, say a base with what members share.
     """
 
     name: str
     text: str
+    others: tuple[Formula, ...] = ()
 
     @classmethod
-    def of(cls, kind: type) -> Formula:
-        """Read the docstring of a component or a Function."""
-        return cls(getattr(kind, "type_name", kind.__name__), about(kind))
+    def of(cls, kind: type, known: tuple[type, ...] = ()) -> Formula:
+        """Read the docstring of a component or a Function.
+
+        What stands there as ``see X`` or ``as X``, with X a class or a name in YAML,
+        is read as well.
+
+        Args:
+            kind: Whose.
+            known: What refers to it already, and is not read again.
+        """
+        text, known = about(kind), (*known, kind)
+        told = (_referred(kind, *names) for names in REFERENCE.findall(text))
+        others = [each for each in dict.fromkeys(told) if each and each not in known]
+        name = getattr(kind, "type_name", "") or kind.__name__
+        return cls(name, text, tuple(cls.of(other, known) for other in others))
+
+    @property
+    def whole(self) -> str:
+        """The docstring, and those that it refers to below it."""
+        others = [f"{other.name}: {other.whole}" for other in self.others]
+        return "\n\n".join([self.text, *others])
+
+
+REFERENCE = re.compile(r"\b(?:[Ss]ee|as)\s+(?:``(\w+)``|([A-Z]\w+))")
+
+
+def _referred(kind: type, marked: str, plain: str) -> type | None:
+    """Return the class that a name in the docstring of another one stands for."""
+    bases = {base.__name__: base for base in kind.__mro__}
+    beside = vars(sys.modules[kind.__module__])
+    registry: Registry | None = getattr(kind, "registry", None)
+    named = None if registry is None else registry.find(marked)
+    found = named or (bases | beside).get(marked or plain)
+    return found if isinstance(found, type) else None
+
+
+Note = Literal["", "kink", "too sharp", "too small"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +79,10 @@ class Element:
         index: Its place.
         value: What it was.
         derivative: dL/d(element) by the backward pass.
-        numeric: The same by central differences; None at a kink.
+        numeric: The same by central differences; None where there is none.
         wrong: Both differ by more than rounding can explain.
+        note: Why there is no numeric one: a kink, or the value bends too sharply; or
+            that both are too small for their difference to say anything; else "".
         after: What the optimizer made of it; None where it is no parameter.
         remembered: What the optimizer remembers of it behind the step, by name.
     """
@@ -51,6 +92,7 @@ class Element:
     derivative: float
     numeric: float | None
     wrong: bool
+    note: Note = ""
     after: float | None = None
     remembered: Mapping[str, float] = field(default_factory=dict)
 
@@ -71,6 +113,7 @@ class Quantity:
         after: What the step made of it; None for what no step changes.
         elements: Those of which the derivative is shown: all of a small array, else
             those with the largest derivatives.
+        lengths: How many steps of each row's sequence count, where not all do.
     """
 
     name: str
@@ -78,6 +121,7 @@ class Quantity:
     gradient: Array | None = None
     after: Array | None = None
     elements: tuple[Element, ...] = ()
+    lengths: tuple[int, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -87,6 +131,8 @@ class Quantity:
     def facts(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         found: dict[str, Any] = {"name": self.name, **array_facts(self.value)}
+        if self.lengths:
+            found["lengths"] = list(self.lengths)
         if self.gradient is not None:
             found["gradient"] = array_facts(self.gradient)
         if self.after is not None:
@@ -129,6 +175,7 @@ def _element_facts(element: Element) -> dict[str, Any]:
         "derivative": finite(element.derivative),
         "numeric": element.numeric,
         "wrong": element.wrong,
+        "note": element.note or None,
     }
     if element.after is not None and element.step is not None:
         found |= {"step": finite(element.step), "after": finite(element.after)}

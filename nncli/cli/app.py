@@ -20,7 +20,7 @@ from nncli.cli.verbs import add_verbs
 from nncli.core.errors import InterruptedRun, NncliError, UsageError
 from nncli.core.launched import end_all, launched
 from nncli.core.progress import listening
-from nncli.core.text import printable, wrapped
+from nncli.core.text import shown, wrapped
 
 EPILOG = "Start with: nncli train spiral"
 
@@ -130,7 +130,7 @@ def run(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     code, text = outcome(lambda: _called(arguments))
     if text:
-        tell(_folded(printable(text, keep="\n\t\xa0")))
+        tell(_folded(shown(text)))
     if code:
         end_all(code)
     _drop_output()

@@ -14,7 +14,7 @@ import typer
 
 from nncli.cli.completion import complete_config, complete_override, complete_run
 from nncli.core.errors import DataError
-from nncli.core.text import json_text, wrapped
+from nncli.core.text import json_text, shown, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,6 +135,10 @@ def _no_text(source: str) -> DataError:
 
 def say(text: str) -> None:
     """Print one line of a result."""
+    _print(shown(text))
+
+
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -169,7 +173,7 @@ def say_of_run(text: str, hang: int | None = None) -> None:
 def note(text: str) -> None:
     """Print one line that is no result; if it cannot be printed, go on."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{shown(text)}\n")
         sys.stderr.flush()
 
 
@@ -202,4 +206,4 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
 
 def say_json(value: Any) -> None:
     """Print a result as JSON."""
-    say(json_text(value))
+    _print(json_text(value))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import out
+from nncli.core.text import shown
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -62,18 +63,19 @@ class Table:
 
     def __init__(self, *columns: str) -> None:
         self._columns = [
-            _Column(head.lstrip("?>"), ">" in head, head.count("?")) for head in columns
+            _Column(shown(head.lstrip("?>")), ">" in head, head.count("?"))
+            for head in columns
         ]
 
     def add_column(self, head: str, *, number: bool = False) -> None:
         """Add a column of somebody else's texts: its very long words may be broken."""
-        self._columns.append(_Column(head, number, 0, LONGEST_WORD))
+        self._columns.append(_Column(shown(head), number, 0, LONGEST_WORD))
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; cells that are not given are empty."""
         filled = [*cells, *[""] * (len(self._columns) - len(cells))]
         for column, cell in zip(self._columns, filled, strict=True):
-            column.cells.append(cell)
+            column.cells.append(shown(cell) if isinstance(cell, str) else cell)
 
     def print(self) -> None:
         """Print it to stdout."""

@@ -237,4 +237,5 @@ def schema_of(annotation: Any) -> dict[str, Any]:
 
 def about(cls: type) -> str:
     """Return the docstring of a class down to its arguments, "" for none."""
-    return inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")[0].strip()
+    text = inspect.cleandoc(cls.__doc__ or "")
+    return re.split(r"\n(?:Args|(?:Class a|A)ttributes):\n", text)[0].strip()

@@ -61,6 +61,11 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
+def shown(text: str) -> str:
+    """Write lines for a terminal, which no name in them can steer."""
+    return printable(text, keep="\n\t\xa0")
+
+
 def nearest(name: str, names: list[str]) -> str:
     """Suggest the valid name that was probably meant, or list what there is.
 

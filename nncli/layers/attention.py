@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Array, Shape, xp
@@ -87,6 +87,12 @@ class Attention(Layer, name="attention"):
 
     suits = "glorot_uniform"
     examples = ((3, 4),)
+    letters: ClassVar = {
+        "weight": "W",
+        "bias": "b",
+        "out_weight": "W_o",
+        "out_bias": "b_o",
+    }
 
     def __post_init__(self) -> None:
         if self.kv_heads is not None and self.heads % self.kv_heads:

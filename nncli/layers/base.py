@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -100,6 +101,7 @@ class Layer(Component, family="layer", kw_only=True):
         picks_maximum: Every element of its output is the largest of some of its input.
         min_rows: Rows that a training batch has at least; ``build`` may change it.
         examples: Inputs that gradcheck and the contract test try it with.
+        letters: What its formulas call its parameters, where that is not their name.
         behind: Layers that it needs before it, which are put there in those tests.
 
     Args:
@@ -136,6 +138,7 @@ class Layer(Component, family="layer", kw_only=True):
     picks_maximum: ClassVar[bool] = False
     min_rows = 1
     examples: ClassVar[tuple[Shape | InputSpec, ...]] = ((3,), (1,), (4, 2), (2, 3, 3))
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
     behind: ClassVar[tuple[Layer, ...]] = ()
 
     parameters = cast(dict[str, Tensor], Unbuilt())

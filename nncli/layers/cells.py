@@ -58,13 +58,14 @@ class Lstm(Recurrent, name="lstm"):
 class Gru(Recurrent, name="gru"):
     """Gated recurrent unit: (N, T, F) → (N, T, units).
 
-    h_t = (1 − z)·n + z·h_(t−1), where r, z = σ(a) have each a block of a = W x_t + b +
-    U h_(t−1), in PyTorch's order r, z, n. Source: Cho et al. 2014.
+    h_t = (1 − z)·n + z·h_(t−1) with n = tanh(W x_t + b + r·(U h_(t−1) + v)), or with
+    ``reset: before`` n = tanh(W x_t + b + U (r·h_(t−1))). r, z = σ(a) have each a block
+    of a = W x_t + b + U h_(t−1), and n has the third one, in PyTorch's order r, z, n.
+    Source: Cho et al. 2014.
 
     Args:
-        reset: Where r stands: ``after`` the product, n = tanh(W x + b + r·(U h + v)),
-            as in PyTorch; or ``before`` it, n = tanh(W x + b + U (r·h)), as it was
-            published.
+        reset: Where r stands: ``after`` the product, as in PyTorch; or ``before`` it,
+            as it was published.
     """
 
     reset: Literal["after", "before"] = "after"

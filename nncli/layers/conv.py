@@ -68,6 +68,7 @@ class Conv(Layer):
 
     rank: ClassVar[int] = 0
     suits = "glorot_uniform"
+    letters: ClassVar = {"weight": "W", "bias": "b"}
 
     def __post_init__(self) -> None:
         for name in ("kernel", "stride", "dilation", "padding"):

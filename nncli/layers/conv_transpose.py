@@ -61,6 +61,7 @@ class ConvTransposed(Layer):
 
     rank: ClassVar[int] = 0
     suits = "glorot_uniform"
+    letters: ClassVar = {"weight": "W", "bias": "b"}
 
     def __post_init__(self) -> None:
         for name in ("kernel", "stride", "dilation", "padding", "output_padding"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from nncli.autograd.tensor import Tensor, apply
 from nncli.core.arrays import Shape
@@ -42,6 +42,7 @@ class Dense(Layer, name="dense"):
     bias_l2: NonNegative = 0.0
 
     suits = "glorot_uniform"
+    letters: ClassVar = {"weight": "W", "bias": "b"}
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         if not input_shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class Embedding(Layer, name="embedding"):
 
     takes = "integers"
     examples = (InputSpec((), 3), InputSpec((4,), 5), InputSpec((2, 3), 4))
+    letters: ClassVar = {"weight": "E"}
 
     def __post_init__(self) -> None:
         if self.weights is not None and self.init is not None:
@@ -116,6 +117,7 @@ class Tied(Layer, name="tied"):
     suits = "glorot_uniform"
     examples = (InputSpec((4,), 3),)
     behind = (Embedding(2, name="a"),)
+    letters: ClassVar = {"bias": "b"}
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         known = self.context.weights

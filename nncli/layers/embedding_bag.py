@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nncli.autograd.functions import maximum
 from nncli.autograd.tensor import Tensor, apply
@@ -37,6 +37,7 @@ class EmbeddingBag(Layer, name="embedding_bag"):
 
     takes = "integers"
     examples = (InputSpec((4,), 3), InputSpec((2, 3), 4))
+    letters: ClassVar = {"weight": "E"}
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         if not input_shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from nncli.autograd.tensor import Tensor
 from nncli.core.arrays import Array, Shape, xp
@@ -34,6 +34,7 @@ class Positions(Layer, name="positions"):
     init: Initializer | None = None
 
     examples = ((3, 4), (1, 3), (2, 2))
+    letters: ClassVar = {"weight": "P"}
 
     def build(self, input_shape: Shape, rng: Streams) -> Shape:
         """Make P."""

@@ -69,6 +69,14 @@ class Recurrent(Layer):
 
     suits = "glorot_uniform"
     examples = ((3, 2),)
+    letters: ClassVar = {
+        "weight": "W",
+        "bias": "b",
+        "recurrent": "U",
+        "recurrent_bias": "v",
+        "hidden": "h_0",
+        "cell": "c_0",
+    }
     states: ClassVar[tuple[str, ...]] = ("hidden",)
 
     def __post_init__(self) -> None:

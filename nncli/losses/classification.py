@@ -87,8 +87,9 @@ class Weighted(Categorical, kw_only=True):
     """Base of losses Σ_i w_t·l_i / Σ_i w_t of rows i with the class indices t.
 
     As in PyTorch's CrossEntropyLoss the mean divides by the class weights of the
-    rows' labels, where an ignored label counts 0. If all labels of a batch are
-    ignored its loss is 0 (PyTorch: NaN).
+    rows' labels, where an ignored label counts 0. A row's own weight is one more factor
+    of its l_i, but no part of what is divided by. If all labels of a batch are ignored
+    its loss is 0 (PyTorch: NaN).
 
     Args:
         class_weights: One factor a class; the mean then divides by their sum over rows.
@@ -153,7 +154,7 @@ class SoftmaxCrossEntropy(Smoothable, name="softmax_cross_entropy"):
     """−Σ_i ln softmax(z_i)[t_i] / N, from logits z (N, K) and class indices t (N,).
 
     PyTorch's ``cross_entropy``, with all its options; outputs (N, T, K) have targets
-    (N, T). If all labels of a batch are ignored its loss is 0 (PyTorch: NaN).
+    (N, T). With class weights see ``Weighted``.
     """
 
     op = ops.SoftmaxCrossEntropy
@@ -165,7 +166,8 @@ class CategoricalCrossEntropy(Smoothable, name="categorical_cross_entropy"):
     """−Σ_i ln p_i[t_i] / N, from probabilities p (N, K) and class indices t (N,).
 
     After a softmax as the last layer both are fused into softmax_cross_entropy. As in
-    PyTorch's binary cross entropy, a logarithm counts at least −100.
+    PyTorch's binary cross entropy, a logarithm counts at least −100. With class weights
+    see ``Weighted``.
     """
 
     op = ops.CategoricalCrossEntropy
@@ -178,7 +180,8 @@ class SoftmaxFocal(Weighted, name="softmax_focal"):
     """−Σ_i (1 − p_i)^γ·ln p_i / N with p_i = softmax(z_i)[t_i], from logits z (N, K).
 
     Cross entropy in which what is right already counts little. Lin et al. 2017,
-    "Focal Loss for Dense Object Detection"; class weights are its α.
+    "Focal Loss for Dense Object Detection"; class weights are its
+    α, see ``Weighted``.
 
     Args:
         gamma: The exponent γ of focus; 0 is plain cross entropy.

@@ -54,7 +54,7 @@ class ChannelBatchNorm(ByChannel, name="channel_batch_norm"):
     """y = γ·x̂ + β with x̂ = (x − μ) / √(σ² + ε), statistics of each channel.
 
     x (N, C, space...), γ (C,), β (C,) → y as x, with μ and the biased variance σ² over
-    all M = N·space elements of a channel: batch_norm (see there) where features are
+    all M = N·space elements of a channel: batch_norm where features are
     channels. With g = γ·dL/dy:
     dL/dx = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε),
     dL/dγ = Σ dL/dy·x̂, dL/dβ = Σ dL/dy.

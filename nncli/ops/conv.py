@@ -32,11 +32,10 @@ class Convolution(Function):
     the cross-correlation that PyTorch, and the field, call convolution. x (N, C, H, W),
     W (K, C/groups, kh, kw), b (K,), optional → y (N, K, OH, OW), or as many axes as
     the fields have. With g groups, filters [i·K/g, (i + 1)·K/g) see the channels
-    [i·C/g, (i + 1)·C/g) alone.
-
-    In memory the output lies batch innermost, as (K, OH, OW, N): a window's row is
-    then a run of memory, whatever the size of the image, and flatten is a view. An
-    input that lies otherwise, or has borders, is copied first.
+    [i·C/g, (i + 1)·C/g) alone. With D = dL/dy, summed over rows n and places o:
+    dL/dW[k, c, a] = Σ D[n, k, o] · x[n, c, o·stride + a·dilation − before],
+    dL/db[k] = Σ D[n, k, o]; and dL/dx[n, c, i] = Σ D[n, k, o] · W[k, c, a] over all
+    k, o and a with o·stride + a·dilation − before = i.
 
     Args:
         stride: Steps from one window to the next.
@@ -50,6 +49,9 @@ class Convolution(Function):
     dilation: Shape
     groups: int = 1
 
+    # In memory the output lies batch innermost, as (K, OH, OW, N): a window's row is
+    # then a run of memory, whatever the size of the image, and flatten is a view. An
+    # input that lies otherwise, or has borders, is copied first.
     layout = "any"
     saves_inputs = (True, True, False)
     saves_output = False

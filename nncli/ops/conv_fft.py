@@ -27,9 +27,10 @@ MOST = 16
 class FftConv(TiledConv, name="fft_conv"):
     """y = F⁻¹[conj(F W) ⊙ (F x)], with F the discrete Fourier transform of a tile.
 
-    A transform as long as the tile of the image makes products of spectra the circular
-    correlation, which is the plain one wherever a window lies inside the tile. What the
-    derivative needs lies inside as well: it is exact, for the image and for the weight.
+    It is the correlation of two images, see ``Convolution``. A transform as long as the
+    tile of the image makes products of spectra the circular correlation, which is the
+    plain one wherever a window lies inside the tile. What the derivative needs lies
+    inside as well: it is exact, for the image and for the weight.
 
     An axis of length n is transformed by a product with the matrix e^(−2πi·f·t/n): for
     tiles this small the n² multiplications in BLAS take less time than n·log n others.

@@ -16,8 +16,9 @@ from nncli.ops.losses import Elementwise, vary
 class Binary(Elementwise):
     """Base of binary cross entropies of targets t in [0, 1].
 
-    l = −w·t·ln p − (1 − t)·ln(1 − p), t being moved towards ½ first:
-    t·(1 − s) + s/2.
+    l = −w·t·ln p − (1 − t)·ln(1 − p), with the factor w of the yeses, t being moved
+    towards ½ first by label smoothing s: t·(1 − s) + s/2. The loss is the mean of l
+    over all elements, each times the weight of its row.
 
     Args:
         label_smoothing: The share s of ½ in the targets, as in Keras.
@@ -43,7 +44,7 @@ class SigmoidBinaryCrossEntropy(Binary, name="sigmoid_binary_cross_entropy"):
 
     l = (1 − t)·z + c·(ln(1 + e^−|z|) + max(−z, 0)) with c = 1 + (w − 1)·t, which
     equals −w·t·ln p − (1 − t)·ln(1 − p) and overflows nowhere;
-    dl/dz = c·σ(z) − w·t. See Binary for its arguments.
+    dl/dz = c·σ(z) − w·t. For t and w see Binary.
     """
 
     def values(self, x: Array, t: Array, *rooms: Array) -> Array:
@@ -104,8 +105,8 @@ class BinaryCrossEntropy(Binary, name="binary_cross_entropy"):
     """Cross entropy of targets t in [0, 1] with probabilities p.
 
     l = −w·t·ln p − (1 − t)·ln(1 − p); dl/dp = (p·(1 − t) − w·t·(1 − p)) / (p·(1 − p)).
-    As in PyTorch, a logarithm counts at least −100 and p·(1 − p) at least 1e-12. See
-    Binary for its arguments.
+    As in PyTorch, a logarithm counts at least −100 and p·(1 − p) at least 1e-12. For
+    t and w see Binary.
     """
 
     def values(self, x: Array, t: Array, *rooms: Array) -> Array:

@@ -70,7 +70,8 @@ class Smoothed(Categorical):
     """Base of cross entropy with a share ε of the target spread over all classes.
 
     l_i = −(1 − ε)·w_t·ln p_it − ε/K·Σ_k w_k·ln p_ik with class weights w and the label
-    t of row i, as in PyTorch's CrossEntropyLoss. Szegedy et al. 2016, "Rethinking the
+    t of row i, as in PyTorch's CrossEntropyLoss. For the sum of l_i see Categorical;
+    its f_i is the row's own weight here. Szegedy et al. 2016, "Rethinking the
     Inception Architecture for Computer Vision".
 
     Args:
@@ -170,10 +171,10 @@ class SmoothedCategoricalCrossEntropy(
 class SoftmaxFocal(Categorical, name="softmax_focal"):
     """Cross entropy from logits in which what is right already counts little.
 
-    l_i = −(1 − p_i)^γ·ln p_i with p_i = softmax(z_i)[t_i]. With s = −ln p and
-    u = 1 − p: dl/ds = u^γ·(1 + γ·p·s/u), where s/u tends to 1, and ds/dz as for cross
-    entropy. Lin et al. 2017, "Focal Loss for Dense Object Detection"; class weights
-    are its α.
+    l_i = −(1 − p_i)^γ·ln p_i with p_i = softmax(z_i)[t_i]; see Categorical. With
+    s = −ln p and u = 1 − p: dl/ds = u^γ·(1 + γ·p·s/u), where s/u tends to 1, and
+    ds/dz_k = p_k − [k = t]. Lin et al. 2017, "Focal Loss for Dense Object Detection";
+    class weights are its α.
 
     Args:
         gamma: The exponent γ of focus; 0 is plain cross entropy.

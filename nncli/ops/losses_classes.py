@@ -26,9 +26,6 @@ class Categorical(Function, kw_only=True):
     Called with (scores, labels), and perhaps weights (N,), one factor a row, and
     lengths (N,), beyond which a row's labels (N, T, ...) count nothing.
 
-    Scores are computed with as a matrix: with classes first where they lie so or are
-    few, since reductions then run over many rows at a time, else with rows first.
-
     Args:
         reduction: ``mean`` divides by n, ``sum`` does not.
         class_weights: K factors of the rows of each class; None for 1.
@@ -83,6 +80,11 @@ class Categorical(Function, kw_only=True):
         return (given[:-1], given[-1]) if self.by_length else (given, None)
 
     def _choose_order(self, scores: Array, rows: int) -> None:
+        """Compute with scores as a matrix.
+
+        Classes come first where they lie so or are few, since reductions then run over
+        many rows at a time, else rows come first.
+        """
         classes = scores.shape[-1]
         classes_first = scores.ndim == 2 and scores.T.flags.c_contiguous
         self.axis = 0 if classes_first or classes <= SHORT else 1

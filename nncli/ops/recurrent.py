@@ -30,10 +30,10 @@ class Recurrent(Cell):
     steps the state stays as it is, and h is 0 there. In reverse, the last one of the n
     steps comes first.
 
-    W x + b of some steps is one product, written where the gates will stand: a block a
-    gate, (G, T, N, H), steps in the order in which they are taken. No step then turns
-    anything round. Gates that are sigmoids are made by a few calls; the minus of
-    σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
+    dh = dL/dh_t is dL/dy_t plus what the step after hands back. Summed over rows and
+    steps, with da the derivative of W x_t + b, and du that of the product U s, where s
+    is h_(t−1) in most blocks: dL/dW = Σ da x_tᵀ, dL/db = Σ da, dL/dU = Σ du sᵀ, of a v
+    added to the product Σ du; and dL/dx_t = Wᵀ da. du is da unless it is told.
 
     Args:
         reverse: Go from the last step to the first.
@@ -53,6 +53,11 @@ class Recurrent(Cell):
 
     saves_inputs = False
     saves_output = False
+
+    # W x + b of some steps is one product, written where the gates will stand: a block
+    # a gate, (G, T, N, H), steps in the order in which they are taken. No step then
+    # turns anything round. Gates that are sigmoids are made by a few calls; the minus
+    # of σ(a) = 1 / (1 + exp(−a)) is in the copies of their weights.
 
     def allocate(
         self, x: Array, weight: Array, bias: Array, recurrent: Array, *rest: Array

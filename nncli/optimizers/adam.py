@@ -22,6 +22,12 @@ class WithAmsgrad(Moments):
     def used_slots(self) -> tuple[str, ...]:
         return (*self.slots, "largest_square_sum") if self.amsgrad else self.slots
 
+    def remembered(self) -> dict[str, Array]:
+        found = super().remembered()
+        if self.amsgrad:
+            found["v_hat_max"] = self.state["largest_square_sum"] / self.weights()[1]
+        return found
+
     def prepare(self, lr: float) -> None:
         """Move the weights' sums into the step's size and into eps.
 
@@ -47,8 +53,10 @@ class Adam(WithAmsgrad, name="adam"):
     v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, ... g = gradient + weight_decay·p (coupled, as
     in PyTorch's Adam); eps stands outside the root.
 
+    With amsgrad, v̂_max = max(v) / (1 − β₂ᵗ) of the largest v so far stands for v̂.
+
     Source: Kingma and Ba 2015, algorithm 1; amsgrad: Reddi et al. 2018, as PyTorch has
-    it: the largest v, corrected for the bias of now.
+    it: the largest v is corrected for the bias of now.
     """
 
 
@@ -56,7 +64,8 @@ class AdamW(WithAmsgrad, name="adamw"):
     """p ← p − lr·weight_decay·p, then Adam's step p ← p − lr·m̂ / (√v̂ + eps).
 
     The decay stays out of the averages m̂ and v̂ (decoupled), so that all parameters
-    decay at the same rate, whatever their gradients.
+    decay at the same rate, whatever their gradients. With amsgrad, v̂_max of the
+    largest v so far stands for v̂, as in Adam; see ``adam``.
 
     Source: Loshchilov and Hutter 2019. As in PyTorch, lr is part of the decay.
 

@@ -32,6 +32,10 @@ class AdaMax(DecayingOptimizer, name="adamax"):
 
     slots = ("average", "largest")
 
+    def remembered(self) -> dict[str, Array]:
+        m_hat = self.state["average"] / (1 - self.beta1**self.steps)
+        return {"m_hat": m_hat, "u": self.state["largest"]}
+
     def prepare(self, lr: float) -> None:
         """Move the bias correction into the step's size."""
         self._size = lr / (1 - self.beta1**self.steps)
@@ -86,6 +90,22 @@ class NAdam(ChooseDecay, name="nadam"):
         super().start(flat)
         self.state["momentum_product"] = xp.ones(1, flat.values.dtype)
 
+    def remembered(self) -> dict[str, Array]:
+        found = super().remembered()
+        m = self.state["gradient_sum"] * (1 - self.beta1)
+        return {"m": m, "v_hat": found["v_hat"]}
+
+    def numbers(self) -> dict[str, float]:
+        """Return the factors of Nesterov's look ahead."""
+        now, after = self._momentum(self.steps), self._momentum(self.steps + 1)
+        product = self.state["momentum_product"].item()
+        return {
+            "μ_t": now,
+            "μ_{t+1}": after,
+            "Π_t": product,
+            "Π_{t+1}": product * after,
+        }
+
     def prepare(self, lr: float) -> None:
         """Compute what m and g are multiplied with, and eps beside √S₂."""
         now, after = self._momentum(self.steps), self._momentum(self.steps + 1)
@@ -124,19 +144,35 @@ class RAdam(ChooseDecay, name="radam"):
     Source: Liu et al. 2020, algorithm 2, with PyTorch's bound of 5 and its eps.
     """
 
+    def remembered(self) -> dict[str, Array]:
+        found = super().remembered()
+        v = self.state["square_sum"] * (1 - self.beta2)
+        return {"m_hat": found["m_hat"], "v": v}
+
+    def numbers(self) -> dict[str, float]:
+        """Return how well v is known, and what that makes of the step."""
+        length, square = self._rectified()
+        return {"ρ_t": length} | ({"r": math.sqrt(square)} if square else {})
+
+    def _rectified(self) -> tuple[float, float]:
+        """Return ρ_t and r², 0 where v is not known well enough."""
+        kept = self.beta2**self.steps
+        last = 2 / (1 - self.beta2) - 1
+        now = last - 2 * self.steps * kept / (1 - kept)
+        if now <= 5:
+            return now, 0.0
+        return now, (now - 4) * (now - 2) * last / ((last - 4) * (last - 2) * now)
+
     def prepare(self, lr: float) -> None:
         """Decide whether v is known well enough, and compute the step's size.
 
         m̂·√(1 − β₂ᵗ) / (√v + eps) = (√n₂ / n₁)·S₁ / (√S₂ + eps / √(1 − β₂)).
         """
         n1, n2 = self.weights()
-        kept = self.beta2**self.steps
-        last = 2 / (1 - self.beta2) - 1
-        now = last - 2 * self.steps * kept / (1 - kept)
-        self._known = now > 5
+        _, square = self._rectified()
+        self._known = square > 0
         self._size[()] = lr / n1
         if self._known:
-            square = (now - 4) * (now - 2) * last / ((last - 4) * (last - 2) * now)
             self._size[()] = lr * math.sqrt(square * n2) / n1
             self._eps[()] = self.eps / math.sqrt(1 - self.beta2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from nncli.autograd.flat import Flat
 from nncli.core.arrays import Array, xp
 from nncli.core.signature import Fraction, NonNegative, PositiveFloat
@@ -27,11 +29,15 @@ class Adagrad(DecayingOptimizer, name="adagrad"):
     eps: PositiveFloat = 1e-10
 
     slots = ("square_sum",)
+    letters: ClassVar = {"square_sum": "s"}
 
     def start(self, flat: Flat) -> None:
         """Bind to parameters; the sum begins with ``initial``."""
         super().start(flat)
         self.state["square_sum"].fill(self.initial)
+
+    def numbers(self) -> dict[str, float]:
+        return {"lr_t": self._lr}
 
     def prepare(self, lr: float) -> None:
         """Compute the rate of this step."""
@@ -70,6 +76,8 @@ class RmsProp(DecayingOptimizer, name="rmsprop"):
     momentum: Fraction = 0.0
     centered: bool = False
     eps: PositiveFloat = 1e-8
+
+    letters: ClassVar = {"square": "v", "average": "m", "velocity": "b"}
 
     def used_slots(self) -> tuple[str, ...]:
         wanted = {
@@ -123,6 +131,7 @@ class Adadelta(DecayingOptimizer, name="adadelta"):
     eps: PositiveFloat = 1e-6
 
     slots = ("square", "square_step")
+    letters: ClassVar = {"square": "v", "square_step": "d"}
     works = 2
 
     def prepare(self, lr: float) -> None:

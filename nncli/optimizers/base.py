@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from nncli.autograd.flat import Flat
@@ -27,6 +28,7 @@ class Optimizer(Component, family="optimizer"):
     Class attributes:
         slots: Names of the arrays, as long as the parameters, that are remembered
             from step to step; zero at first; part of a checkpoint.
+        letters: What the formula calls a slot, where that is not its name.
         works: How many arrays of scratch space ``update`` wants.
         full_batch: It only works where every step sees all rows (see ``minimize``).
         elementwise: How an element moves depends on no other one, so that several
@@ -45,6 +47,7 @@ class Optimizer(Component, family="optimizer"):
     lr: PositiveFloat
 
     slots: ClassVar[tuple[str, ...]] = ()
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
     works: ClassVar[int] = 1
     full_batch: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
@@ -97,7 +100,15 @@ class Optimizer(Component, family="optimizer"):
         They are shown to people: where the formula has other names and scales than the
         code, those of the formula.
         """
-        return {name: self.state[name] for name in self.used_slots()}
+        slots = self.used_slots()
+        return {self.letters.get(name, name): self.state[name] for name in slots}
+
+    def numbers(self) -> dict[str, float]:
+        """Return what the formula has besides, the same for all parameters, by name.
+
+        It is that of the last step.
+        """
+        return {}
 
     def over(self, parameters: Flat | Iterable[Tensor]) -> Self:
         """Return a live optimizer that is bound to parameters, for a loop of your own.

@@ -34,11 +34,17 @@ class Lamb(Moments, name="lamb"):
         largest = max((part.stop - part.start for part in flat.parts), default=0)
         scratch = [aligned_zeros(largest, flat.values.dtype) for _ in range(2)]
         self._chunks = []
-        for place in flat.parts:
+        self._ratios = xp.ones(len(flat.parts))
+        for i, place in enumerate(flat.parts):
             decays = self.decay_bias_and_norm or place.stop <= flat.weights
             decay = xp.asarray(self.weight_decay if decays else 0, flat.values.dtype)
             # The decay is inside u: none of the base's.
-            self._chunks.append((False, (*self._views(place, scratch), decay)))
+            arrays = (*self._views(place, scratch), decay, self._ratios[i : i + 1])
+            self._chunks.append((False, arrays))
+
+    def remembered(self) -> dict[str, Array]:
+        sizes = [place.stop - place.start for place in self.flat.parts]
+        return super().remembered() | {"‖p‖ / ‖u‖": xp.repeat(self._ratios, sizes)}
 
     def prepare(self, lr: float) -> None:
         """Move the weights' sums into the factor of S₁ and into eps, as Adam does."""
@@ -49,7 +55,7 @@ class Lamb(Moments, name="lamb"):
         self._eps[()] = self.eps * root
 
     def update(self, *arrays: Array) -> None:
-        values, g, first, second, work, decayed, decay = arrays
+        values, g, first, second, work, decayed, decay, ratio = arrays
         self.remember(g, first, second, work)
         xp.sqrt(second, out=work)
         xp.add(work, self._eps, out=work)
@@ -59,8 +65,8 @@ class Lamb(Moments, name="lamb"):
             xp.multiply(values, decay, out=decayed)
             xp.add(work, decayed, out=work)
         size, length = _norm(values), _norm(work)
-        ratio = size / length if size and length else 1.0
-        xp.multiply(work, self._lr * ratio, out=work)
+        ratio[()] = size / length if size and length else 1.0
+        xp.multiply(work, self._lr * ratio.item(), out=work)
         xp.subtract(values, work, out=values)
 
 

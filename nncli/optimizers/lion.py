@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from nncli.core.arrays import Array, xp
 from nncli.core.signature import Fraction, PositiveFloat
 from nncli.optimizers.base import DecayingOptimizer
@@ -27,6 +29,7 @@ class Lion(DecayingOptimizer, name="lion"):
     beta2: Fraction = 0.99
 
     slots = ("average",)
+    letters: ClassVar = {"average": "m"}
     decoupled = True
 
     def prepare(self, lr: float) -> None:

@@ -43,9 +43,9 @@ class Moments(DecayingOptimizer):
         return n1, n2
 
     def remembered(self) -> dict[str, Array]:
-        first, second, *others = super().remembered().items()
+        first, second = (self.state[name] for name in Moments.slots)
         n1, n2 = self.weights()
-        return {"m_hat": first[1] / n1, "v_hat": second[1] / n2, **dict(others)}
+        return {"m_hat": first / n1, "v_hat": second / n2}
 
     def remember(self, g: Array, first: Array, second: Array, work: Array) -> None:
         """Take a chunk of the gradient into both sums."""

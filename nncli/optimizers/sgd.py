@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from nncli.core.arrays import Array, xp
 from nncli.core.errors import ArgumentError
 from nncli.core.signature import Fraction, PositiveFloat, UnitInterval
@@ -34,6 +36,8 @@ class Sgd(DecayingOptimizer, name="sgd"):
             raise ArgumentError("dampening needs momentum > 0, got momentum 0.")
         if self.nesterov and self.dampening:
             raise ArgumentError(f"nesterov needs dampening 0, got {self.dampening}.")
+
+    letters: ClassVar = {"velocity": "v"}
 
     def used_slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()

@@ -22,12 +22,14 @@ from nncli.report.arrays import (
 from nncli.report.explanation_words import (
     frozen,
     headline,
+    lengths_text,
+    letters_text,
     numeric_text,
     predicts,
     remembered,
     selection,
     step_rows,
-    targets_text,
+    target_lines,
     total_text,
     unfolded,
     update_lines,
@@ -51,7 +53,7 @@ def _parts(explained: Explanation) -> Iterator[str]:
     for remark in explained.remarks:
         yield paragraph(remark, "note")
     yield _overview(explained)
-    kind = "wrong" if explained.wrong else ""
+    kind = "wrong" if explained.wrong or explained.unsteady else ""
     yield paragraph(verdict(explained), kind)
     yield heading(2, "Forward pass")
     for number, layer in enumerate(explained.layers):
@@ -96,11 +98,12 @@ def _overview(explained: Explanation) -> str:
 
 def _formula(formula: Formula) -> str:
     text = formula.text or f"{formula.name} says nothing of itself (no docstring)."
-    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded(text))
+    told = [text, *(f"{other.name}: {other.whole}" for other in formula.others)]
+    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded("\n\n".join(told)))
     return f'<div class="formula">{lines}</div>'
 
 
-def _array(name: str, array: Array) -> str:
+def _array(name: str, array: Array, aside: str = "") -> str:
     """Return an array as a heat map with its numbers, cut where it is too large."""
     matrix, place = matrix_of(array)
     largest = float(np.nan_to_num(abs(matrix)).max(initial=0)) or 1.0
@@ -115,7 +118,7 @@ def _array(name: str, array: Array) -> str:
         lines.append(f"<tr>{drawn}</tr>")
     shown = paragraph(f"{name}{place}:", "note") if place else ""
     table = f'<table class="matrix">{"".join(lines)}</table>'
-    head = heading(4, head_text(name, array))
+    head = heading(4, f"{head_text(name, array)}{aside}")
     return f'{head}{shown}<div class="wide" tabindex="0">{table}</div>'
 
 
@@ -129,8 +132,10 @@ def _forward(layer: LayerExplained, number: int) -> Iterator[str]:
     title = f"{layer.label}{frozen(layer)}"
     yield heading(3, title, place=f"forward-{number}", aside=layer.call)
     yield _formula(layer.formula)
+    if layer.letters:
+        yield paragraph(letters_text(layer))
     for each in layer.quantities:
-        yield _array(each.name, each.value)
+        yield _array(each.name, each.value, lengths_text(each.lengths))
     for name, array in remembered(layer):
         yield _array(name, array)
 
@@ -145,8 +150,7 @@ def _loss(explained: Explanation) -> Iterator[str]:
     if predicts(explained):
         yield _array("predictions", loss.predictions)
     yield _array("targets", loss.targets)
-    if loss.names:
-        yield paragraph(targets_text(loss))
+    yield from map(paragraph, target_lines(loss))
     yield paragraph(total_text(explained), "result")
 
 

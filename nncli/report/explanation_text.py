@@ -12,13 +12,15 @@ from nncli.report.arrays import figure, fitted, head_text, matrix_of, place_text
 from nncli.report.explanation_words import (
     frozen,
     headline,
+    lengths_text,
+    letters_text,
     numeric_text,
     predicts,
     remembered,
     same,
     selection,
     step_rows,
-    targets_text,
+    target_lines,
     total_text,
     unfolded,
     update_lines,
@@ -35,6 +37,17 @@ SMALL = 12
 def explanation_text(explanation: Explanation, width: int) -> str:
     """Write an explanation in lines of at most some width."""
     return "\n".join(_Writer(explanation, width).lines())
+
+
+def _pieces(line: str, room: int) -> Iterator[str]:
+    """Cut a line whose words are too long: how a layer was made may be one word."""
+    while len(line) > room:
+        # Behind a sign where there is one, else anywhere.
+        signs = (place + 1 for place in range(room) if line[place] in "([{=,/")
+        cut = max(signs, default=room)
+        yield line[:cut]
+        line = line[cut:]
+    yield line
 
 
 class _Writer:
@@ -70,30 +83,30 @@ class _Writer:
     def _say(self, text: str, indent: int = 0) -> Iterator[str]:
         room = max(1, self.width - indent)
         for line in wrapped(text, room):
-            # How a layer was made may be one long word.
-            for begin in range(0, max(1, len(line)), room):
-                yield " " * indent + line[begin : begin + room]
+            yield from (" " * indent + piece for piece in _pieces(line, room))
 
     def _section(self, title: str) -> Iterator[str]:
         yield ""
         yield from self._say(title.upper())
         yield "─" * min(self.width, 80)
 
-    def _formula(self, formula: Formula, where: str) -> Iterator[str]:
+    def _formula(self, formula: Formula, where: str, head: str = "") -> Iterator[str]:
         """Yield a docstring, or where it stood before."""
         if formula in self._told:
             yield from self._say(f"{formula.name}: see {self._told[formula]}", 2)
             return
         self._told[formula] = where
         text = formula.text or f"{formula.name} says nothing of itself (no docstring)."
-        for line in unfolded(text):
+        for line in unfolded(f"{head}{text}"):
             yield from self._say(line, 2)
+        for other in formula.others:
+            yield from self._formula(other, where, f"{other.name}: ")
 
-    def _array(self, name: str, array: Array) -> Iterator[str]:
+    def _array(self, name: str, array: Array, aside: str = "") -> Iterator[str]:
         """Yield name, shape and norm, and as much of the array as can be read."""
         matrix, place = matrix_of(array)
         shown = f"{name}{place}" if place else ""
-        yield from self._say(head_text(name, array), 2)
+        yield from self._say(f"{head_text(name, array)}{aside}", 2)
         if shown:
             yield from self._say(f"{shown}:", 4)
         yield from (f"    {line}" for line in fitted(matrix, ROWS, self.width - 4))
@@ -106,12 +119,14 @@ class _Writer:
                 return
         if each.value.size > SMALL:
             self._values.append((f"{each.name} of {where}", each.value))
-        yield from self._array(each.name, each.value)
+        yield from self._array(each.name, each.value, lengths_text(each.lengths))
 
     def _forward(self, layer: LayerExplained) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label}: {layer.call}{frozen(layer)}")
         yield from self._formula(layer.formula, layer.label)
+        if layer.letters:
+            yield from self._say(letters_text(layer), 2)
         for each in layer.quantities:
             yield from self._value(each, layer.label)
         for name, array in remembered(layer):
@@ -127,8 +142,8 @@ class _Writer:
         if predicts(self.explanation):
             yield from self._array("predictions", loss.predictions)
         yield from self._array("targets", loss.targets)
-        if loss.names:
-            yield from self._say(targets_text(loss), 4)
+        for line in target_lines(loss):
+            yield from self._say(line, 4)
         yield from self._say(total_text(self.explanation), 2)
 
     def _from_loss(self) -> Iterator[str]:
@@ -181,10 +196,19 @@ class _Writer:
     def _step(self, layer: LayerExplained, each: Quantity) -> Iterator[str]:
         yield ""
         yield from self._say(f"{layer.label} {each.name}{selection(each)}")
-        yield from self._table(step_rows(each), spare=(2, 1))
+        rows = step_rows(each)
+        kept = len(each.elements[0].remembered)
+        if kept and len(table(rows).splitlines()[1]) > self.width - 4:
+            # What the optimizer remembers has no room beside the rest.
+            yield from self._table([row[:3] + row[3 + kept :] for row in rows], (2, 1))
+            yield ""
+            rows = [row[:1] + row[3 : 3 + kept] for row in rows]
+            yield from self._table(rows)
+        else:
+            yield from self._table(rows, spare=(2, 1))
 
     def _table(
-        self, rows: list[tuple[str, ...]], spare: tuple[int, ...]
+        self, rows: list[tuple[str, ...]], spare: tuple[int, ...] = ()
     ) -> Iterator[str]:
         numbers, room = range(1, len(rows[0])), self.width - 4
         lines = table(rows, numbers, spare, room).splitlines()

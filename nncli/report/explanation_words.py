@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from nncli.checking.explanation import Explanation, LayerExplained, LossExplained
-from nncli.checking.quantity import Element, Quantity
+from nncli.checking.quantity import Element, Note, Quantity
 from nncli.core.arrays import Array
-from nncli.core.text import count
+from nncli.core.text import count, printable
 from nncli.report.arrays import figure, place_text
+
+NOTES: dict[Note, str] = {
+    "kink": "at a kink, where there is none",
+    "too sharp": "where the value bends too sharply for differences",
+    "too small": "too small to tell them from rounding",
+}
 
 
 def headline(explained: Explanation) -> str:
@@ -41,9 +48,15 @@ def total_text(explained: Explanation) -> str:
 def update_lines(explained: Explanation) -> Iterator[str]:
     """Yield what is to be said of the step as a whole."""
     update = explained.update
+    ended = count(update.ended, "step")
+    over = f": the last one of training, which ended after {ended}"
     yield (
         f"step {update.number:,}, lr {figure(update.lr)} by schedule {update.schedule}"
+        f"{over if update.ended else ''}"
     )
+    if update.numbers:
+        pairs = update.numbers.items()
+        yield ", ".join(f"{name} = {figure(value)}" for name, value in pairs)
     if update.clipped != update.norm:
         yield (
             f"gradient of all parameters: norm {figure(update.norm)}, clipped to "
@@ -71,19 +84,31 @@ def verdict(explained: Explanation) -> str:
     """Say whether the derivatives agree with their numeric ones."""
     if explained.wrong:
         return f"WRONG derivatives, by: {', '.join(explained.wrong)}"
+    if explained.unsteady:
+        return f"NOT COMPARED with numeric derivatives: {unsteady(explained)}"
     elements = [
         element
         for layer in explained.layers
         for each in layer.quantities
         for element in each.elements
     ]
-    kinks = sum(element.numeric is None for element in elements)
-    beside = (
-        f"; {count(kinks, 'element')} at a kink, where there is none" if kinks else ""
+    notes = Counter(element.note for element in elements)
+    beside = "".join(
+        f"; {count(notes[note], 'element')} {text}"
+        for note, text in NOTES.items()
+        if notes[note]
     )
     return (
         f"{count(len(elements), 'derivative')} beside the numeric ones (central "
         f"differences): largest error {explained.worst:.0e}{beside}"
+    )
+
+
+def unsteady(explained: Explanation) -> str:
+    """Say why nothing can be compared with numeric derivatives."""
+    return (
+        f"{explained.unsteady} gives another result of the same input each time. Let "
+        "it draw from the generator that build is given, rng.noise."
     )
 
 
@@ -113,23 +138,44 @@ def remembered(layer: LayerExplained) -> Iterator[tuple[str, Array]]:
 
 def selection(each: Quantity) -> str:
     """Say that not all elements are shown, if so."""
-    size = each.value.size
-    if len(each.elements) == size:
+    shown, size = len(each.elements), each.value.size
+    if shown == size:
         return ""
-    return f", the {len(each.elements)} largest of {size:,}"
+    return f", the {f'{shown} ' if shown > 1 else ''}largest of {size:,}"
 
 
 def numeric_text(element: Element) -> str:
     """Write a numeric derivative; mark it where the other one is wrong."""
-    if element.numeric is None:
-        return "kink"
+    if element.numeric is None or element.note:
+        return element.note or "-"
     return f"{'WRONG: ' if element.wrong else ''}{figure(element.numeric)}"
 
 
-def targets_text(loss: LossExplained) -> str:
-    """Name the classes that the targets are."""
-    noun = "class" if len(loss.names) == 1 else "classes"
-    return f"{noun} {', '.join(loss.names)}"
+def letters_text(layer: LayerExplained) -> str:
+    """Say which parameter each letter of the formulas is."""
+    pairs = (f"{letter} is {name}" for name, letter in layer.letters.items())
+    return f"Here {', '.join(pairs)}."
+
+
+def lengths_text(lengths: tuple[int, ...]) -> str:
+    """Say behind an array's shape how many steps of its rows count, if not all do."""
+    if not lengths:
+        return ""
+    noun = "length" if len(lengths) == 1 else "lengths"
+    return f", {noun} {', '.join(map(str, lengths))}"
+
+
+def target_lines(loss: LossExplained) -> Iterator[str]:
+    """Yield what is to be said of the targets: classes, what counts and how much."""
+    if loss.names:
+        noun = "class" if len(loss.names) == 1 else "classes"
+        yield f"{noun} {', '.join(map(printable, loss.names))}"
+    if loss.lengths:
+        yield f"steps that count: the first {', '.join(map(str, loss.lengths))}"
+    if loss.weights:
+        rows = "this row" if len(loss.weights) == 1 else "these rows"
+        factors = ", ".join(map(figure, loss.weights))
+        yield f"weight of {rows}, a factor of the loss: {factors}"
 
 
 def unfolded(text: str) -> list[str]:

@@ -227,3 +227,28 @@ def test_semicolons_and_decimal_commas_are_read_by_every_verb(
     outcome = command("predict", command.runs / "x-1", file, "--columns", "a")
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines()[2].startswith('"0,25",')
+
+
+def test_names_in_a_table_cannot_steer_the_terminal(
+    command: Command, tmp_path: Path
+) -> None:
+    odd = ["re\x1b[31md", "blu\x1b[34me"]
+    rows = "".join(f"{i % 7},{i % 5},{odd[i % 2]}\n" for i in range(40))
+    file = write(tmp_path / "x.csv", f"a\x9b2J,b,y\x1b[H\n{rows}")
+    config, run = tmp_path / "x.yaml", command.runs / "x-1"
+    outcomes = [
+        command("data", "describe", file),
+        command("init", file, "-o", config),
+        command.train(config, "training.epochs=1"),
+        command("data", "describe", config),
+        command("explain", config, "--sample", "1"),
+        command("eval", run),
+    ]
+    for outcome in outcomes:
+        assert outcome.code == 0, outcome.err
+        for text in (outcome.out, outcome.err):
+            assert not set(text) & {"\x1b", "\x9b"}
+    told = [outcome.out for outcome in outcomes[-3:]]
+    assert all("\\x1b[3" in text for text in told)
+    facts = command("eval", run, "--json").json()
+    assert [each["class"] for each in facts["classes"]] == sorted(odd)

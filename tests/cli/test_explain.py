@@ -141,6 +141,37 @@ def test_explain_names_a_layer_whose_derivative_is_wrong(
     assert outcome.err == "error: wrong derivatives, by: layers[1] my_cube.\n"
     assert "WRONG derivatives, by: layers[1] my_cube" in outcome.out
     assert "WRONG: " in outcome.out
+    # The block around it only hands on what it was handed.
+    block = "layers[1]={type: residual, layers: [{type: residual, layers: [my_cube]}]}"
+    outcome = command("explain", write_config(CUBED), block, "--allow-plugins")
+    inner = "layers[1].layers[0].layers[0] my_cube"
+    assert outcome.err == f"error: wrong derivatives, by: {inner}.\n"
+
+
+def test_explain_names_a_layer_that_draws_from_a_generator_of_its_own(
+    command: Command, write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "noisy.py").write_text(
+        "import numpy as np\n\nfrom nncli.layers.base import Layer\n\n"
+        "RNG = np.random.default_rng()\n\n\n"
+        'class Noisy(Layer, name="my_noise"):\n    """y = x + n."""\n\n'
+        "    def __call__(self, x):\n        return x + RNG.random()\n"
+    )
+    noisy = SMALL.replace("tanh", "{type: residual, layers: [my_noise]}")
+    config, page = write_config(noisy + "plugins: [noisy.py]\n"), tmp_path / "p.html"
+    outcome = command("explain", config, "--allow-plugins")
+    assert outcome.code == 3
+    fault = "layers[1].layers[0] my_noise gives another result of the same input"
+    assert outcome.err.startswith(f"error: no numeric derivatives: {fault}")
+    assert f"NOT COMPARED with numeric derivatives: {fault}" in " ".join(
+        outcome.out.split()
+    )
+    facts = command("explain", config, "--allow-plugins", "--json", "--html", page)
+    assert facts.json()["unsteady"] == "layers[1].layers[0] my_noise"
+    assert facts.json()["wrong"] == []
+    assert f'class="wrong">NOT COMPARED with numeric derivatives: {fault}' in (
+        page.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize(

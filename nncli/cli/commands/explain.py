@@ -67,10 +67,11 @@ def explain(
     Forward pass, loss, backward pass and update, layer by layer: the formula, the
     numbers put in, the result, and derivatives, each beside a numeric one. Of a run,
     the parameters are those of its best checkpoint. Ends with exit code 3 if a
-    derivative is wrong.
+    derivative is wrong, or a layer's draws make every result another one.
     """
     from nncli.checking.explain import explain as explained
     from nncli.report.explanation_text import explanation_text
+    from nncli.report.explanation_words import unsteady
     from nncli.training.opened import open_source
     from nncli.training.threads import using
 
@@ -91,6 +92,8 @@ def explain(
         say(f"explained: {html}")
     if found.wrong:
         raise CheckFailed(f"wrong derivatives, by: {', '.join(found.wrong)}.")
+    if found.unsteady:
+        raise CheckFailed(f"no numeric derivatives: {unsteady(found)}")
 
 
 def _write(path: Path, found: Explanation) -> None:
