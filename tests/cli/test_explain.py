@@ -149,7 +149,7 @@ def test_explain_names_a_layer_whose_derivative_is_wrong(
         (["dataset=null"], "expected a config with a dataset"),
         (["--sample", "60"], "from 0 to 59 of the train part, which has 60 rows"),
         (["--split", "test"], "no test part. Expected one of: train, validation"),
-        (["--sample", "-1"], "Invalid value for '--sample'"),
+        (["--sample", "-1"], "--sample: expected an integer >= 0, got -1."),
         (["optimizer.momentum=2"], "optimizer.momentum: unknown key"),
     ],
 )
