@@ -273,9 +273,11 @@ def test_model_that_was_not_compiled_does_not_fit() -> None:
         Model([nn.Dense(1)]).fit([[1.0]], [1.0])
 
 
-def test_save_to_nowhere_is_one_message(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="place to write to"):
-        classifier().build((2,)).save(tmp_path / "no" / "m.safetensors")
+def test_save_makes_the_directory_or_says_what_is_in_its_place(tmp_path: Path) -> None:
+    model = classifier().build((2,))
+    model.save(tmp_path / "new" / "m.safetensors")
+    with pytest.raises(RunError, match="place to write to, got: Not a directory"):
+        model.save(tmp_path / "new" / "m.safetensors" / "n.safetensors")
 
 
 def test_fit_splits_rows_together_with_their_weights() -> None:

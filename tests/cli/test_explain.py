@@ -248,9 +248,10 @@ def test_page_escapes_every_text(
 
 
 def test_page_that_cannot_be_written_is_one_message(
-    command: Command, write_config: Callable[..., Path], tmp_path: Path
+    command: Command, write_config: Callable[..., Path]
 ) -> None:
-    page = tmp_path / "nowhere" / "page.html"
-    outcome = command("explain", write_config(), "--html", page)
+    config = write_config()
+    page = config / "page.html"
+    outcome = command("explain", config, "--html", page)
     assert outcome.code == 1
     assert outcome.err.startswith(f"error: {page}: expected a place to write to")
