@@ -273,9 +273,51 @@ def test_model_that_was_not_compiled_does_not_fit() -> None:
         Model([nn.Dense(1)]).fit([[1.0]], [1.0])
 
 
-def test_save_to_nowhere_is_one_message(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="place to write to"):
-        classifier().build((2,)).save(tmp_path / "no" / "m.safetensors")
+class Deaf(nn.Callback):
+    """Hears nothing."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"callbacks": Deaf()}, r"a list of callbacks, got one: write \[Deaf\(\)\]"),
+        ({"callbacks": None}, "a list of callbacks, got nothing"),
+        ({"callbacks": [Deaf]}, r"nn\.Callback, got the class Deaf: write Deaf\(\)"),
+        ({"callbacks": [print]}, r"nn\.Callback, got a builtin_function_or_method\."),
+        ({"callbacks": "x"}, r"nn\.Callback, got 'x'\."),
+        ({"validation_data": 5}, r"expected validation_data=\(x, y\), got 5\."),
+        ({"validation_data": ([[1.0, 2.0]],)}, r"\(x, y\), got a tuple\."),
+        ({"validation_split": 2}, r"^validation_split: expected a number >= 0"),
+        ({"record": 5}, r"^record: expected a mapping \(every, layers\), got 5\."),
+        ({"record": {"every": 0}}, r"^record\.every: expected an integer"),
+    ],
+)
+def test_fit_refuses_what_is_no_such_argument_and_builds_nothing(
+    arguments: dict[str, Any], message: str
+) -> None:
+    model = classifier()
+    with pytest.raises(ArgumentError, match=message):
+        model.fit([[1.0, 2.0], [2.0, 1.0]], [0, 1], **arguments)
+    assert model._experiment is None
+
+
+def test_callbacks_may_be_any_iterable() -> None:
+    heard: list[int] = []
+
+    class Hears(nn.Callback):
+        def on_end(self, trainer: Any) -> None:
+            heard.append(trainer.progress.step)
+
+    callbacks: Any = (Hears() for _ in range(2))
+    classifier().fit([[1.0, 2.0], [2.0, 1.0]], [0, 1], callbacks=callbacks)
+    assert heard == [1, 1]
+
+
+def test_save_makes_the_directory_or_says_what_is_in_its_place(tmp_path: Path) -> None:
+    model = classifier().build((2,))
+    model.save(tmp_path / "new" / "m.safetensors")
+    with pytest.raises(RunError, match="place to write to, got: Not a directory"):
+        model.save(tmp_path / "new" / "m.safetensors" / "n.safetensors")
 
 
 def test_fit_splits_rows_together_with_their_weights() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import pkgutil
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,25 @@ import typer
 
 import nncli.report
 
+_PLAIN = re.compile(r"(?!-)(?:[\w.,+@%:=/-]|\[[0-9]+\])+")
+
+
+def offered(names: Iterable[str], incomplete: str) -> list[str]:
+    """Return the names that begin with a text, as far as a shell may be given them.
+
+    Typer hands them over unquoted, and the shell would run a name with ``$(...)`` in
+    it. Names with spaces and the like are left to the shell's own completion.
+    """
+    return [
+        name for name in names if name.startswith(incomplete) and _PLAIN.fullmatch(name)
+    ]
+
 
 def complete_example(incomplete: str) -> list[str]:
     """Return the names of examples."""
     from nncli.config.examples import examples
 
-    return [name for name in examples() if name.startswith(incomplete)]
+    return offered(examples(), incomplete)
 
 
 def complete_beginning(incomplete: str) -> list[str]:
@@ -34,16 +49,15 @@ def complete_config(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return runs by their paths or names, and files and folders."""
     folder = _runs_dir(ctx)
-    runs = [str(folder / name) for name in _runs_in(folder)]
-    found = [run for run in runs if run.startswith(incomplete)]
+    runs = (str(folder / name) for name in _runs_in(folder))
+    found = offered(runs, incomplete)
     found += complete_run_name(ctx, incomplete) if incomplete else []
     return found or _files(incomplete, "*.safetensors")
 
 
 def complete_run_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the names of runs."""
-    names = _runs_in(_runs_dir(ctx))
-    return [name for name in names if name.startswith(incomplete)]
+    return offered(_runs_in(_runs_dir(ctx)), incomplete)
 
 
 def complete_key(incomplete: str) -> list[str]:
@@ -51,14 +65,14 @@ def complete_key(incomplete: str) -> list[str]:
     from nncli.runs.entry import PARTS
     from nncli.runs.selection import FACTS
 
-    return [key for key in (*FACTS, *PARTS) if key.startswith(incomplete)]
+    return offered((*FACTS, *PARTS), incomplete)
 
 
 def complete_state(incomplete: str) -> list[str]:
     """Return the states of runs."""
     from nncli.runs.entry import STATES
 
-    return [state for state in STATES if state.startswith(incomplete)]
+    return offered(STATES, incomplete)
 
 
 def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -71,12 +85,12 @@ def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
     for name in _runs_in(folder):
         with contextlib.suppress(NncliError):
             tags |= set(read_tags(RunDirectory(folder / name)))
-    return sorted(tag for tag in tags if tag.startswith(incomplete))
+    return sorted(offered(tags, incomplete))
 
 
 def complete_kind(incomplete: str) -> list[str]:
     """Return the kinds of pictures."""
-    return [name for name in (*kind_names(), "all") if name.startswith(incomplete)]
+    return offered((*kind_names(), "all"), incomplete)
 
 
 def kind_names() -> list[str]:
@@ -104,7 +118,7 @@ def complete_component(incomplete: str) -> list[str]:
     names = {*FAMILIES, *sections()}
     for family in FAMILIES.values():
         names |= set(family.members())
-    return sorted(name for name in names if name.startswith(incomplete))
+    return sorted(offered(names, incomplete))
 
 
 def complete_checked(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -112,9 +126,8 @@ def complete_checked(ctx: typer.Context, incomplete: str) -> list[str]:
     from nncli.layers.base import Layer
     from nncli.losses.base import Loss
 
-    names = sorted({*Layer.members(), *Loss.members()})
-    found = [name for name in names if name.startswith(incomplete)]
-    return [*complete_config(ctx, incomplete), *found]
+    found = offered({*Layer.members(), *Loss.members()}, incomplete)
+    return [*complete_config(ctx, incomplete), *sorted(found)]
 
 
 def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -125,7 +138,7 @@ def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
     named = ctx.params.get("config") or ctx.params.get("what")
     if named is not None:
         value = _value_of(Path(named))
-    return completions(value, incomplete)
+    return offered(completions(value, incomplete), incomplete)
 
 
 def _value_of(path: Path) -> Any:
@@ -145,5 +158,5 @@ def _files(incomplete: str, *patterns: str) -> list[str]:
         found = [path for pattern in patterns for path in folder.glob(pattern)]
         folders = [path for path in folder.iterdir() if path.is_dir()]
         shown = [*map(str, found), *(f"{each}/" for each in folders)]
-        return sorted(name for name in shown if name.startswith(incomplete))
+        return sorted(offered(shown, incomplete))
     return []

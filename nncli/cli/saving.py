@@ -14,7 +14,7 @@ import numpy as np
 
 from nncli.core.atomic import replacing
 from nncli.core.errors import UsageError
-from nncli.core.files import naming, unwritable
+from nncli.core.files import make_directory, naming, unwritable
 from nncli.core.text import spreadsheet_text
 from nncli.experiment.predict import number_columns, prediction_columns
 
@@ -181,6 +181,8 @@ def saving(
         RunError: It cannot be written.
     """
     try:
+        with naming(path):
+            make_directory(path.parent)
         with replacing(path) as file:
             saver = Saver(file, path, experiment, part, labels=labels)
             yield saver

@@ -52,10 +52,20 @@ def hint(cls: type[Description], name: str) -> str:
     own = list(signature_of(cls).arguments)
     if not meant(name, own):
         wanted = meant(name, sorted(set(_places().values())))
-        places = [dotted(path) for path, key in _places().items() if key in wanted]
+        places = [path for path, key in _places().items() if key in wanted]
+        if ("name",) in places and cls.kind != "mapping":
+            # Elsewhere layers have names; here it is what the run is called.
+            return "unknown key. Leave it out: each part is called by its place."
         if (places and cls.kind == "mapping") or len(places) == 1:
-            return f"unknown key. Did you mean {' or '.join(places)}?"
+            texts = [_told(path, name) for path in places]
+            return f"unknown key. Did you mean {' or '.join(texts)}?"
     return signature_of(cls).unknown(name)
+
+
+def _told(place: Path, name: str) -> str:
+    """Write a place so that it is more than the word that was refused."""
+    alone = place == (name,)
+    return f"{name} at the top of the config" if alone else dotted(place)
 
 
 def without_type(family: type[Component], value: dict[str, Any]) -> str:

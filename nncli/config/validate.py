@@ -154,18 +154,19 @@ def validate(document: Document, folder: FolderPath = FolderPath()) -> Config:
     return config
 
 
-def component_from(family: Any, value: Any) -> Any:
+def component_from(family: Any, value: Any, path: Path = ()) -> Any:
     """Make a component or section from what YAML would say, or hand one back as it is.
 
     Args:
         family: The base class, for example Layer, or the section, for example Training.
         value: ``"relu"``, ``{"type": "dense", "units": 3}`` or a component.
+        path: Where it stands, for messages.
 
     Raises:
         ArgumentError: With everything that is wrong.
     """
     problems: list[Problem] = []
-    made = _Walk(problems).value(family, value, ())
+    made = _Walk(problems).value(family, value, path)
     if not isinstance(made, family):
         raise ArgumentError(
             told(problems) or f"expected a {family.kind}, got {show(value)}."

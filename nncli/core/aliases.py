@@ -31,6 +31,7 @@ _ALIASES: dict[str, str] = {
     "axis": "dim",
     "ceil_mode": "ceil",
     "count_padding": "countincludepad",
+    "features": "inputs inputcolumns featurecolumns",
     "factor": "scalefactor upscalefactor size blocksize",
     "groups": "numgroups group featuregroupcount",
     "kernel": "kernelsize poolsize size windowsize ksize filtersize kernelshape",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 from nncli.core.errors import ArgumentError, NncliError, Problem
 from nncli.core.fields import FieldsMeta, bind, fields_of, label_of
 from nncli.core.signature import plain, signature_of
-from nncli.core.text import html_table, nearest
+from nncli.core.text import advice, html_table
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Description(metaclass=DescriptionMeta):
             )
         if not self._live:
             names = list(fields_of(type(self)))
-            hint = nearest(name, names) if names else "It has no arguments."
+            hint = advice(name, names) if names else "It has no arguments."
             raise NncliError(
                 f"{label_of(type(self))}: unknown argument {name!r}. {hint}"
             )

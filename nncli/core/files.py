@@ -71,14 +71,32 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those it lies in, where they are missing.
+
+    Raises:
+        OSError: With the path, where something else is in its place, say.
+    """
+    with naming(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            why = os.strerror(errno.ENOTDIR)
+            raise NotADirectoryError(errno.ENOTDIR, why) from None
+
+
 @contextlib.contextmanager
 def writable(path: Path | str) -> Iterator[None]:
     """Let a result that cannot be written be one message; see ``unwritable``.
+
+    The directory that it goes to is made if it is missing: what is written has often
+    taken long.
 
     Raises:
         RunError: Something of the block fails in the system.
     """
     try:
+        make_directory(Path(path).parent)
         yield
     except OSError as error:
         raise unwritable(path, error) from None

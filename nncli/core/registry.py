@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from nncli.core.description import Description
 from nncli.core.errors import NncliError
 from nncli.core.signature import signature_of
-from nncli.core.text import nearest, show
+from nncli.core.text import advice, show
 
 
 class Registry:
@@ -62,7 +62,7 @@ class Registry:
 
     def unknown(self, name: str) -> str:
         """Say that ``name`` is no member, and which one was probably meant."""
-        return f"unknown {self.family} {show(name)}. {nearest(name, self.names())}"
+        return f"unknown {self.family} {show(name)}. {advice(name, self.names())}"
 
     @contextmanager
     def temporary(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nncli.core.errors import Path, Problem
 from nncli.core.fields import Field, fields_of
-from nncli.core.text import describe, nearest, show
+from nncli.core.text import advice, describe, show
 
 T = TypeVar("T")
 
@@ -174,7 +174,7 @@ class Signature:
         names = list(self.arguments)
         if not names:
             return "unknown key: nothing can be set here."
-        text = nearest(name, names)
+        text = advice(name, names)
         if text.startswith("Expected") and set(names) == set(
             getattr(self.cls, "quiet", ())
         ):

@@ -72,8 +72,6 @@ def nearest(name: str, names: list[str]) -> str:
     A name of another library leads to the one here; else the nearest name is
     suggested, two where they are as near; else all are listed, of many the nearest.
     """
-    if not meant(name, names) and remark(name):
-        return remark(name)
     if guess := suggestion(name, names):
         return guess
     if len(names) <= MANY:
@@ -83,6 +81,12 @@ def nearest(name: str, names: list[str]) -> str:
     ranked = sorted(near, key=lambda pair: (pair[1] not in part, -pair[0]))
     found = dict.fromkeys(each for _, each in ranked)
     return f"The nearest of {len(set(names))}: {', '.join(list(found)[:6])}."
+
+
+def advice(name: str, names: list[str]) -> str:
+    """Say what to do about a name in a config: as ``nearest``, or why there is none."""
+    known = meant(name, names)
+    return ("" if known else remark(name)) or nearest(name, names)
 
 
 def suggestion(name: str, names: list[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.atomic import drop_temporary
-from nncli.core.errors import RunError
+from nncli.core.errors import UsageError
 from nncli.core.files import open_file
 from nncli.runs.drafts import create_directory
 from nncli.runs.locks import held
@@ -91,14 +91,11 @@ class RunDirectory:
         """Return an existing run.
 
         Raises:
-            RunError: Something else is at the path.
+            UsageError: Something else is at the path.
         """
         run = cls(path)
         if not run.checkpoints.is_dir():
-            raise RunError(
-                f"{path}: expected a run directory with checkpoints/, got something "
-                "else."
-            )
+            raise no_run(path)
         return run
 
     @contextlib.contextmanager
@@ -172,3 +169,29 @@ class RunDirectory:
     def keep_records(self, step: int) -> None:
         """Drop what was recorded after the step that a checkpoint was saved after."""
         self._records.keep(step)
+
+
+def why_no_run(path: Path) -> str:
+    """Return what a path lacks to be a run; "" for a run."""
+    if not path.is_dir():
+        return "it is no directory"
+    if not (path / "checkpoints").is_dir():
+        return "it has no checkpoints/"
+    return "" if (path / "manifest.json").is_file() else "it has no manifest.json"
+
+
+def no_run(path: Path, expected: str = "a run") -> UsageError:
+    """Say what is at a path where a run should be.
+
+    Args:
+        path: Of anything else.
+        expected: What else could be there.
+    """
+    if (path / "cv.json").is_file():
+        return UsageError(
+            f"{path}: expected {expected}, got a cross-validation. Name one of its "
+            f"folds: {path / 'fold-1'}"
+        )
+    return UsageError(
+        f"{path}: expected {expected}, got something else ({why_no_run(path)})."
+    )

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nncli.core.atomic import sync_directory
-from nncli.core.errors import RunError
-from nncli.core.files import naming
+from nncli.core.errors import RunError, UsageError
+from nncli.core.files import make_directory, naming
 from nncli.runs.locks import hold
 
 DRAFT = ".draft"
@@ -35,13 +35,16 @@ def create_directory(
 
     Raises:
         RunError: The directory cannot be made.
+        UsageError: The one that it is to lie in is none.
     """
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_directory(parent)
         _remove_drafts(parent)
         hidden, handle = _make_draft(parent, name)
     except OSError as error:
-        raise RunError(
+        # The same exit code as of the verbs that only read there.
+        kind = UsageError if isinstance(error, NotADirectoryError) else RunError
+        raise kind(
             f"{parent}: expected a directory that runs can be written to, got: "
             f"{error.strerror}. Choose another with --runs-dir."
         ) from None

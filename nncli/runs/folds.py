@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.atomic import drop_temporary, write_bytes, write_json
-from nncli.core.errors import RunError
+from nncli.core.errors import RunError, UsageError
 from nncli.core.files import open_file
 from nncli.runs.directory import RunDirectory
 from nncli.runs.locks import held
@@ -74,11 +74,11 @@ class CrossValidation:
         """Return an existing one.
 
         Raises:
-            RunError: Something else is at the path.
+            UsageError: Something else is at the path.
         """
         found = cls(path)
         if not (found.facts.is_file() and found.resolved.is_file()):
-            raise RunError(
+            raise UsageError(
                 f"{path}: expected the directory of a cross-validation (cv.json), got "
                 "something else."
             )

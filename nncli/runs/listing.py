@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.core.errors import UsageError
-from nncli.runs.directory import RUNS, RunDirectory
+from nncli.runs.directory import RUNS, RunDirectory, why_no_run
 from nncli.runs.entry import ENDS, Entry, Reader, entry_of
 from nncli.runs.folds import CrossValidation
 from nncli.runs.locks import is_held
@@ -80,15 +80,6 @@ def natural(text: str) -> list[tuple[int, int, str]]:
         (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
         for piece in re.findall(r"[0-9]{1,18}|[^0-9]+", text)
     ]
-
-
-def why_no_run(path: Path) -> str:
-    """Return what a path lacks to be a run; "" for a run."""
-    if not path.is_dir():
-        return "it is no directory"
-    if not (path / "checkpoints").is_dir():
-        return "it has no checkpoints/"
-    return "" if (path / "manifest.json").is_file() else "it has no manifest.json"
 
 
 def config_of_run(entry: Entry) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nncli.core.errors import RunError, UsageError
 from nncli.core.text import nearest
+from nncli.runs.directory import why_no_run
 from nncli.runs.drafts import remove_directory
 from nncli.runs.folds import CrossValidation
-from nncli.runs.listing import why_no_run
 from nncli.runs.locks import held, is_held
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nncli.config.scalar import scalar
 from nncli.core.errors import NncliError, UsageError
-from nncli.core.text import nearest
+from nncli.core.text import nearest, show
 from nncli.runs.entry import PARTS, Entry
 from nncli.runs.listing import config_of_run, natural
 
@@ -60,11 +60,28 @@ class Condition:
         """Whether it is so; of what a run does not have, only ``!=`` is."""
         if self.sign in ("=", "!="):
             return (self.sign == "=") == self._equals(found)
-        numbers = [isinstance(v, int | float) for v in (found, self.value)]
-        texts = [isinstance(v, str) for v in (found, self.value)]
-        if not (all(numbers) or all(texts)):
-            return False
-        return bool(_ORDERS[self.sign](found, self.value))
+        alike = _kind(found) == _kind(self.value) != ""
+        return alike and bool(_ORDERS[self.sign](found, self.value))
+
+    def check(self, values: Sequence[Any]) -> None:
+        """Refuse to order what has no order: numbers and a text.
+
+        Args:
+            values: What the runs have there; None for nothing.
+
+        Raises:
+            UsageError: None of the values can be compared with the condition's.
+        """
+        there = [value for value in values if value is not None]
+        if self.sign not in _ORDERS or not there:
+            return
+        sortable = [value for value in there if _kind(value)]
+        expected, got = "= or !=", self.sign
+        if sortable:
+            expected = f"{_kind(sortable[0])} like {show(sortable[0])}"
+            got = show(self.value)
+        if _kind(self.value) not in map(_kind, sortable):
+            raise UsageError(f"--where: {self.key}: expected {expected}, got {got}.")
 
     def _equals(self, found: Any) -> bool:
         if isinstance(found, list):
@@ -74,6 +91,13 @@ class Condition:
         # True is no 1 here.
         same = isinstance(found, bool) == isinstance(self.value, bool)
         return bool(same and found == self.value)
+
+
+def _kind(value: Any) -> str:
+    """Return what a value can be ordered with; "" for nothing."""
+    if isinstance(value, int | float):
+        return "a number"
+    return "a text" if isinstance(value, str) else ""
 
 
 class Facts:
@@ -90,15 +114,43 @@ class Facts:
             UsageError: No run has it.
         """
         found = [self._value(run, key) for run in self.runs]
-        known = key in (*FACTS, *PARTS, "tags") or key.partition(".")[0] in PARTS
-        if self.runs and not known and all(value is None for value in found):
+        if all(value is None for value in found) and not self._known(key):
             keys = {name for config in self._configs.values() for name in config}
+            keys |= {f"{part}.{name}" for part in PARTS for name in self._scores()}
             raise UsageError(
                 f"{key}: expected a fact, a score or a place in the config of a run, "
                 f"got what none of them has. "
                 f"{nearest(key, [*FACTS, *PARTS, 'tags', *sorted(keys)])}"
             )
         return found
+
+    def check_score(self, name: str) -> None:
+        """Refuse a score that no run has, where any has scores.
+
+        Raises:
+            UsageError: It is not there.
+        """
+        names = self._scores()
+        if names and name not in names:
+            raise UsageError(
+                f"runs: expected a --score of the runs, got {show(name)}. "
+                f"{nearest(name, names)}"
+            )
+
+    def _known(self, key: str) -> bool:
+        """Whether a key is one, though none of the runs has a value of it."""
+        part, _, name = key.partition(".")
+        if part in PARTS and name:
+            # Of scores that are still to come the names are not known.
+            names = self._scores()
+            return not names or name in names
+        return key in (*FACTS, *PARTS, "tags") or not self.runs
+
+    def _scores(self) -> list[str]:
+        """Return the names of all scores of all parts."""
+        return sorted(
+            {n for r in self.runs for part in PARTS for n in getattr(r, part)}
+        )
 
     def _value(self, run: Entry, key: str) -> Any:
         part, _, name = key.partition(".")
@@ -119,12 +171,14 @@ def select(runs: list[Entry], conditions: Sequence[Condition]) -> list[Entry]:
     """Return the runs of which every condition holds.
 
     Raises:
-        UsageError: A condition asks for what no run has.
+        UsageError: A condition asks for what no run has, or orders numbers and a text.
     """
     facts = Facts(runs)
     kept = [True] * len(runs)
     for condition in conditions:
-        for place, found in enumerate(facts.values(condition.key)):
+        values = facts.values(condition.key)
+        condition.check(values)
+        for place, found in enumerate(values):
             kept[place] = kept[place] and condition.holds(found)
     return [run for run, keep in zip(runs, kept, strict=True) if keep]
 

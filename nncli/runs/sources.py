@@ -9,10 +9,11 @@ from nncli.config.load import Loaded, load_config, load_values
 from nncli.core.errors import RunError, UsageError
 from nncli.core.text import suggestion
 from nncli.runs.checkpoint import Checkpoint, load_checkpoint
-from nncli.runs.directory import RUNS, RunDirectory
+from nncli.runs.directory import RUNS, RunDirectory, no_run
 from nncli.runs.folds import CrossValidation
 
 CONFIGS = (".yaml", ".yml")
+CONFIG = "a YAML file, an example or a run"
 
 
 def find_run(given: str | Path, runs: Path = RUNS) -> RunDirectory:
@@ -23,8 +24,7 @@ def find_run(given: str | Path, runs: Path = RUNS) -> RunDirectory:
         runs: Where a bare name is looked up.
 
     Raises:
-        UsageError: There is nothing at the path and no run of the name.
-        RunError: Something else than a run is there.
+        UsageError: There is no run at the path and none of the name.
     """
     return RunDirectory.open(_found(Path(given), runs, "a run directory"))
 
@@ -37,7 +37,7 @@ def find_checkpoint(given: str | Path, runs: Path = RUNS) -> Path:
         runs: Where a bare name is looked up.
 
     Raises:
-        UsageError: There is nothing at the path and no run of the name.
+        UsageError: There is no run at the path and none of the name.
         RunError: There is no checkpoint in the run.
     """
     path = _found(Path(given), runs, "a run directory or a checkpoint")
@@ -63,8 +63,7 @@ def find_folds(given: str | Path, runs: Path = RUNS) -> CrossValidation:
         runs: Where a bare name is looked up.
 
     Raises:
-        UsageError: There is nothing at the path and nothing of the name.
-        RunError: Something else is there.
+        UsageError: There is none at the path and none of the name.
     """
     return CrossValidation.open(_found(Path(given), runs, "a cross-validation"))
 
@@ -88,7 +87,7 @@ def load_source(
     Raises:
         ConfigError: The config has problems.
         UsageError: There is nothing of that name, or it cannot be read.
-        RunError: The checkpoint is damaged, or it is no run that is there.
+        RunError: The checkpoint is damaged.
     """
     path = _source(given, runs)
     if not path.exists():
@@ -109,6 +108,8 @@ def load_source(
             allow_plugins=allow_plugins,
             copies=plugins_of(path),
         )
+    if path.is_dir() and (path != Path(given) or CrossValidation(path).facts.exists()):
+        raise no_run(path, CONFIG)
     return load_config(path, overrides, allow_plugins=allow_plugins)
 
 
@@ -155,7 +156,7 @@ def plugins_of(checkpoint: Path) -> Path | None:
 
 def _source(given: str | Path, runs: Path) -> Path:
     names = tuple(examples())
-    return _found(Path(given), runs, "a YAML file, an example or a run", names)
+    return _found(Path(given), runs, CONFIG, names)
 
 
 def _found(
@@ -171,6 +172,8 @@ def _found(
         return given
     if bare and given.name in examples:
         return given
+    if bare and run.exists():
+        raise no_run(run, expected)
     names = [p.name for p in _neighbours(given.parent)]
     if bare:
         names += [p.name for p in _neighbours(runs) if p.is_dir()]

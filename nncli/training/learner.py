@@ -14,7 +14,6 @@ from nncli.config.schema import Recording, Training
 from nncli.config.validate import component_from
 from nncli.core.arrays import Array
 from nncli.core.errors import ArgumentError
-from nncli.core.text import show
 from nncli.data.base import Rows
 from nncli.data.columns import RawRows, notes_of
 from nncli.data.frames import columns_of, numeric_columns
@@ -42,6 +41,7 @@ from nncli.experiment.fit import Places, encoded_parts, split_parts, take
 from nncli.tables.encoder import Encoder
 from nncli.tables.frames import raw_of
 from nncli.tables.settings import Scaling
+from nncli.training.arguments import callbacks_of, check_fit
 from nncli.training.callbacks import Callback, History
 from nncli.training.evaluate import Evaluator
 from nncli.training.predictor import Predictor
@@ -109,8 +109,11 @@ class Learner(Predictor):
             DivergedError: A loss or gradient is not finite.
         """
         self._check_compiled()
-        if verbose not in (0, 1):
-            raise ArgumentError(f"fit: expected verbose 0 or 1, got {show(verbose)}.")
+        check_fit(verbose, validation_data, validation_split)
+        callbacks = callbacks_of(callbacks)
+        recording = None
+        if record is not None:
+            recording = component_from(Recording, record, ("record",))
         if x is not None:
             length = {} if "steps" in training else {"epochs": 1}
             made = component_from(Training, {**length, **training})
@@ -136,7 +139,6 @@ class Learner(Predictor):
             experiment = self._experiment  # type: ignore[assignment]
             if experiment is None or not experiment.parts:
                 raise ArgumentError("fit: expected inputs x and targets y, got none.")
-        recording = None if record is None else component_from(Recording, record)
         history, at = History(), self._progress
         at.go_on()
         more = experiment.total_steps

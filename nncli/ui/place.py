@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from nncli.runs.directory import RunDirectory
-from nncli.runs.listing import why_no_run
+from nncli.runs.directory import RunDirectory, why_no_run
 
 DEPTH = 2
 """A run lies in the directory, a fold in a cross-validation there."""

@@ -20,9 +20,9 @@ from nncli.core.files import open_file
 from nncli.core.text import shortened
 from nncli.report.plots.base import kinds
 from nncli.runs.comparison import differences, environment, parting
-from nncli.runs.directory import RunDirectory
+from nncli.runs.directory import RunDirectory, why_no_run
 from nncli.runs.entry import Entry
-from nncli.runs.listing import config_of_run, why_no_run
+from nncli.runs.listing import config_of_run
 from nncli.runs.selection import Condition, select
 from nncli.ui.answers import answer
 from nncli.ui.follow import follow, is_place

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from nncli.runs.directory import RunDirectory
+from nncli.runs.directory import RunDirectory, why_no_run
 from nncli.runs.entry import Entry, Reader, entry_of
-from nncli.runs.listing import Listing, list_runs, read_entry, why_no_run
+from nncli.runs.listing import Listing, list_runs, read_entry
 from nncli.runs.locks import is_held
 from nncli.ui.place import RunsFolder
 

@@ -122,6 +122,30 @@ def test_wrong_usage_is_one_message_and_exit_code_2(
     assert len(outcome.err.splitlines()) <= 4
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (
+            ["plot", "x", "--split", "tset"],
+            "--split: expected one of 'train', 'validation', 'test', got 'tset'. Did "
+            "you mean 'test'?",
+        ),
+        (["ui", "--port", "99999"], "--port: expected an integer >= 0 and <= 65535, "),
+        (["runs", "-n", "x"], "--limit: expected an integer >= 1, got 'x'."),
+        (["cv", "--folds", "2.5"], "--folds: expected an integer >= 2 and <= 1000, "),
+        (["lr-find", "xor", "--low", "a"], "--low: expected a number, got 'a'."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_value_of_an_option_is_refused_like_any_other(
+    command: Command, arguments: list[str], wanted: str
+) -> None:
+    outcome = command(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {wanted}")
+    assert len(outcome.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("arguments", [[], ["config"]], ids=["nncli", "nncli config"])
 def test_no_verb_shows_the_help(command: Command, arguments: list[str]) -> None:
     outcome = command(*arguments)

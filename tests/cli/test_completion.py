@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -80,6 +81,45 @@ def test_shell_is_offered(
     Path("runs", "no-run").mkdir()
     Path("mine.yaml").touch()
     assert offered(line, monkeypatch, capsys) == wanted
+
+
+HOSTILE = (
+    *("x$(touch PWNED)", "x`id`", "x;id", "x|id", "x&id", "x>out", "x<in", "x id"),
+    *("x'", 'x"', "x\\y", "x{a,b}", "x*", "x?", "x[+-a]", "x!!", "x#y", "x\ny", "x\ty"),
+    *("x\x1b[31m", "x\x07", "x\N{RIGHT-TO-LEFT OVERRIDE}y", "x\udcff", "~x", "-x"),
+)
+
+
+def test_shell_is_offered_no_name_that_it_would_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in HOSTILE:
+        Path("runs", name, "checkpoints").mkdir(parents=True)
+        Path(f"{name}.yaml").touch()
+        Path(name).mkdir()
+    Path("runs", "é.1", "checkpoints").mkdir(parents=True)
+    tags = json.dumps(["good", *HOSTILE])
+    Path("runs", "é.1", "tags.json").write_text(tags, encoding="utf-8")
+    lines = {
+        "report runs/": ["runs/-x", "runs/é.1"],
+        "report x": [],
+        "report ~": [],
+        "runs rm ": ["é.1"],
+        "runs --tag ": ["good"],
+        "config show x": ["xor"],
+    }
+    assert lines == {
+        line: offered(f"nncli {line}", monkeypatch, capsys) for line in lines
+    }
+
+
+def test_shell_is_offered_plain_names_of_any_language(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["a.b+c@1,2%3", "run[12]", "été_2026-01-01", "训练-1"]
+    for name in names:
+        Path("runs", name, "checkpoints").mkdir(parents=True)
+    assert offered("nncli runs rm ", monkeypatch, capsys) == names
 
 
 def test_places_of_nested_layers_are_offered() -> None:

@@ -67,7 +67,7 @@ def test_show_draws_what_the_first_step_gets(command: Command, tmp_path: Path) -
 
 
 def test_show_names_mixed_classes(command: Command, tmp_path: Path) -> None:
-    output = tmp_path / "x.png"
+    output = tmp_path / "new" / "x.png"
     changes = ("loss=softmax_kl_divergence", "augmentations=[{type: mixup, alpha: 1}]")
     result = command("data", "show", DIGITS, *changes, "-o", output, "--json").json()
     assert result == {"output": str(output), "images": 10, "augmentations": ["mixup"]}

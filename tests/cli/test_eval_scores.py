@@ -270,7 +270,7 @@ def flat(value: Any, at: str = "") -> dict[str, float]:
 def test_saved_predictions_are_those_of_the_model_to_the_bit(
     command: Command, runs: Path, tmp_path: Path, name: str
 ) -> None:
-    path = tmp_path / "saved.npz"
+    path = tmp_path / "new" / "saved.npz"
     outcome = command("eval", runs / f"{name}-1", "--save", path)
     assert outcome.out.endswith(f"{path}\n")
     with np.load(path, allow_pickle=False) as archive:
@@ -305,10 +305,11 @@ def test_save_that_fails_leaves_the_old_file_and_nothing_else(
     command: Command, runs: Path, tmp_path: Path
 ) -> None:
     run = runs / "number-1"
-    outcome = command("eval", run, "--save", tmp_path / "none" / "saved.csv")
+    place = Path(__file__) / "saved.csv"
+    outcome = command("eval", run, "--save", place)
     assert outcome.code == 1
     assert outcome.out == ""
-    assert "saved.csv: expected a place to write to, got: No such" in outcome.err
+    assert f"{place}: expected a place to write to, got: Not a dir" in outcome.err
     outcome = command("eval", run, "--save", tmp_path / "saved.xlsx")
     assert outcome.code == 2
     assert "--save: expected FILE.csv or FILE.npz" in outcome.err

@@ -180,7 +180,7 @@ def test_explain_names_a_layer_that_draws_from_a_generator_of_its_own(
         (["dataset=null"], "expected a config with a dataset"),
         (["--sample", "60"], "from 0 to 59 of the train part, which has 60 rows"),
         (["--split", "test"], "no test part. Expected one of: train, validation"),
-        (["--sample", "-1"], "Invalid value for '--sample'"),
+        (["--sample", "-1"], "--sample: expected an integer >= 0, got -1."),
         (["optimizer.momentum=2"], "optimizer.momentum: unknown key"),
     ],
 )
@@ -279,9 +279,10 @@ def test_page_escapes_every_text(
 
 
 def test_page_that_cannot_be_written_is_one_message(
-    command: Command, write_config: Callable[..., Path], tmp_path: Path
+    command: Command, write_config: Callable[..., Path]
 ) -> None:
-    page = tmp_path / "nowhere" / "page.html"
-    outcome = command("explain", write_config(), "--html", page)
+    config = write_config()
+    page = config / "page.html"
+    outcome = command("explain", config, "--html", page)
     assert outcome.code == 1
     assert outcome.err.startswith(f"error: {page}: expected a place to write to")

@@ -88,9 +88,10 @@ def test_several_targets_are_labels_or_numbers(command: Command) -> None:
     facts = command("init", path, "--target", "b,c", "--json", "-o", "l.yaml").json()
     assert facts["task"] == "labels"
     assert config_of("l.yaml").layers[-1].arguments["units"] == 2
-    facts = command("init", path, "--target", "c, d", "--json", "-o", "n.yaml").json()
+    arguments = ("--target", "c, d", "-o", "new/n.yaml")
+    facts = command("init", path, *arguments, "--json").json()
     assert facts["task"] == "numbers"
-    for name in ("l.yaml", "n.yaml"):
+    for name in ("l.yaml", "new/n.yaml"):
         assert command("train", name, "--dry-run").code == 0
 
 

@@ -264,7 +264,7 @@ def test_report_fails_in_one_message(
     assert (outcome.code, outcome.out) == (2, "")
     assert "nothing: expected a run directory" in outcome.err
     run = trained(command, write_config)
-    place = run.path / "nowhere" / "page.html"
+    place = run.manifest / "page.html"
     outcome = command("report", run.path, "-o", place)
     assert outcome.code == 1
     assert f"{place}: expected a place to write to" in outcome.err

@@ -150,6 +150,7 @@ def test_no_runs_yet_is_no_error(
     [
         (["--state", "doen"], "Did you mean 'done'?"),
         (["--sort", "validatoin"], "Did you mean"),
+        (["--score", "acuracy"], "Did you mean 'accuracy'?"),
         (["--where", "x"], "expected KEY=VALUE"),
         (["--runs-dir", "nowhere"], "expected a directory with runs"),
         (["--runs-dir", "x", "rm", "a-1"], "behind the verb"),

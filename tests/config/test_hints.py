@@ -14,7 +14,7 @@ from nncli.core.aliases import folded, known_names, meant
 from nncli.core.errors import NncliError
 from nncli.core.registry import FAMILIES
 from nncli.core.signature import signature_of
-from nncli.core.text import nearest
+from nncli.core.text import advice, nearest
 from tests.conftest import SMALL
 
 # override of the small config: the end of what is said of it
@@ -30,10 +30,16 @@ SAID = {
     "val=0.1": "Did you mean split.validation?",
     "validation=0.1": "Did you mean split.validation?",
     "split.val=0.1": "Did you mean 'validation'?",
-    "training.seed=1": "Did you mean seed or split.seed?",
+    "training.seed=1": "Did you mean seed at the top of the config or split.seed?",
+    "training.optimizer=adam": "Did you mean optimizer at the top of the config?",
+    "optimizer.schedule=cosine": "Did you mean schedule at the top of the config?",
+    "optimizer.optim=adam": "Did you mean optimizer?",
+    "training.name=a": "Did you mean name at the top of the config?",
+    "layers[0].name=a": "Leave it out: each part is called by its place.",
     "shuffle=true": "Training rows are always shuffled: leave it out.",
     "layers[1]={type: dropout, p: 0.3}": "Did you mean 'rate'?",
     "layers[0].activation=relu": "put it behind this one.",
+    "dataset={type: csv, path: x.csv, inputs: [a]}": "Did you mean 'features'?",
     "layers[0].in_features=2": "Input sizes are inferred: leave it out.",
     "layers[1]=linear": "Did you mean 'dense'?",
     "layers[1]=swish": "Did you mean 'silu'?",
@@ -66,6 +72,12 @@ def test_hint_knows_what_people_write(override: str, end: str) -> None:
         load_values(values, [override])
     first = str(caught.value).splitlines()[0]
     assert first.endswith(end), first
+
+
+def test_hint_on_configs_is_not_given_of_the_columns_of_a_table() -> None:
+    for name in ("device", "inputs", "none", "shuffle"):
+        assert nearest(name, ["a", "b"]) == "Expected one of: a, b."
+        assert "a, b" not in advice(name, ["a", "b"])
 
 
 def test_alias_is_no_second_name() -> None:

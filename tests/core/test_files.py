@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.core.files import append_text, naming, open_file
+from nncli.core.errors import RunError
+from nncli.core.files import append_text, naming, open_file, writable
 
 
 def test_file_is_opened_and_anything_else_is_refused_at_once(tmp_path: Path) -> None:
@@ -43,3 +44,13 @@ def test_failure_of_the_system_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="x") as caught, naming(tmp_path):
         raise OSError(5, "x")
     assert caught.value.filename == str(tmp_path)
+
+
+def test_result_goes_to_a_directory_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "x"
+    with writable(path):
+        path.touch()
+    for place in (path / "y", path / "y" / "z"):
+        message = pytest.raises(RunError, match=r"write to, got: Not a directory\.$")
+        with message, writable(place):
+            pytest.fail("nothing can be written there")

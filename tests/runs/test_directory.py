@@ -107,14 +107,14 @@ def test_runs_made_at_the_same_time_get_numbers_of_their_own(tmp_path: Path) -> 
 def test_run_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     for parent in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(RunError, match=r"directory.*--runs-dir"):
+        with pytest.raises(UsageError, match=r"Not a directory.*--runs-dir"):
             make(parent)
 
 
 def test_open_wants_a_run_directory(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="checkpoints/"):
+    with pytest.raises(UsageError, match="it is no directory"):
         RunDirectory.open(tmp_path / "missing")
-    with pytest.raises(RunError, match="checkpoints/"):
+    with pytest.raises(UsageError, match="it has no checkpoints/"):
         RunDirectory.open(tmp_path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from nncli.core.errors import UsageError
 from nncli.runs.entry import Entry
 from nncli.runs.listing import list_runs
-from nncli.runs.selection import Condition, ordered, places, select
+from nncli.runs.selection import Condition, Facts, ordered, places, select
 from nncli.runs.tags import change_tags
 from tests.runs.made import make_run
 
@@ -53,7 +53,6 @@ CONDITIONS = {
     "layers[0].units=3": {"a-2", "a-10"},
     "layers[1]=relu": {"a-2", "a-10"},
     "training.monitor=loss": {"a-2", "a-10", "b-1"},
-    "optimizer.lr<zebra": set(),
     "epochs=true": set(),
     "started>2026-11-22T09": {"a-2", "a-10", "b-1"},
 }
@@ -73,6 +72,34 @@ def test_every_condition_must_hold(runs: list[Entry]) -> None:
 def test_what_is_no_condition_is_refused(runs: list[Entry], text: str) -> None:
     with pytest.raises(UsageError):
         select(runs, [Condition.read(text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (
+            "optimizer.lr<zebra",
+            "optimizer.lr: expected a number like 0.02, got 'zebra'.",
+        ),
+        ("name>=5", "name: expected a text like 'a-10', got 5."),
+        ("tags<5", "tags: expected = or !=, got <."),
+        ("validation.acuracy>0.9", "Did you mean 'validation.accuracy'?"),
+    ],
+)
+def test_condition_that_can_hold_of_no_run_is_refused(
+    runs: list[Entry], text: str, end: str
+) -> None:
+    chosen = sorted(runs, key=lambda run: run.name)
+    with pytest.raises(UsageError) as caught:
+        select(chosen, [Condition.read(text)])
+    assert str(caught.value).endswith(end)
+
+
+def test_score_that_is_still_to_come_can_be_asked_for(tmp_path: Path) -> None:
+    make_run(tmp_path, "a-1", losses=(), status=None)
+    runs = list_runs(tmp_path).runs
+    assert select(runs, [Condition.read("validation.accuracy>0.9")]) == []
+    Facts(runs).check_score("accuracy")
 
 
 def test_key_that_no_run_has_is_told_with_near_ones(runs: list[Entry]) -> None:

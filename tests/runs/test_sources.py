@@ -143,6 +143,38 @@ def test_a_missing_run_is_wrong_usage_and_near_names_are_told(
     assert "Did you mean 'small-1'?" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["plot"], "got something else (it has no checkpoints/)."),
+        (["summary"], "got something else (it has no checkpoints/)."),
+        (["eval"], "got a cross-validation. Name one of its folds: runs/x/fold-1"),
+        (["doctor"], "got a cross-validation. Name one of its folds: runs/x/fold-1"),
+        (["report"], "got something else (it is no directory)."),
+        (["train"], "got something else (it is no directory)."),
+    ],
+)
+def test_what_is_no_run_is_wrong_usage_and_told_as_what_it_is(
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    what: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = Path("runs", "x")
+    place.mkdir(parents=True)
+    if "cross" in what:
+        (place / "cv.json").touch()
+    elif "directory" in what:
+        place.rmdir()
+        place.touch()
+    outcome = command(*arguments, "x")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: runs/x: expected a ")
+    assert outcome.err.endswith(f"{what}\n")
+
+
 def test_a_missing_config_is_told_with_near_files(
     command: Command, run: RunDirectory
 ) -> None:

@@ -110,6 +110,7 @@ def _table(
     json: bool,
 ) -> None:
     """Look at a table and write its config."""
+    from nncli.core.files import writable
     from nncli.experiment.draft import draft
     from nncli.experiment.survey import survey
 
@@ -126,11 +127,12 @@ def _table(
         )
     found = survey(path, target, task)
     text = draft(found, config.parent, test)
-    try:
-        with config.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        _refuse_old(config)
+    with writable(config):
+        try:
+            with config.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            _refuse_old(config)
     if json:
         say_json({"file": str(config), "status": "written", **_facts(found)})
     else:

@@ -240,7 +240,6 @@ def _write(path: Path, title: str, panels: list[Panel]) -> None:
 
     (content,) = drawn(title, panels, path.suffix.lower().removeprefix("."))
     with writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.completion import offered
 from nncli.cli.console import Json, err, note, say, say_json, watched
 from nncli.core.errors import UsageError
 
@@ -24,7 +25,7 @@ def complete_dataset(incomplete: str) -> list[str]:
     """Return the names of datasets that can be downloaded."""
     from nncli.data.sources import SOURCES
 
-    return [name for name in SOURCES if name.startswith(incomplete)]
+    return offered(SOURCES, incomplete)
 
 
 def get(

@@ -48,6 +48,7 @@ def show(
     changes that training makes.
     """
     from nncli.core.atomic import write_bytes
+    from nncli.core.files import writable
     from nncli.core.text import count as counted
     from nncli.experiment.build import build
     from nncli.report.image_grid import drawable, image_grid
@@ -71,7 +72,8 @@ def show(
     if names:
         after, labels = _first(experiment, count, augmented=True)
         rows.append((f"after {', '.join(names)}", after, labels))
-    write_bytes(output, image_grid(rows))
+    with writable(output):
+        write_bytes(output, image_grid(rows))
     if json:
         facts = {"output": str(output), "images": len(before), "augmentations": names}
         say_json(facts)

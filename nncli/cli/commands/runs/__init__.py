@@ -100,12 +100,14 @@ def runs(
 
     from nncli.cli.run_tables import show_runs
     from nncli.runs.listing import list_runs
-    from nncli.runs.selection import Condition, ordered, select
+    from nncli.runs.selection import Condition, Facts, ordered, select
 
     _check_states(state or [])
     conditions = [Condition.read(text) for text in where or ()]
     conditions += [Condition("tags", "=", word) for word in tag or ()]
     listing = list_runs(runs_dir)
+    if score is not None:
+        Facts(listing.runs).check_score(score)
     found = [run for run in listing.runs if not state or run.state in state]
     found = select(found, conditions)
     if sort is not None:
