@@ -226,6 +226,18 @@ def wrapped(text: str, width: int, hang: int = 0) -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
+def unfolded(text: str) -> list[str]:
+    """Return a docstring with one line a paragraph; indented lines stay."""
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        parts = paragraph.splitlines()
+        if any(part.startswith(" ") for part in parts):
+            lines += parts
+        else:
+            lines.append(" ".join(parts))
+    return lines
+
+
 SHORTEST = 6
 
 

@@ -114,8 +114,8 @@ class Dropout(Masked, name="dropout"):
 class SpatialDropout(Masked, name="spatial_dropout"):
     """Set each channel of each row to 0 with probability p, divide others by 1 − p.
 
-    x (N, C, space...) → y as x; dropout (see there) with one draw for a whole channel,
-    whose elements are much alike. Tompson et al. 2015, section 3.2; PyTorch's
+    x (N, C, space...) → y as x; see ``Dropout``, here with one draw for a whole
+    channel, whose elements are much alike. Tompson et al. 2015, section 3.2; PyTorch's
     Dropout1d to Dropout3d.
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 from nncli.checking.explanation import Explanation, LayerExplained
 from nncli.checking.quantity import Element, Formula, Quantity, norm
 from nncli.core.arrays import Array
+from nncli.core.text import unfolded
 from nncli.report.arrays import (
     LEFT_OUT,
     cut,
@@ -31,7 +32,6 @@ from nncli.report.explanation_words import (
     step_rows,
     target_lines,
     total_text,
-    unfolded,
     update_lines,
     verdict,
 )

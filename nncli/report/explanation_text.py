@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nncli.checking.explanation import Explanation, LayerExplained
 from nncli.checking.quantity import Formula, Quantity
 from nncli.core.arrays import Array
-from nncli.core.text import table, wrapped
+from nncli.core.text import table, unfolded, wrapped
 from nncli.report.arrays import figure, fitted, head_text, matrix_of, place_text
 from nncli.report.explanation_words import (
     frozen,
@@ -22,7 +22,6 @@ from nncli.report.explanation_words import (
     step_rows,
     target_lines,
     total_text,
-    unfolded,
     update_lines,
     verdict,
 )

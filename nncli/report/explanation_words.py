@@ -176,15 +176,3 @@ def target_lines(loss: LossExplained) -> Iterator[str]:
         rows = "this row" if len(loss.weights) == 1 else "these rows"
         factors = ", ".join(map(figure, loss.weights))
         yield f"weight of {rows}, a factor of the loss: {factors}"
-
-
-def unfolded(text: str) -> list[str]:
-    """Return a docstring with one line a paragraph; indented lines stay."""
-    lines: list[str] = []
-    for paragraph in text.split("\n\n"):
-        parts = paragraph.splitlines()
-        if any(part.startswith(" ") for part in parts):
-            lines += parts
-        else:
-            lines.append(" ".join(parts))
-    return lines

@@ -86,9 +86,7 @@ def _section(place: str, cls: type[Section], json: bool) -> None:
         say_json([{"family": "section", "name": place, "help": doc} | _arguments(cls)])
         return
     say(f"section {place}\n")
-    for line in doc.splitlines():
-        say_wrapped(line, hang=len(line) - len(line.lstrip()))
-    say("")
+    _show_doc(doc)
     _show_arguments(signature_of(cls).arguments.values())
 
 
@@ -149,9 +147,7 @@ def _explain(cls: type[Component]) -> None:
     from nncli.core.signature import about, signature_of
 
     say(f"{cls.kind} {cls.type_name}\n")
-    for line in about(cls).splitlines():
-        say_wrapped(line, hang=len(line) - len(line.lstrip()))
-    say("")
+    _show_doc(about(cls))
     every = signature_of(cls).arguments.values()
     arguments = [argument for argument in every if argument.name not in cls.quiet]
     common = [argument for argument in every if argument.name in cls.quiet]
@@ -162,6 +158,16 @@ def _explain(cls: type[Component]) -> None:
     for argument in common:
         text = f"{argument.name} (default {_default(argument)})"
         say_wrapped(f"As every {cls.kind}, {text}: {argument.help}")
+
+
+def _show_doc(doc: str) -> None:
+    """Print a docstring, as wide as the terminal is."""
+    from nncli.core.text import unfolded
+
+    for paragraph in doc.split("\n\n"):
+        for line in unfolded(paragraph):
+            say_wrapped(line, hang=len(line) - len(line.lstrip()))
+        say("")
 
 
 def _show_arguments(arguments: Collection[Argument]) -> None:
