@@ -216,7 +216,7 @@ def test_eval_of_what_is_no_checkpoint_is_one_message(
     (tmp_path / "empty").mkdir()
     for name in ("random", "cut", "flipped", "empty", "missing"):
         outcome = command("eval", tmp_path / name)
-        assert outcome.code == (2 if name == "missing" else 1)
+        assert outcome.code == (2 if name in ("empty", "missing") else 1)
         assert outcome.out == ""
         assert str(tmp_path / name) in outcome.err
         assert len(outcome.err.splitlines()) == 1

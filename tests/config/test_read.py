@@ -272,7 +272,7 @@ def test_nearest_names_are_looked_for_only_for_what_is_told(
         asked.append(name)
         return ""
 
-    monkeypatch.setattr("nncli.core.registry.nearest", look)
+    monkeypatch.setattr("nncli.core.registry.advice", look)
     path = tmp_path / "c.yaml"
     path.write_text("layers:\n" + "".join(f"- r{i}\n" for i in range(1000)))
     with pytest.raises(ConfigError):
