@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -93,7 +94,7 @@ def test_report_tells_scores_config_environment_and_commands(
     assert "(N, 6) · 18 parameters" in text
     assert run.facts()["data_sha256"] in text
     command_line = run.facts()["command"]
-    assert " ".join(command_line) in text
+    assert shlex.join(command_line) in text
     assert f"nncli eval {run.path}" in text
     assert "seed3" in text
 
