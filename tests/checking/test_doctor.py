@@ -54,6 +54,10 @@ FAULTS = {
             "optimizer={type: sgd, lr: 0.7}",
         ],
     ),
+    "lr that learns nothing": (
+        "learning_rate",
+        ["dataset=digits", "optimizer.lr=0.3", DIGITS],
+    ),
     "lr too small": ("learning_rate", ["optimizer.lr=1e-6"]),
     "lr of no effect": ("update_ratio", ["optimizer.lr=1e-7"]),
     "unscaled inputs": (
@@ -221,6 +225,37 @@ def test_constant_column_is_found_and_dropped(
     assert diagnose(path, [*table, *found.overrides]) == {}
 
 
+def waves(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return (400, 20, 1) noisy sines, and which of three frequencies they have."""
+    kind, phase = rng.integers(0, 3, 400), rng.uniform(0, 2 * np.pi, 400)
+    x = np.sin((kind[:, None] + 1) * 0.4 * np.arange(20) + phase[:, None])
+    return (x + 0.2 * rng.normal(size=x.shape))[:, :, None], kind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["lstm", "gru"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_plateau_is_told_from_a_rate_that_never_leaves_it(
+    layer: str, seed: int, write_config: Write, tmp_path: Path
+) -> None:
+    plant = [
+        *arrays(tmp_path, *waves(np.random.default_rng(0))),
+        "transforms=[]",
+        f"layers=[{{type: {layer}, units: 16, return_sequences: false}}, "
+        "{type: dense, units: 3}]",
+        "training.epochs=60",
+        f"seed={seed}",
+    ]
+    path = write_config(HEALTHY)
+    # Trained, these end with an accuracy of 1.00, 0.38 and 0.36.
+    assert check_alone("learning_rate", path, [*plant, "optimizer.lr=1e-3"]) == []
+    for small in ("3e-4", "1e-4"):
+        small = f"optimizer.lr={small}"
+        (found,) = check_alone("learning_rate", path, [*plant, small])
+        assert "too small" in found.text
+        assert check_alone("learning_rate", path, [*plant, *found.overrides]) == []
+
+
 def test_targets_of_another_scale_are_found(
     write_config: Write, tmp_path: Path
 ) -> None:
@@ -228,6 +263,8 @@ def test_targets_of_another_scale_are_found(
     plant = [*arrays(tmp_path, x, 1000 * x[:, :1]), "loss=mse", "layers[2].units=1"]
     found = diagnose(write_config(HEALTHY), plant)
     assert "before they are stored" in found["target_scale"].advice
+    # What comes of that is not told again.
+    assert found.keys() == {"target_scale"}
 
 
 def test_outputs_that_cannot_reach_the_targets_are_found(
@@ -296,7 +333,8 @@ def test_rehearsal_at_rate_zero_is_the_same_batches_untrained(
 def test_findings_are_the_same_each_time(write_config: Write) -> None:
     path, plant = write_config(HEALTHY), ["optimizer.lr=20"]
     found = diagnose(path, plant)
-    assert found.keys() == {"learning_rate", "update_ratio"}
+    # Steps are too large, too: of the same rate, which is advised once.
+    assert found.keys() == {"learning_rate"}
     assert diagnose(path, plant) == found
 
 
@@ -313,6 +351,25 @@ def test_baselines_are_entropy_and_variance(write_config: Write) -> None:
     variance = exam.batch.targets.data.var()
     loss, outputs = exam.experiment.loss, exam.first.outputs
     assert constant_loss(loss, exam.batch, outputs) == pytest.approx(variance, rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_baselines_know_targets_far_from_zero(loss: str, write_config: Write) -> None:
+    far = ["dataset={type: linear, intercept: 5000}", "layers[2].units=1"]
+    path, far = write_config(HEALTHY), [*far, f"loss={loss}"]
+    exam = Examination(load_config(path, far))
+    targets = exam.batch.targets.data.astype(np.float64)
+    middle = np.median(targets) if loss == "mae" else targets.mean()
+    off = np.abs(targets - middle)
+    least = {
+        "mse": off**2,
+        "mae": off,
+        "huber": np.where(off < 1, off**2 / 2, off - 0.5),
+    }
+    known = constant_loss(exam.experiment.loss, exam.batch, exam.first.outputs)
+    assert known == pytest.approx(least[loss].mean(), rel=0.01)
+    assert free_loss(exam.experiment.loss, exam.batch, exam.first.outputs) == 0
+    assert check_alone("first_loss", path, far) == []
 
 
 def test_likeness_sees_a_relation_that_no_line_shows() -> None:

@@ -50,7 +50,7 @@ class DeadUnits(Check, name="dead_units"):
             "Train with a smaller learning rate: large steps push ReLUs to where they "
             "give 0."
         )
-        factors = (factor for factor in SMALLER if not self._dying(factor))
+        factors = (factor for factor in SMALLER if self._lives(factor))
         overrides = [
             f"optimizer.lr={exam.rehearsal(factor).lr:.2g}"
             for factor in islice(factors, 1)
@@ -62,6 +62,11 @@ class DeadUnits(Check, name="dead_units"):
         """Return what is dead after the first steps at a learning rate."""
         after = self.exam.rehearsal(factor).after
         return [] if after is None else after.dead(LATER)
+
+    def _lives(self, factor: float) -> bool:
+        """Whether units live at a learning rate, and the network learns."""
+        learns = self.exam.rehearsal(factor).last < self.exam.known
+        return learns and not self._dying(factor)
 
     def _finding(
         self,

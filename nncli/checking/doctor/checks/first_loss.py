@@ -30,6 +30,7 @@ class FirstLoss(Check, name="first_loss"):
     """
 
     stage = "network"
+    causes = ("input_scale", "target_scale", "activations")
 
     def run(self) -> Iterator[Finding]:
         exam, first = self.exam, self.exam.first

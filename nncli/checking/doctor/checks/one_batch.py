@@ -45,6 +45,7 @@ class OneBatch(Check, name="one_batch"):
     """
 
     stage = "training"
+    causes = ("target_scale",)
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
