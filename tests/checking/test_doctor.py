@@ -81,6 +81,17 @@ FAULTS = {
         ["dataset=digits", "optimizer.lr=1", DIGITS],
     ),
     "vanishing sigmoids": ("gradients", [f"layers=[{SIGMOIDS}, {LAST}]"]),
+    "vanishing sigmoids in a block": (
+        "gradients",
+        [
+            "layers=[{type: sequential, repeat: 8, layers: "
+            f"[{{type: dense, units: 16}}, sigmoid]}}, {LAST}]"
+        ],
+    ),
+    "nothing but zeros": (
+        "gradients",
+        ["layers[0].init=zeros", "layers[2].init=zeros"],
+    ),
     "exploding residual stack": (
         "activations",
         [f"layers=[{{type: dense, units: 16}}, {STACK}, {LAST}]"],
@@ -305,6 +316,10 @@ def test_shipped_config_is_healthy(config: Path) -> None:
 def test_shipped_config_of_mnist_is_healthy(stem: str) -> None:
     data = f"dataset={{type: mnist, root: {MNIST}, part: test}}"
     assert diagnose(CONFIGS / f"mnist_{stem}.yaml", [data, "split.test=0.2"]) == {}
+
+
+def test_last_layer_may_begin_with_zeros(write_config: Write) -> None:
+    assert diagnose(write_config(HEALTHY), ["layers[2].init=zeros"]) == {}
 
 
 def test_examination_leaves_the_network_as_it_was(write_config: Write) -> None:
