@@ -200,6 +200,22 @@ def test_shuffled_labels_are_found(write_config: Write, tmp_path: Path) -> None:
     assert "deviations above shuffled targets over 160 rows" in found["labels"].text
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_of_weak_and_of_odd_relations_are_no_finding(
+    seed: int, write_config: Write, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    bits, noise = rng.integers(0, 2, (1000, 8)), rng.normal(size=(1000, 30))
+    # A linear model has an accuracy of 0.59 at best.
+    weak = (0.3 * noise[:, 0] + rng.normal(size=1000) > 0).astype(int)
+    relations = [(bits + 0.05 * noise[:, :8], bits.sum(axis=1) % 2), (noise, weak)]
+    path = write_config(HEALTHY)
+    for x, y in relations:
+        assert check_alone("labels", path, arrays(tmp_path, x, y)) == []
+        shuffled = arrays(tmp_path, x, rng.permutation(y))
+        assert check_alone("labels", path, shuffled)
+
+
 def test_leaked_duplicates_are_found(write_config: Write, tmp_path: Path) -> None:
     x, y = clouds(np.random.default_rng(0))
     twice = arrays(tmp_path, np.concatenate([x, x]), np.concatenate([y, y]))
@@ -265,6 +281,19 @@ def test_plateau_is_told_from_a_rate_that_never_leaves_it(
         (found,) = check_alone("learning_rate", path, [*plant, small])
         assert "too small" in found.text
         assert check_alone("learning_rate", path, [*plant, *found.overrides]) == []
+
+
+@pytest.mark.parametrize("layer", ["lstm", "gru", "rnn"])
+def test_gates_do_not_hide_unscaled_inputs(
+    layer: str, write_config: Write, tmp_path: Path
+) -> None:
+    x, y = waves(np.random.default_rng(0))
+    net = f"{{type: {layer}, units: 4, return_sequences: false}}"
+    layers = f"layers=[{net}, {{type: dense, units: 3}}]"
+    plant = [*arrays(tmp_path, 1000 * x, y), "transforms=[]", layers]
+    path = write_config(HEALTHY)
+    (found,) = check_alone("input_scale", path, plant)
+    assert check_alone("input_scale", path, found.after(plant)) == []
 
 
 def test_targets_of_another_scale_are_found(

@@ -44,7 +44,7 @@ class Gradients(Check, name="gradients"):
             yield self._finding("explodes", share, first, last)
 
     def _known(self, look: Look) -> list[Signal]:
-        """Return the signals of the layers one behind the other that have a gradient."""
+        """Return the layers one behind the other that have a gradient."""
         layers = [id(layer) for layer in _trunk(self.exam.network.layers)]
         return [
             signal
