@@ -38,9 +38,10 @@ are not.
 
 
 class Labels(Check, name="labels"):
-    """Whether rows with similar inputs have similar targets, or targets follow a line.
+    """Whether rows with similar inputs have similar targets, more than chance gives.
 
-    More than chance gives. Of vectors and images; distances between sequences say little.
+    Or targets follow one input. Of vectors and images; distances between sequences
+    say little.
     """
 
     stage = "data"
@@ -60,8 +61,8 @@ class Labels(Check, name="labels"):
             f"Rows with similar inputs have targets no more alike than chance makes "
             f"them: {score:.1f} deviations above shuffled targets over {len(x):,} "
             f"rows, and the largest correlation with an input is {line:.1f} above, "
-            f"expected at least {LIMIT:g} of one of them. Targets may belong to other rows, as "
-            "when one of two files was shuffled or sorted alone.",
+            f"expected at least {LIMIT:g} of one of them. Targets may belong to other "
+            "rows, as when one of two files was shuffled or sorted alone.",
             "Look at some rows beside their targets. If they are right, what the "
             "targets depend on is not among the inputs.",
         )
