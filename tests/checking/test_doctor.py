@@ -146,8 +146,33 @@ def test_fault_is_found_and_its_override_mends_it(
             "training.batch_size=32",
         ),
         (["layers[2].units=7"], "one output for each of the 2", "layers[2].units=2"),
+        (
+            [
+                "layers=[{type: dense, units: 1}, softmax]",
+                "loss=binary_cross_entropy",
+            ],
+            "the last layer gives distributions.",
+            "layers[1]=sigmoid",
+        ),
+        (
+            ["layers=[{type: dense, units: 2}, hard_sigmoid]"],
+            "the last layer gives probabilities.",
+            "layers=[{type: dense, units: 2}]",
+        ),
+        (
+            ["layers=[{type: dense, units: 2}, softmax]"],
+            "the last layer gives distributions.",
+            "loss=categorical_cross_entropy",
+        ),
     ],
-    ids=["wrong loss for the output", "batch of one with batch_norm", "units"],
+    ids=[
+        "wrong loss for the output",
+        "batch of one with batch_norm",
+        "units",
+        "softmax of one output",
+        "probabilities for logits",
+        "the same loss behind its activation",
+    ],
 )
 def test_what_building_refuses_is_a_finding_of_the_same_words(
     plant: list[str], message: str, override: str, write_config: Write
@@ -159,6 +184,14 @@ def test_what_building_refuses_is_a_finding_of_the_same_words(
         build(load_config(path, plant))
     assert found.overrides == (override,)
     build(load_config(path, [*plant, override]))
+
+
+def test_no_loss_of_numbers_is_advised_for_classes(write_config: Write) -> None:
+    block = "{type: sequential, layers: [{type: dense, units: 1}, softmax]}"
+    path = write_config(HEALTHY)
+    plant = [f"layers=[{block}]", "loss=binary_cross_entropy"]
+    (found,) = examine(lambda more: load_config(path, [*plant, *more]))
+    assert found.overrides == ()
 
 
 def test_units_that_a_training_has_left_dead_are_found(write_config: Write) -> None:
@@ -231,7 +264,7 @@ def test_constant_element_of_arrays_is_found(
     x, y = clouds(np.random.default_rng(0))
     x[:, 1] = 0.5
     found = diagnose(write_config(HEALTHY), arrays(tmp_path, x, y))
-    assert "1 input of 3 never vary" in found["constant_inputs"].text
+    assert "1 input of 3 never varies" in found["constant_inputs"].text
     assert ": [1]." in found["constant_inputs"].text
 
 
@@ -316,6 +349,48 @@ def test_outputs_that_cannot_reach_the_targets_are_found(
     found = diagnose(write_config(HEALTHY), plant)["loss_fit"]
     assert "gives numbers from -1 to 1 only" in found.text
     assert "loss_fit" not in diagnose(write_config(HEALTHY), [*plant, *found.overrides])
+
+
+def test_end_of_an_activation_is_its_least_value(write_config: Write) -> None:
+    layers = f"layers=[{{type: dense, units: 16}}, relu, {LAST}, gelu]"
+    found = diagnose(write_config(HEALTHY), [layers])
+    assert "gives numbers from -0.17 to infinity only" in found["loss_fit"].text
+
+
+def test_last_activation_is_not_replaced_where_rows_cannot_be_learned(
+    write_config: Write,
+) -> None:
+    layers = "layers=[{type: dense, units: 16}, relu, {type: dense, units: 1}, sigmoid]"
+    plant = ["dataset=linear", "loss=mse", layers]
+    (found,) = check_alone("one_batch", write_config(HEALTHY), plant)
+    assert "layers[3]=relu" not in found.overrides
+
+
+def test_frozen_normalization_was_not_drawn(write_config: Write) -> None:
+    path = write_config(HEALTHY)
+    plant = ["layers[1]={type: batch_norm, trainable: false}"]
+    assert check_alone("frozen_layers", path, plant) == []
+    (found,) = check_alone("frozen_layers", path, ["layers[0].trainable=false"])
+    assert " with 32 parameters that were drawn" in found.text
+
+
+def test_dead_units_of_several_layers_are_one_finding(write_config: Write) -> None:
+    bad = "init: {type: constant, value: -1}"
+    layer = f"{{type: dense, units: 16, {bad}}}, relu"
+    plant = [
+        "transforms=[{type: scale, low: 0, high: 1}]",
+        f"layers=[{layer}, {LAST}, {layer}, {LAST}]",
+    ]
+    (found,) = check_alone("dead_units", write_config(HEALTHY), plant)
+    assert found.text.startswith("16 of 16 units of layers[1] relu")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_four_plain_residual_blocks_begin_well(seed: int, write_config: Write) -> None:
+    block = BLOCK.replace("16", "64")
+    layers = f"layers=[flatten, {{type: dense, units: 64}}, {', '.join([block] * 4)}, "
+    plant = ["dataset=digits", f"{layers}{{type: dense, units: 10}}]", f"seed={seed}"]
+    assert check_alone("first_loss", write_config(HEALTHY), plant) == []
 
 
 def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:

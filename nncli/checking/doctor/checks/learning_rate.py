@@ -51,7 +51,7 @@ SMALLER = (0.1, 0.01, 1e-3, 1e-4)
 LIKELY = 2
 """How many of them, where nothing else says that the rate is too large."""
 
-FLAT, FARTHER = 0.01, 10.0
+FLAT, FARTHER = 0.001, 10.0
 """Change of the loss, as a share, up to which the next rate is ten times as large.
 
 Beyond, it is twice as large: good rates of recurrent networks span less than a decade.
