@@ -329,11 +329,44 @@ def test_gates_do_not_hide_unscaled_inputs(
     assert check_alone("input_scale", path, found.after(plant)) == []
 
 
+def test_column_that_tells_the_class_is_found_and_dropped(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, y = clouds(np.random.default_rng(0))
+    words = np.where(y == 1, "yes", "no")
+    lines = [
+        f"{a:.3f},{b:.3f},{w},{k}" for (a, b, _), w, k in zip(x, words, y, strict=True)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["one,two,paid,kind", *lines]))
+    plant = [
+        f"dataset={{type: csv, path: {tmp_path / 't.csv'}, targets: classes}}",
+        "transforms=[]",
+    ]
+    path = write_config(HEALTHY)
+    found = diagnose(path, plant)["leaks"]
+    assert "single inputs: paid (share of rows whose class it tells" in found.text
+    assert found.overrides == ("dataset.drop=[paid]",)
+    assert diagnose(path, [*plant, *found.overrides]) == {}
+
+
+def test_number_that_is_the_target_is_found(
+    write_config: Write, tmp_path: Path
+) -> None:
+    x, _ = clouds(np.random.default_rng(0))
+    change = ["loss=mse", "layers[2].units=1"]
+    path = write_config(HEALTHY)
+    plant = [*arrays(tmp_path, x, -3 * x[:, :1] + 1), *change]
+    assert "single inputs: [0] (" in check_alone("leaks", path, plant)[0].text
+    plant = [*arrays(tmp_path, x, x.sum(axis=1, keepdims=True)), *change]
+    assert check_alone("leaks", path, plant) == []
+
+
 def test_targets_of_another_scale_are_found(
     write_config: Write, tmp_path: Path
 ) -> None:
     x, _ = clouds(np.random.default_rng(0))
-    plant = [*arrays(tmp_path, x, 1000 * x[:, :1]), "loss=mse", "layers[2].units=1"]
+    y = 1000 * x.sum(axis=1, keepdims=True)
+    plant = [*arrays(tmp_path, x, y), "loss=mse", "layers[2].units=1"]
     found = diagnose(write_config(HEALTHY), plant)
     assert "before they are stored" in found["target_scale"].advice
     # What comes of that is not told again.
