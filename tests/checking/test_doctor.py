@@ -60,6 +60,14 @@ FAULTS = {
     ),
     "lr too small": ("learning_rate", ["optimizer.lr=1e-6"]),
     "lr of no effect": ("update_ratio", ["optimizer.lr=1e-7"]),
+    "schedule that falls at once": (
+        "schedule",
+        ["schedule={type: inverse_time, decay: 1000}"],
+    ),
+    "warmup that never ends": (
+        "schedule",
+        ["schedule={type: warmup, steps: 1000000, then: constant}"],
+    ),
     "unscaled inputs": (
         "input_scale",
         [
@@ -424,6 +432,15 @@ def test_four_plain_residual_blocks_begin_well(seed: int, write_config: Write) -
     layers = f"layers=[flatten, {{type: dense, units: 64}}, {', '.join([block] * 4)}, "
     plant = ["dataset=digits", f"{layers}{{type: dense, units: 10}}]", f"seed={seed}"]
     assert check_alone("first_loss", write_config(HEALTHY), plant) == []
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["cosine", "linear", "{type: warmup, steps: 30, then: cosine}"],
+)
+def test_usual_schedules_are_healthy(schedule: str, write_config: Write) -> None:
+    plant = [f"schedule={schedule}"]
+    assert diagnose(write_config(HEALTHY), plant) == {}
 
 
 def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:

@@ -149,18 +149,23 @@ class Examination:
         return min(self.rehearsal(0.0).last, constant)
 
     @cached_property
-    def whole(self) -> float:
-        """How many rehearsals all steps of the training are, at their rates.
+    def full_steps(self) -> float:
+        """How many steps at the full rate all steps of the training make together.
 
-        As far as rates and steps are in proportion: a step at half of the rate is half
-        of a step. A training of fewer steps is a rehearsal of its own.
+        As far as rates and steps are in proportion: a step at half of the rate that
+        the optimizer has is half of a step.
         """
         total = self.experiment.total_steps
         times = np.unique(np.linspace(0, total - 1, min(total, MOST_RATES)).astype(int))
         each = self.experiment.steps_per_epoch
         rate = self.experiment.schedule.live().rate
         shares = [rate(1.0, int(step), step / each, total) for step in times]
-        return float(np.mean(shares)) * max(total / self.steps, 1.0)
+        return float(np.mean(shares)) * total
+
+    @property
+    def whole(self) -> float:
+        """How many rehearsals those are; a shorter training is one of its own."""
+        return self.full_steps / min(self.steps, self.experiment.total_steps)
 
     @cached_property
     def first(self) -> Look:
