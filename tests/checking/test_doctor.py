@@ -499,6 +499,14 @@ def test_rehearsal_at_rate_zero_is_the_same_batches_untrained(
     assert still.ratio is None
 
 
+def test_short_training_is_compared_with_fewer_steps(write_config: Write) -> None:
+    plant = ["optimizer.lr=1e-4", "training.epochs=3"]
+    (found,) = check_alone("learning_rate", write_config(HEALTHY), plant)
+    assert "All 15 steps at this rate come about as far as 60 steps with 2.5e-05" in (
+        found.text
+    )
+
+
 def test_findings_are_the_same_each_time(write_config: Write) -> None:
     path, plant = write_config(HEALTHY), ["optimizer.lr=20"]
     found = diagnose(path, plant)

@@ -149,7 +149,7 @@ class LearningRate(Check, name="learning_rate"):
 
     def _too_small(self, now: Rehearsal) -> Iterator[Finding]:
         exam = self.exam
-        far = max(exam.whole, 1.0)
+        far = exam.full_steps / exam.steps
         whole = exam.rehearsal(far)
         if self._rose(whole) or (whole.ratio or 0) > CALM:
             return
