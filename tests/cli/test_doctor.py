@@ -30,9 +30,7 @@ def test_findings_end_with_1_and_commands_that_mend_them(
     outcome = command("doctor", path, "optimizer.lr=50", "seed=5")
     assert outcome.code == 1
     assert "! learning_rate: The learning rate 50 is too large" in outcome.out
-    assert outcome.out.endswith(
-        "2 findings. Begin with the first: it may be the cause of others.\n"
-    )
+    assert outcome.out.endswith("\n\n1 finding.\n")
     lines = [x for x in outcome.out.splitlines() if x.startswith("  next: ")]
     program, verb, *arguments = shlex.split(lines[0].removeprefix("  next: "))
     assert (program, verb, arguments[0]) == ("nncli", "train", str(path))
@@ -40,6 +38,17 @@ def test_findings_end_with_1_and_commands_that_mend_them(
     assert arguments[1] == "seed=5"
     assert "optimizer.lr=50" not in arguments
     assert command("doctor", *arguments).code == 0
+
+
+def test_several_findings_end_with_where_to_begin(
+    command: Command, write_config: Write
+) -> None:
+    frozen = "layers[0].trainable=false"
+    outcome = command("doctor", write_config(), "optimizer.lr=50", frozen)
+    assert outcome.code == 1
+    assert outcome.out.endswith(
+        "2 findings. Begin with the first: it may be the cause of others.\n"
+    )
 
 
 def test_json_has_every_finding_and_check(

@@ -57,12 +57,15 @@ class Check(ABC):
     Class attributes:
         stage: What it looks at; data is looked at first, then the network at its first
             values, then the first steps of training.
+        causes: Names of earlier checks whose findings explain what this one would
+            find; where one of them found something, this one is left out.
 
     Args:
         exam: The experiment, and what is measured of it.
     """
 
     stage: ClassVar[Stage]
+    causes: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
 
     def __init__(self, exam: Examination) -> None:

@@ -7,13 +7,17 @@ from numpy.random import Generator
 from nncli.autograd.replay import Replay
 from nncli.autograd.tape import no_grad, record
 from nncli.autograd.tensor import Tensor
-from nncli.core.arrays import Array, Shape, xp
+from nncli.checking.doctor.look import rms
+from nncli.core.arrays import Array, xp
 from nncli.data.batches import Batch
 from nncli.losses.base import Loss
 from nncli.optimizers.adam import Adam
 
 STEPS, RATE = 200, 0.1
-"""Steps of Adam: the best constant of a loss of scores is a few units away."""
+"""Steps of Adam: the best constant of a loss of scores is a few units away.
+
+Of a loss between numbers it is a few deviations of the targets from their mean.
+"""
 
 
 DRAWS = 8
@@ -25,19 +29,32 @@ def constant_loss(loss: Loss, batch: Batch, outputs: Array) -> float:
 
     For classes that is the entropy of their shares, for numbers and mse their variance.
     """
-    return _least(loss, batch, outputs, outputs.shape[-1:])
+    zeros = xp.zeros(outputs.shape[-1:], outputs.dtype)
+    if not _measures(loss, batch, outputs):
+        return _least(loss, batch, outputs, zeros)
+    targets = batch.targets.data
+    mean = targets.mean(axis=tuple(range(targets.ndim - 1)))
+    return _least(loss, batch, outputs, mean, float(targets.std()))
 
 
 def free_loss(loss: Loss, batch: Batch, outputs: Array) -> float:
     """Return the least loss that any outputs have: 0 for most losses."""
-    return _least(loss, batch, outputs, outputs.shape)
+    exact = _measures(loss, batch, outputs)
+    begin = batch.targets.data if exact else xp.zeros_like(outputs)
+    return _least(loss, batch, outputs, begin)
 
 
 def drawn_loss(
     loss: Loss, batch: Batch, outputs: Array, deviation: float, rng: Generator
 ) -> float:
-    """Return the mean loss of outputs that are drawn, of some deviation."""
+    """Return the mean loss of outputs that are drawn, of some deviation.
+
+    Of a loss between numbers, the deviation is in units of the targets' size, or of 1
+    where they are smaller.
+    """
     total = 0.0
+    if _measures(loss, batch, outputs):
+        deviation *= max(1.0, rms(batch.targets.data))
     for _ in range(DRAWS):
         drawn = rng.normal(0.0, deviation, outputs.shape).astype(outputs.dtype)
         with no_grad(), xp.errstate(all="ignore"):
@@ -46,11 +63,21 @@ def drawn_loss(
     return total / DRAWS
 
 
-def _least(loss: Loss, batch: Batch, outputs: Array, shape: Shape) -> float:
-    """Minimize the loss over scores of a shape that is spread over the outputs'."""
-    scores = Tensor(xp.zeros(shape, outputs.dtype), requires_grad=True)
+def _measures(loss: Loss, batch: Batch, outputs: Array) -> bool:
+    """Say whether outputs are compared with targets number by number."""
+    return loss.distance and batch.targets.data.shape == outputs.shape
+
+
+def _least(
+    loss: Loss, batch: Batch, outputs: Array, begin: Array, unit: float = 1.0
+) -> float:
+    """Minimize the loss over scores that are spread over the outputs' shape.
+
+    From where they begin; a step is RATE of a unit.
+    """
+    scores = Tensor(begin.astype(outputs.dtype), requires_grad=True)
     spread = Tensor(xp.zeros_like(outputs))
-    adam = Adam(lr=RATE).over([scores])
+    adam = Adam(lr=RATE * (unit or 1.0)).over([scores])
     with record() as steps:
         value = loss(_as_taken(loss, spread + scores), batch.targets, batch.weights)
     replay = Replay(steps, [value], value, [scores])

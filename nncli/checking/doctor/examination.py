@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nncli.autograd.tape import no_grad, record
+from nncli.checking.doctor.baseline import constant_loss
 from nncli.checking.doctor.look import Look, look
 from nncli.checking.doctor.rehearsal import Rehearsal, rehearse
 from nncli.config.load import Loaded
@@ -35,6 +36,9 @@ SHARES = 6
 
 CALL = 2e5
 """Operations that an op takes the time of, however small its arrays are."""
+
+MOST_RATES = 10_000
+"""Steps whose rates are asked for."""
 
 LARGE = 2e10
 """Operations of all rehearsals from which on they take longer than a second or two."""
@@ -133,6 +137,35 @@ class Examination:
         if x.data.dtype.kind != "f":
             return None
         return counted(x.data, x.lengths)
+
+    @cached_property
+    def known(self) -> float:
+        """The loss of what knows nothing of the inputs, or of the first values.
+
+        Of the best constant output, or of no training, whichever is less.
+        """
+        loss = self.experiment.loss
+        constant = constant_loss(loss, self.batch, self.first.outputs)
+        return min(self.rehearsal(0.0).last, constant)
+
+    @cached_property
+    def full_steps(self) -> float:
+        """How many steps at the full rate all steps of the training make together.
+
+        As far as rates and steps are in proportion: a step at half of the rate that
+        the optimizer has is half of a step.
+        """
+        total = self.experiment.total_steps
+        times = np.unique(np.linspace(0, total - 1, min(total, MOST_RATES)).astype(int))
+        each = self.experiment.steps_per_epoch
+        rate = self.experiment.schedule.live().rate
+        shares = [rate(1.0, int(step), step / each, total) for step in times]
+        return float(np.mean(shares)) * total
+
+    @property
+    def whole(self) -> float:
+        """How many rehearsals those are; a shorter training is one of its own."""
+        return self.full_steps / min(self.steps, self.experiment.total_steps)
 
     @cached_property
     def first(self) -> Look:

@@ -47,6 +47,8 @@ def examine(
     # Products are small: on a busy machine, threads would wait for each other.
     with using(1), xp.errstate(all="ignore"):
         for check in checks():
+            if any(finding.check in check.causes for finding in found):
+                continue
             tell(check.name, check.stage == "training" and exam.slow)
             found += check(exam).run()
     return found

@@ -9,8 +9,10 @@ from itertools import count, islice
 
 import numpy as np
 
+from nncli.autograd.tape import no_grad
+from nncli.autograd.tensor import Tensor
 from nncli.checking.doctor.look import Look, look, norm
-from nncli.core.arrays import Array
+from nncli.core.arrays import Array, xp
 from nncli.core.errors import DivergedError
 from nncli.data.batches import Batch, Batches
 from nncli.experiment.experiment import Experiment
@@ -31,7 +33,7 @@ class Rehearsal:
 
     Attributes:
         lr: The learning rate.
-        losses: Of each step's batch before the step, penalties included.
+        losses: Of each step's batch before the step, without penalties on weights.
         ratios: Norm of the first step's change of a weight to that of the weight, for
             each weight that is not zero at first.
         exploded: A loss or a gradient was not finite.
@@ -93,7 +95,9 @@ def rehearse(
         for i, batch in enumerate(_batches(experiment, steps, rows), start=1):
             before = network.flat.values.copy() if i == 1 else None
             try:
-                losses.append(step.run(batch, lr * min(1.0, i / ramp), i))
+                penalty = _penalty(network)
+                loss = step.run(batch, lr * min(1.0, i / ramp), i)
+                losses.append(loss - penalty)
             except DivergedError:
                 break
             if before is not None:
@@ -121,6 +125,14 @@ def _batches(experiment: Experiment, steps: int, rows: int) -> Iterator[Batch]:
     epochs = (batches.epoch(epoch) for epoch in count())
     every = (batch for epoch in epochs for batch in epoch if batch.rows == batches.size)
     return islice(every, steps)
+
+
+def _penalty(network: Network) -> float:
+    """Return the sum of the penalties on weights."""
+    if not network.penalties:
+        return 0.0
+    with no_grad():
+        return network.with_penalties(Tensor(xp.zeros((), network.dtype))).item()
 
 
 def _ratios(network: Network, before: Array) -> list[float]:

@@ -98,9 +98,13 @@ def _normalized(exam: Examination) -> tuple[str, ...]:
 def _squeezing(exam: Examination) -> list[str]:
     """Return the places of activations that let little of the gradient pass."""
     signals = [signal for signal in exam.first.signals if not signal.layer.children]
+    last = exam.network.layers[-1]
     found = []
     for before, signal in pairwise(signals):
         if signal.dead is None or before.grad is None or not signal.grad:
+            continue
+        if signal.layer is last:
+            # What it gives is what the targets are; see the check loss_fit.
             continue
         if before.grad < SQUEEZED * signal.grad and signal.layer.type_name != "relu":
             found.append(exam.place(signal.layer))

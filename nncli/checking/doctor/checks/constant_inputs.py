@@ -44,7 +44,8 @@ class ConstantInputs(Check, name="constant_inputs"):
         shown = ", ".join(shortened(name, 40) for name in constant[:SHOWN])
         more = ", ..." if len(constant) > SHOWN else ""
         yield self.finding(
-            f"{count(len(constant), 'input')} of {len(names)} never vary over the "
+            f"{count(len(constant), 'input')} of {len(names)} never "
+            f"{'varies' if len(constant) == 1 else 'vary'} over the "
             f"{len(self.exam.train):,} training rows: {shown}{more}. Weights of such "
             "an input are one more bias, and in use any other value is new to them.",
             "Leave them out of the inputs.",

@@ -35,56 +35,67 @@ class DeadUnits(Check, name="dead_units"):
     def run(self) -> Iterator[Finding]:
         exam = self.exam
         early = exam.first.dead(FIRST)
-        for layer, dead in early:
-            advice, *overrides = self._mend(layer)
-            yield self._finding(
-                layer, dead, "at first values", FIRST, advice, overrides
-            )
+        if early:
+            yield self._finding(early, "at first values", FIRST, *self._mend(early))
         if early or exam.experiment.optimizer.full_batch:
             return
         dying = self._dying(1.0)
         if not dying:
             return
-        when = f"after {count(exam.steps, 'step')} of training"
-        advice = (
-            "Train with a smaller learning rate: large steps push ReLUs to where they "
-            "give 0."
-        )
-        factors = (factor for factor in SMALLER if not self._dying(factor))
+        factors = (factor for factor in SMALLER if self._lives(factor))
         overrides = [
             f"optimizer.lr={exam.rehearsal(factor).lr:.2g}"
             for factor in islice(factors, 1)
         ]
-        for layer, dead in dying:
-            yield self._finding(layer, dead, when, LATER, advice, overrides)
+        yield self._finding(
+            dying,
+            f"after {count(exam.steps, 'step')} of training",
+            LATER,
+            "Train with a smaller learning rate: large steps push ReLUs to where they "
+            "give 0.",
+            *overrides,
+        )
 
     def _dying(self, factor: float) -> list[tuple[Layer, Array]]:
         """Return what is dead after the first steps at a learning rate."""
         after = self.exam.rehearsal(factor).after
         return [] if after is None else after.dead(LATER)
 
+    def _lives(self, factor: float) -> bool:
+        """Whether units live at a learning rate, and the network learns."""
+        learns = self.exam.rehearsal(factor).last < self.exam.known
+        return learns and not self._dying(factor)
+
     def _finding(
         self,
-        layer: Layer,
-        dead: Array,
+        layers: list[tuple[Layer, Array]],
         when: str,
         share: float,
         advice: str,
-        overrides: list[str],
+        *overrides: str,
     ) -> Finding:
         return self.finding(
-            f"{dead.sum():,} of {count(dead.size, 'unit')} of {layer.label} are dead "
-            f"{when}: they give the same for all {self.exam.batch.rows:,} rows, and no "
-            f"gradient passes them (limit: {100 * share:.0f} %).",
+            f"{told(layers)} are dead {when}: they give the same for all "
+            f"{self.exam.batch.rows:,} rows, and no gradient passes them (limit: "
+            f"{100 * share:.0f} %).",
             advice,
             *overrides,
         )
 
-    def _mend(self, layer: Layer) -> tuple[str, ...]:
+    def _mend(self, layers: list[tuple[Layer, Array]]) -> tuple[str, ...]:
         inits = without_inits(self.exam)
         if inits:
             return OWN_INIT, *inits
+        places = dict.fromkeys(self.exam.place(layer) for layer, _ in layers)
         return (
             "Take an activation that is flat nowhere.",
-            f"{self.exam.place(layer)}=leaky_relu",
+            *(f"{place}=leaky_relu" for place in places),
         )
+
+
+def told(layers: list[tuple[Layer, Array]]) -> str:
+    """Return how many units of which layers are dead, in words."""
+    return ", ".join(
+        f"{dead.sum():,} of {count(dead.size, 'unit')} of {layer.label}"
+        for layer, dead in layers
+    )

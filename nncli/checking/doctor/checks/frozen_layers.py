@@ -11,7 +11,8 @@ from nncli.core.text import count
 class FrozenLayers(Check, name="frozen_layers"):
     """Frozen weights that do not come from a file: there is nothing in them to keep.
 
-    There is no threshold. What was read from a file (``weights``) may well be frozen.
+    There is no threshold. Values that are all alike, as those of a normalization at
+    first, were not drawn. What was read from a file (``weights``) may well be frozen.
     """
 
     stage = "network"
@@ -25,6 +26,7 @@ class FrozenLayers(Check, name="frozen_layers"):
                 for each in inside
                 if each.arguments.get("weights") is None
                 for tensor in each.parameters.values()
+                if tensor.data.min() < tensor.data.max()
             )
             place = self.exam.place(layer, "trainable")
             if layer.trainable or not drawn or place in seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.look import rms
+from nncli.checking.doctor.look import Signal, rms
 from nncli.config.write import to_flow
 from nncli.core.registry import spec_of
 
@@ -20,7 +20,11 @@ has more room than what is large.
 
 
 class InputScale(Check, name="input_scale"):
-    """Root mean square of the inputs; silent where the first layer normalizes them."""
+    """Root mean square of the inputs; silent where the first layer normalizes them.
+
+    A recurrent layer does not: what it gives is bounded because its gates are shut or
+    open for good.
+    """
 
     stage = "data"
 
@@ -29,8 +33,8 @@ class InputScale(Check, name="input_scale"):
         if inputs is None:
             return
         size = rms(inputs)
-        passed = [s.size for s in self.exam.first.signals if s.layer.parameters][:1]
-        if not (_off(size) and any(map(_off, passed))):
+        passed = [each for each in self.exam.first.signals if each.layer.parameters]
+        if not (_off(size) and any(map(_keeps, passed[:1]))):
             return
         yield self.finding(
             f"The inputs have a root mean square of {size:.3g}, expected about 1: "
@@ -52,3 +56,8 @@ class InputScale(Check, name="input_scale"):
 
 def _off(size: float) -> bool:
     return not LOW <= size <= HIGH
+
+
+def _keeps(signal: Signal) -> bool:
+    """Whether a layer passes on a wrong size, or is spoilt by it."""
+    return _off(signal.size) or "return_sequences" in signal.layer.arguments

@@ -17,7 +17,11 @@ they rise by up to 0.13, or diverge.
 """
 
 FALL = 0.1
-"""Share of the loss that a good learning rate takes away over the first steps."""
+"""Share of the loss that a good learning rate takes away over the first steps.
+
+Of the loss of the best constant output: coming down to that from a larger first loss
+is nothing learned yet.
+"""
 
 EDGE = 2.0
 """Factor of the learning rate that has to be harmless.
@@ -26,15 +30,35 @@ Of gradient descent on a quadratic, twice the best rate is where it diverges (Le
 al. 1998, section 5); a rate that is less than twice from there is beyond the best one.
 """
 
-IN_PROPORTION = 5.0
-"""How many times more the loss falls at a larger rate, if the rate is too small.
+SHARE = 0.5
+"""Share of what the first steps learn at a good rate that the whole training has to.
 
-While steps are tiny the loss is a straight line along them, and falls ten times as much
-at ten times the rate; in the shipped configs, whose rates suit, less than twice.
+While steps are small, the loss depends on the sum of their rates alone: all steps of
+the training come about as far as the first ones at a rate that is larger in proportion,
+which takes no longer than these. If even that is not half of what another rate learns
+in the first steps, the training ends before it has begun.
 """
 
-SMALLER, LARGER = (0.1, 0.01, 1e-3, 1e-4), (10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
+CALM = 0.03
+"""Size of a first step, as a share of the weights, up to which that proportion holds.
+
+Beyond, losses of recurrent networks jump from rate to rate.
+"""
+
+SMALLER = (0.1, 0.01, 1e-3, 1e-4)
 """Factors that are tried, until one is good."""
+
+LIKELY = 2
+"""How many of them, where nothing else says that the rate is too large."""
+
+FLAT, FARTHER = 0.001, 10.0
+"""Change of the loss, as a share, up to which the next rate is ten times as large.
+
+Beyond, it is twice as large: good rates of recurrent networks span less than a decade.
+"""
+
+TRIES = 16
+"""How many larger rates are tried, until one is good, or lets the loss rise."""
 
 
 class LearningRate(Check, name="learning_rate"):
@@ -45,6 +69,7 @@ class LearningRate(Check, name="learning_rate"):
     """
 
     stage = "training"
+    causes = ("target_scale",)
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
@@ -58,7 +83,7 @@ class LearningRate(Check, name="learning_rate"):
             yield self._too_large(now)
         elif self._good(now):
             yield from self._edge(now)
-        elif self._first_good(SMALLER[:2]) is not None:
+        elif self._harmful(now):
             yield self._too_large(now)
         else:
             yield from self._too_small(now)
@@ -68,27 +93,40 @@ class LearningRate(Check, name="learning_rate"):
         """The loss of the last batches without training."""
         return self.exam.rehearsal(0.0).last
 
-    def _fall(self, rehearsal: Rehearsal) -> float:
-        return self._still - rehearsal.last
-
     def _rose(self, rehearsal: Rehearsal) -> bool:
-        return not self._fall(rehearsal) >= -RISE * abs(self._still)
+        return not rehearsal.last - self._still <= RISE * abs(self._still)
+
+    def _learned(self, rehearsal: Rehearsal) -> float:
+        """Return how far the loss came below that of what knows nothing."""
+        return self.exam.known - rehearsal.last
 
     def _good(self, rehearsal: Rehearsal) -> bool:
-        return self._fall(rehearsal) >= FALL * abs(self._still) > 0
+        return self._learned(rehearsal) >= FALL * abs(self.exam.known) > 0
 
-    def _first_good(self, factors: tuple[float, ...]) -> Rehearsal | None:
-        """Return the first rehearsal that is good and does not begin with a leap."""
-        tried = (self.exam.rehearsal(factor) for factor in factors)
-        good = (each for each in tried if self._good(each))
-        return next((each for each in good if (each.ratio or 0) <= WHOLE), None)
+    def _safe(self, factor: float) -> bool:
+        """Whether a rate is good, begins with no leap, and even its double learns."""
+        once = self.exam.rehearsal(factor)
+        if not self._good(once) or (once.ratio or 0) > WHOLE:
+            return False
+        return self._learned(self.exam.rehearsal(EDGE * factor)) > 0
+
+    def _smaller(self, factors: tuple[float, ...]) -> Rehearsal | None:
+        return next((self.exam.rehearsal(x) for x in factors if self._safe(x)), None)
+
+    def _harmful(self, now: Rehearsal) -> bool:
+        """Whether a smaller rate learns, where this one does not."""
+        leaps = (now.ratio or 0) > WHOLE
+        better = self._smaller(SMALLER if leaps else SMALLER[:LIKELY])
+        return better is not None and now.last - better.last >= FALL * self.exam.known
 
     def _too_large(self, now: Rehearsal) -> Finding:
-        better = self._first_good(SMALLER)
+        better = self._smaller(SMALLER)
         told = (
             f"The learning rate {now.lr:g} is too large: in the first "
             f"{count(self.exam.steps, 'step')} {self._went(now)}"
         )
+        if not self._rose(now):
+            told += f", where a constant output has {number(self.exam.known)}"
         if better is None:
             advice = "No smaller one helps: see to the other findings first."
             return self.finding(f"{told}.", advice)
@@ -110,25 +148,43 @@ class LearningRate(Check, name="learning_rate"):
         )
 
     def _too_small(self, now: Rehearsal) -> Iterator[Finding]:
-        better = self._first_good(LARGER)
-        if better is None or self._fall(better) < IN_PROPORTION * self._fall(now):
+        exam = self.exam
+        far = exam.full_steps / exam.steps
+        whole = exam.rehearsal(far)
+        if self._rose(whole) or (whole.ratio or 0) > CALM:
             return
-        total = self.exam.experiment.total_steps
-        in_all = max(self._fall(now), 0.0) / len(now.losses) * total
-        if in_all >= abs(self._still):
+        better = self._larger(far, max(self._learned(whole), 0.0) / SHARE)
+        if better is None:
             return
+        steps = count(exam.steps, "step")
+        together = count(exam.experiment.total_steps, "step")
         yield self.finding(
-            f"The learning rate {now.lr:g} is too small: in the first "
-            f"{count(len(now.losses), 'step')} {self._went(now)}; with "
-            f"{better.lr:.2g}, {self._went(better)}. At this rate, all "
-            f"{count(total, 'step')} would lower it by about {number(in_all)}.",
+            f"The learning rate {now.lr:g} is too small: in the first {steps} "
+            f"{self._went(now)}; with {better.lr:.2g}, {self._went(better)}. All "
+            f"{together} at this rate come about as far as {steps} with "
+            f"{whole.lr:.2g}, where {self._went(whole)}.",
             "Take a larger one; nncli lr-find looks closer.",
             f"optimizer.lr={better.lr:.2g}",
         )
+
+    def _larger(self, far: float, learned: float) -> Rehearsal | None:
+        """Return the first of larger rates that learns so much, until one rises."""
+        factor = far
+        for _ in range(TRIES):
+            moved = abs(self._still - self.exam.rehearsal(factor).last)
+            factor *= EDGE if moved > FLAT * abs(self._still) else FARTHER
+            tried = self.exam.rehearsal(factor)
+            if self._rose(tried):
+                return None
+            if self._learned(tried) >= learned and self._safe(factor):
+                return tried
+        return None
 
     def _went(self, rehearsal: Rehearsal) -> str:
         if rehearsal.exploded:
             return "it diverges"
         low, high = number(rehearsal.last), number(self._still)
+        if low == high:
+            return f"the loss stays at {high}"
         way = "falls" if rehearsal.last < self._still else "rises"
-        return f"the loss {way} from {high} to {low}" if low != high else "it stays"
+        return f"the loss {way} from {high} to {low}"

@@ -17,6 +17,9 @@ from nncli.network.network import Network
 FAR, FARTHER = 1e3, 1e4
 """Inputs of a last activation; where both give the same, it goes no further."""
 
+NEAR, POINTS = 5.0, 201
+"""Inputs between which an activation may go beyond its ends, and how many are tried."""
+
 FOR_CLASSES = {
     "real": ("sigmoid_binary_cross_entropy", "softmax_cross_entropy"),
     "probability": ("binary_cross_entropy", "binary_cross_entropy"),
@@ -103,7 +106,8 @@ def _reach(layer: Layer, network: Network) -> tuple[float, float] | None:
     shape = layer.input_shape
     if layer.parameters or layer.children or layer.below is not None or not shape:
         return None
-    ends = xp.asarray([0, -FARTHER, -FAR, FAR, FARTHER], network.dtype)
+    middle = xp.linspace(-NEAR, NEAR, POINTS)
+    ends = xp.asarray([*middle, -FARTHER, -FAR, FAR, FARTHER], network.dtype)
     x = xp.zeros((len(ends), *shape), network.dtype)
     x.reshape(len(ends), -1)[:, 0] = ends
     with no_grad(), xp.errstate(all="ignore"):
@@ -114,18 +118,17 @@ def _reach(layer: Layer, network: Network) -> tuple[float, float] | None:
 
 
 def _ends(values: Array) -> tuple[float, float]:
-    zero, *others = values.tolist()
-    found = []
-    for far, farther in ((others[1], others[0]), (others[2], others[3])):
-        found.append(farther if far == farther else math.nan)
-    bounded = [value for value in found if math.isfinite(value)]
-    seen = [zero, *others]
-    low = min(bounded) if bounded and min(seen) in bounded else -math.inf
-    high = max(bounded) if bounded and max(seen) in bounded else math.inf
+    seen = values.tolist()
+    ends = seen[-4:]
+    sides = ((ends[1], ends[0]), (ends[2], ends[3]))
+    flat = [farther for far, farther in sides if far == farther]
+    # Between flat ends, values may go a little beyond them, as those of gelu do.
+    low = min(seen) if min(ends) in flat else -math.inf
+    high = max(seen) if max(ends) in flat else math.inf
     return low, high
 
 
 def _end(value: float) -> str:
     if math.isfinite(value):
-        return f"{value:g}"
+        return f"{value + 0.0:.4g}"
     return "−infinity" if value < 0 else "infinity"

@@ -45,6 +45,7 @@ class OneBatch(Check, name="one_batch"):
     """
 
     stage = "training"
+    causes = ("input_scale", "target_scale", "frozen_layers", "loss_fit")
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam

@@ -32,7 +32,7 @@ class TargetScale(Check, name="target_scale"):
         dataset = experiment.config.dataset
         able = dataset is not None and "scale_target" in dataset.arguments
         yield self.finding(
-            f"The targets have a root mean square of {size:.3g}, expected about 1: "
+            f"The targets have a root mean square of {size:.4g}, expected about 1: "
             f"a network's first outputs are (limits: {LOW:g} and {HIGH:g}).",
             "Scale them to mean 0 and deviation 1 over the training rows"
             + ("." if able else " before they are stored."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.core.text import count
+from nncli.checking.doctor.checks.dead_units import told
 
 SHARE = 0.5
 """Of a layer's units, that may be dead behind a training: beyond, half of the layer is
@@ -24,11 +24,12 @@ class TrainedUnits(Check, name="trained_units"):
         exam = self.exam
         if exam.trained is None:
             return
-        for layer, dead in exam.trained.dead(SHARE):
-            yield self.finding(
-                f"{dead.sum():,} of {count(dead.size, 'unit')} of {layer.label} are "
-                f"dead in the trained network: they give the same for all "
-                f"{exam.batch.rows:,} rows (limit: {100 * SHARE:.0f} %).",
-                "Train with a smaller learning rate, or with fewer units.",
-                f"optimizer.lr={exam.config.optimizer.lr / 10:.2g}",
-            )
+        dead = exam.trained.dead(SHARE)
+        if not dead:
+            return
+        yield self.finding(
+            f"{told(dead)} are dead in the trained network: they give the same for all "
+            f"{exam.batch.rows:,} rows (limit: {100 * SHARE:.0f} %).",
+            "Train with a smaller learning rate, or with fewer units.",
+            f"optimizer.lr={exam.config.optimizer.lr / 10:.2g}",
+        )

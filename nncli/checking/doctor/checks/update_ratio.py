@@ -26,6 +26,7 @@ class UpdateRatio(Check, name="update_ratio"):
     """Norm of the first step's change of each weight, as a share of the weight's."""
 
     stage = "training"
+    causes = ("target_scale", "learning_rate", "schedule")
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
@@ -35,13 +36,13 @@ class UpdateRatio(Check, name="update_ratio"):
         ratio = rehearsal.ratio
         if ratio is None:
             return
-        total = exam.experiment.total_steps
+        total, full = exam.experiment.total_steps, exam.full_steps
         if ratio > WHOLE:
             consequence = "nothing of the first values is left after it"
-        elif ratio * total < CHANGE:
+        elif ratio * full < CHANGE:
             consequence = (
                 f"all {count(total, 'step')} of the training cannot change them by "
-                f"more than {100 * ratio * total:.3g} %"
+                f"more than {100 * ratio * full:.3g} %"
             )
         else:
             return
