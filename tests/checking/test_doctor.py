@@ -109,6 +109,16 @@ FAULTS = {
         "loss_fit",
         [f"layers=[{{type: dense, units: 16}}, relu, {LAST}, relu]"],
     ),
+    "weight decay": ("brakes", ["optimizer.weight_decay=10"]),
+    "penalties": ("brakes", ["layers[0].l2=10", "layers[2].l1=10"]),
+    "clipping of the norm": (
+        "brakes",
+        ["training.clip_norm=1e-6", "optimizer={type: sgd, lr: 0.1}"],
+    ),
+    "clipping of values": (
+        "brakes",
+        ["training.clip_value=1e-6", "optimizer={type: sgd, lr: 0.1}"],
+    ),
     "frozen layer": ("frozen_layers", ["layers[0].trainable=false"]),
 }
 """For each fault, the check that finds it, and the overrides that plant it."""
@@ -441,6 +451,23 @@ def test_four_plain_residual_blocks_begin_well(seed: int, write_config: Write) -
 def test_usual_schedules_are_healthy(schedule: str, write_config: Write) -> None:
     plant = [f"schedule={schedule}"]
     assert diagnose(write_config(HEALTHY), plant) == {}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        ["optimizer={type: adamw, lr: 0.01, weight_decay: 0.1}"],
+        ["optimizer.weight_decay=0.01", "training.clip_norm=0.1"],
+        ["layers[0].l2=0.001", "layers[2].l2=0.001", "training.clip_value=0.01"],
+    ],
+    ids=["decay", "clipping", "penalties"],
+)
+def test_usual_brakes_are_healthy(plant: list[str], write_config: Write) -> None:
+    assert diagnose(write_config(HEALTHY), plant) == {}
+
+
+def test_penalty_is_no_reason_why_rows_are_not_learned(write_config: Write) -> None:
+    assert check_alone("one_batch", write_config(HEALTHY), ["layers[0].l2=10"]) == []
 
 
 def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from nncli.autograd.tape import no_grad, record
 from nncli.checking.doctor.baseline import constant_loss
 from nncli.checking.doctor.look import Look, look
-from nncli.checking.doctor.rehearsal import Rehearsal, rehearse
+from nncli.checking.doctor.rehearsal import Brake, Rehearsal, rehearse
 from nncli.config.load import Loaded
 from nncli.core.arrays import Array, counted
 from nncli.core.errors import dotted
@@ -71,7 +71,7 @@ class Examination:
         self.config = self.experiment.config
         self.network = self.experiment.network
         self.train: Part = self.experiment.parts["train"].without_overlap()
-        self._rehearsals: dict[float, Rehearsal] = {}
+        self._rehearsals: dict[tuple[float, Brake | None], Rehearsal] = {}
 
     @cached_property
     def _cost(self) -> tuple[float, float]:
@@ -181,10 +181,16 @@ class Examination:
         with trial(self._trained.network, training=True):
             return look(self._trained, self.batch)
 
-    def rehearsal(self, factor: float = 1.0) -> Rehearsal:
-        """Return the first steps of training with the learning rate times a factor."""
-        if factor not in self._rehearsals:
-            self._rehearsals[factor] = rehearse(
-                self.experiment, factor, self.steps, self.rows, self.batch
+    def rehearsal(self, factor: float = 1.0, without: Brake | None = None) -> Rehearsal:
+        """Return the first steps of training with the learning rate times a factor.
+
+        Args:
+            factor: That.
+            without: A brake that is left out.
+        """
+        key = factor, without
+        if key not in self._rehearsals:
+            self._rehearsals[key] = rehearse(
+                self.experiment, factor, self.steps, self.rows, self.batch, without
             )
-        return self._rehearsals[factor]
+        return self._rehearsals[key]

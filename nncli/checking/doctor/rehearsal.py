@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from nncli.data.batches import Batch, Batches
 from nncli.experiment.experiment import Experiment
 from nncli.network.network import Network
 from nncli.network.trial import trial
+from nncli.optimizers.base import Optimizer
 from nncli.training.step import TrainingStep
 
 BEGINS_LOW = 0.5
@@ -25,6 +28,9 @@ BEGINS_LOW = 0.5
 
 WHOLE = 1.0
 """Size of a first step, as a share of the weights, that leaves nothing of them."""
+
+Brake = Literal["weight_decay", "penalties", "clip_norm", "clip_value"]
+"""What keeps weights small, or the steps that change them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,12 @@ class Rehearsal:
 
 
 def rehearse(
-    experiment: Experiment, factor: float, steps: int, rows: int, seen: Batch
+    experiment: Experiment,
+    factor: float,
+    steps: int,
+    rows: int,
+    seen: Batch,
+    without: Brake | None = None,
 ) -> Rehearsal:
     """Make the first steps of a training, then put everything back.
 
@@ -75,21 +86,26 @@ def rehearse(
         steps: How many steps are made.
         rows: Rows of a batch.
         seen: What is looked at in the end.
+        without: What is left out, to see what it does.
     """
     config, network = experiment.config, experiment.network
+    training, optimizer = config.training, config.optimizer
+    if without == "weight_decay":
+        optimizer = _without_decay(optimizer)
     lr = config.optimizer.lr * factor
     begin = experiment.schedule.rate(1.0, 0, 0.0, max(experiment.total_steps, 1))
     ramp = max(1, steps // 3) if begin < BEGINS_LOW else 1
     losses: list[float] = []
     ratios: list[float] = []
     after = None
-    with trial(network, training=True):
+    free = without_penalties(network) if without == "penalties" else nullcontext()
+    with trial(network, training=True), free:
         step = TrainingStep(
             network,
             experiment.loss,
-            config.optimizer.over(network.flat),
-            config.training.clip_norm,
-            config.training.clip_value,
+            optimizer.over(network.flat),
+            None if without == "clip_norm" else training.clip_norm,
+            None if without == "clip_value" else training.clip_value,
         )
         network.begin_epoch()
         for i, batch in enumerate(_batches(experiment, steps, rows), start=1):
@@ -106,6 +122,20 @@ def rehearse(
             after = look(experiment, seen)
         network.begin_epoch()
     return Rehearsal(lr, tuple(losses), tuple(ratios), len(losses) < steps, after)
+
+
+def _without_decay(optimizer: Optimizer) -> Optimizer:
+    return type(optimizer)(**optimizer.arguments | {"weight_decay": 0.0})
+
+
+@contextmanager
+def without_penalties(network: Network) -> Iterator[None]:
+    """Leave out the penalties on weights inside the block."""
+    every, network.penalties = network.penalties, []
+    try:
+        yield
+    finally:
+        network.penalties = every
 
 
 def _batches(experiment: Experiment, steps: int, rows: int) -> Iterator[Batch]:

@@ -69,7 +69,7 @@ class LearningRate(Check, name="learning_rate"):
     """
 
     stage = "training"
-    causes = ("target_scale",)
+    causes = ("target_scale", "brakes")
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam

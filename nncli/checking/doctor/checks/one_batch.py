@@ -10,6 +10,7 @@ from nncli.autograd.tensor import Tensor
 from nncli.checking.doctor.base import Check, Finding
 from nncli.checking.doctor.baseline import constant_loss, free_loss
 from nncli.checking.doctor.examination import WORK
+from nncli.checking.doctor.rehearsal import without_penalties
 from nncli.checking.doctor.remedies import sharper
 from nncli.core.arrays import xp
 from nncli.core.errors import DivergedError
@@ -40,8 +41,9 @@ Half is asked for, since steps are few and dropout goes on.
 class OneBatch(Check, name="one_batch"):
     """Whether Adam brings the loss of a few rows far below that of a constant output.
 
-    The config's optimizer is left out: a bad learning rate is another check's. So are
-    networks that are one linear map, which learn by heart only what is linear.
+    The config's optimizer and the penalties on weights are left out: they are other
+    checks'. So are networks that are one linear map, which learn by heart only what is
+    linear.
     """
 
     stage = "training"
@@ -76,7 +78,7 @@ class OneBatch(Check, name="one_batch"):
     def _learned(self, batch: Batch, rate: float, steps: int, goal: float) -> float:
         """Return the least loss of some steps on one batch, which ends at the goal."""
         network, best = self.exam.network, math.inf
-        with trial(network, training=True):
+        with trial(network, training=True), without_penalties(network):
             adam = Adam(lr=rate).over(network.flat)
             step = TrainingStep(network, self.exam.experiment.loss, adam)
             for i in range(1, steps + 1):

@@ -20,7 +20,7 @@ class ScheduleCheck(Check, name="schedule"):
     """
 
     stage = "training"
-    causes = ("target_scale", "learning_rate")
+    causes = ("target_scale", "brakes", "learning_rate")
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam

@@ -26,7 +26,7 @@ class UpdateRatio(Check, name="update_ratio"):
     """Norm of the first step's change of each weight, as a share of the weight's."""
 
     stage = "training"
-    causes = ("target_scale", "learning_rate", "schedule")
+    causes = ("target_scale", "brakes", "learning_rate", "schedule")
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
