@@ -149,6 +149,7 @@ def test_plugin_of_plugins_md_works_as_it_stands(
     assert json.loads(rows[-1])["validation"]["my_close"] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tutorial", "recipes", "tables"])
 def test_commands_of_a_document_work(
     name: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

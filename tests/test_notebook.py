@@ -120,6 +120,7 @@ def test_fit_shows_one_display_in_a_notebook_that_is_updated(
     )
 
 
+@pytest.mark.slow
 def test_history_becomes_a_frame_of_columns() -> None:
     history = model().fit(*rows(), epochs=2, validation_split=0.2)
     polars = pytest.importorskip("polars")

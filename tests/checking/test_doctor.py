@@ -18,7 +18,7 @@ from nncli.config.load import load_config
 from nncli.core.arrays import Array
 from nncli.core.errors import ConfigError
 from nncli.experiment.build import build
-from tests.conftest import CONFIGS, SLOW
+from tests.conftest import CONFIGS
 
 Write = Callable[..., Path]
 
@@ -482,7 +482,9 @@ def test_linear_map_need_not_learn_rows_by_heart(write_config: Write) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
+        pytest.param(
+            path, id=path.stem, marks=[pytest.mark.slow] * (path.stem != "spiral")
+        )
         for path in sorted(CONFIGS.glob("*.yaml"))
         if not path.stem.startswith("mnist")
     ],

@@ -30,6 +30,7 @@ LAYERS: dict[str, tuple[str, Any, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer", "op", "place"), LAYERS.values(), ids=LAYERS)
 def test_wrong_derivative_inside_a_config_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, layer: str, op: Any, place: int

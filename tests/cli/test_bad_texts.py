@@ -323,6 +323,7 @@ def test_prompt_of_strange_characters_names_them(command: Command, story: Path) 
     assert "'Ω'" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["char", "word", "bytes"])
 def test_random_bytes_are_trained_on_or_end_in_one_message(
     command: Command, tmp_path: Path, tokenizer: str

@@ -90,6 +90,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_shell_is_offered_no_name_that_it_would_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

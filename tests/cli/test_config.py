@@ -86,6 +86,7 @@ def test_show_needs_no_data(command: Command, write_config: Write) -> None:
     assert outcome.code == 0
 
 
+@pytest.mark.slow
 def test_schema_accepts_every_config_that_ships(command: Command) -> None:
     schema = command("config", "schema").json()
     jsonschema.Draft7Validator.check_schema(schema)

@@ -42,6 +42,7 @@ def test_gradcheck_passes_on_everything_there_is(command: Command) -> None:
     assert all(check["reports"] for check in result["checks"])
 
 
+@pytest.mark.slow
 @each_config
 def test_gradcheck_passes_on_every_config_that_ships(
     command: Command, config: Path

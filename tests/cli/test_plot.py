@@ -50,6 +50,7 @@ def test_plot_writes_what_the_name_of_the_file_says(
         assert path.read_bytes().startswith(beginning)
 
 
+@pytest.mark.slow
 def test_plot_writes_all_that_applies_into_a_directory(
     command: Command, tmp_path: Path
 ) -> None:

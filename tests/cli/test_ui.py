@@ -39,6 +39,7 @@ def ask(port: int, place: str, host: str | None = None) -> tuple[int, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_server_shows_runs_and_ends_at_once(tmp_path: Path) -> None:
     make_run(tmp_path / "runs")
     (tmp_path / "secret").write_text("secret")

@@ -174,6 +174,7 @@ def test_refused_override_is_a_wrong_usage() -> None:
     assert UsageError.exit_code == 2
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text("abltype.[]0129=-{}:, \n'*&!é", max_size=25))
 def test_override_of_any_text_only_raises_usage_errors(text: str) -> None:

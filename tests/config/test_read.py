@@ -186,6 +186,7 @@ def test_fifty_levels_are_read_and_one_more_is_refused(
         parse(nested(MAX_DEPTH + 1), "x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["[" * 10_000, "{a: " * 10_000, "- " * 10_000, "? " * 10_000, "? [" * 10_000],
@@ -221,6 +222,7 @@ def test_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert document.key_marks["name",] == (1, 1)
 
 
+@pytest.mark.slow
 def test_file_of_exactly_one_mebibyte_is_read(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     start = b"name: small\n#"
@@ -307,6 +309,7 @@ def _reads_or_refuses(text: str) -> None:
         parse(text, "x")
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(st.text(YAML_SIGNS, max_size=40))
 @example('"\\UFFFFFFFF"')
@@ -334,6 +337,7 @@ a|b: |- |[|]|{|}|, |: |? |'|"|>|&x |*x|!t |!!int |<<: |---|...|# c|%YAML 1.2|\t|
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([*PIECES.strip("\n").split("|"), "\n", "  ", "|"])))
 def test_parser_of_yaml_pieces_only_raises_config_errors(pieces: list[str]) -> None:

@@ -107,6 +107,7 @@ def test_write_bytes_gives_the_usual_permissions(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
+@pytest.mark.slow
 def test_write_bytes_is_whole_whenever_it_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     versions = set()

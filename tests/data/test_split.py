@@ -39,6 +39,7 @@ def _rows_of(part: Any) -> list[int]:
     return [int(value) for value in part.x[:, 0]]
 
 
+@pytest.mark.slow
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6),
     validation=st.floats(0.0, 0.6),
@@ -197,6 +198,7 @@ def test_split_that_is_not_drawn_is_as_it_is_said(split: Split, expected: Any) -
     assert _places(split, seed=1) == _places(split, seed=2) == wanted
 
 
+@pytest.mark.slow
 @given(
     groups=st.lists(st.integers(0, 12), min_size=1, max_size=80),
     validation=st.floats(0.0, 0.5),

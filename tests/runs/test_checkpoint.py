@@ -87,6 +87,7 @@ def test_checkpoint_saves_no_more_meta_than_it_reads(
         save_checkpoint(tmp_path / "x", Checkpoint({}, {"classes": ["a" * 1000]}))
 
 
+@pytest.mark.slow
 def test_checkpoint_with_any_byte_changed_is_refused(path: Path) -> None:
     whole, rng = path.read_bytes(), np.random.default_rng(1)
     for place in range(len(whole)):

@@ -160,6 +160,7 @@ def test_failure_leaves_nothing(table: Path) -> None:
     assert [each.name for each in (cache_dir() / "tables").iterdir()] == ["lock"]
 
 
+@pytest.mark.slow
 def test_kill_leaves_nothing_that_is_taken_for_a_table(table: Path) -> None:
     code = (
         "import os, sys\n"

@@ -61,6 +61,7 @@ def panels() -> list[Panel]:
     ]
 
 
+@pytest.mark.slow
 def test_texts_from_data_are_texts_in_svg() -> None:
     (svg,) = drawn(HOSTILE[0], panels(), "svg")
     root = ElementTree.fromstring(svg)
@@ -199,6 +200,7 @@ def test_overlaid_runs_have_a_colour_each() -> None:
     assert found == [("a: train", 0), ("a: validation", 0), ("b: train", 1)]
 
 
+@pytest.mark.slow
 def test_pictures_of_a_run_whose_network_is_gone_are_those_of_its_logs(
     tmp_path: Path,
 ) -> None:

@@ -39,6 +39,7 @@ NETS = {
     "attention": ATTENTION,
     "conv": CONV,
 }
+LARGE = ("lstm", "attention", "conv")
 MANY = (
     "training.clip_norm=0.5",
     "training.average.decay=0.9",
@@ -51,7 +52,10 @@ MANY = (
 @pytest.mark.parametrize(
     "steps", [10, pytest.param(200, marks=pytest.mark.slow)], ids=str
 )
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "net",
+    [pytest.param(net, marks=[pytest.mark.slow] * (net in LARGE)) for net in NETS],
+)
 def test_bits_do_not_depend_on_the_number_of_workers(net: str, steps: int) -> None:
     length = f"training.steps={steps}", f"training.evaluate_steps={steps // 2}"
     overrides = (*NETS[net], *MANY, *length)
