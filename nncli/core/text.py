@@ -39,11 +39,16 @@ def json_text(value: Any) -> str:
     """Write JSON for people and programs.
 
     A path need not be UTF-8: its odd bytes are written as escapes, which any reader of
-    JSON gives back as Python has them. So is what would move a terminal's cursor.
+    JSON gives back as Python has them. So is what would move a terminal's cursor, or
+    turn letters around.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    text = re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text)
-    return text.encode(errors="backslashreplace").decode()
+    return re.sub(r"[^ -~\n]", _in_json, text)
+
+
+def _in_json(match: re.Match[str]) -> str:
+    """Write a letter as JSON does where it cannot be seen."""
+    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
 
 
 def printable(text: str, keep: str = "") -> str:

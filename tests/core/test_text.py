@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from nncli.core.text import spreadsheet_text
+from nncli.core.text import json_text, shown, spreadsheet_text
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,14 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None
 )
 def test_other_texts_and_numbers_stay_as_they_are(text: str) -> None:
     assert spreadsheet_text(text) == text
+
+
+def test_json_is_read_back_whatever_a_terminal_would_make_of_it() -> None:
+    # Backwards: two halves of a pair become one letter where the first is in front.
+    every = "\U000e0001" + "".join(map(chr, range(0x11000, -1, -1)))
+    text = json_text({"é": every})
+    assert json.loads(text) == {"é": every}
+    # What is done to all that is printed leaves it as it is.
+    assert shown(text) == text
+    assert "é" in text
+    assert "\u202e" not in text
