@@ -40,8 +40,9 @@ def serve(runs_dir: Path, port: int, ready: Callable[[str], None]) -> None:
     config = uvicorn.Config(
         app,
         http=Connection,
-        # So many come in before one of them, or an older one, can end.
-        backlog=64,
+        # So many come in at once. What ends for them is closed two turns of the loop
+        # later, and until then they all are open files.
+        backlog=16,
         log_config=None,
         access_log=False,
         lifespan="off",
