@@ -40,6 +40,13 @@ CALL = 2e5
 MOST_RATES = 10_000
 """Steps whose rates are asked for."""
 
+FALL = 0.1
+"""Share of the loss that good first steps take away.
+
+Of the loss of the best constant output: coming down to that from a larger first loss
+is nothing learned yet.
+"""
+
 LARGE = 2e10
 """Operations of all rehearsals from which on they take longer than a second or two."""
 
@@ -147,6 +154,20 @@ class Examination:
         loss = self.experiment.loss
         constant = constant_loss(loss, self.batch, self.first.outputs)
         return min(self.rehearsal(0.0).last, constant)
+
+    @property
+    def steps_tell(self) -> bool:
+        """Whether first steps say something: not those of a search along a line."""
+        searches = self.experiment.optimizer.full_batch
+        return not searches and self.network.flat.values.size > 0
+
+    def learned(self, rehearsal: Rehearsal) -> float:
+        """Return how far the loss came below that of what knows nothing."""
+        return self.known - rehearsal.last
+
+    def good(self, rehearsal: Rehearsal) -> bool:
+        """Whether first steps learn as much as those of a sound training."""
+        return self.learned(rehearsal) >= FALL * abs(self.known) > 0
 
     @cached_property
     def full_steps(self) -> float:

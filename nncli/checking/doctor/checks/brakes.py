@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from typing import get_args
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.rehearsal import Brake, Rehearsal
+from nncli.checking.doctor.rehearsal import Brake
 from nncli.core.text import count, number
 
-FALL = 0.1
-"""Share of the loss that the first steps have to take away without the brake.
-
-It is that of a good learning rate.
-"""
-
 SHARE = 0.25
-"""Share of that which is enough for a brake to be none of the doctor's business."""
+"""Share of what first steps learn without a brake that is enough for it to be none of
+the doctor's business."""
 
 NAMES = {
     "weight_decay": "optimizer.weight_decay",
@@ -39,17 +34,15 @@ class Brakes(Check, name="brakes"):
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
-        if exam.experiment.optimizer.full_batch or not exam.network.flat.values.size:
+        if not exam.steps_tell:
             return
         now = exam.rehearsal()
         for brake in get_args(Brake):
             overrides = self._released(brake)
-            if not overrides or self._learned(now) >= FALL * abs(exam.known):
+            if not overrides or exam.good(now):
                 continue
             free = exam.rehearsal(without=brake)
-            learned = self._learned(free)
-            enough = learned >= FALL * abs(exam.known) > 0
-            if enough and self._learned(now) < SHARE * learned:
+            if exam.good(free) and exam.learned(now) < SHARE * exam.learned(free):
                 yield self.finding(
                     f"Little is learned under {NAMES[brake]}: the first "
                     f"{count(exam.steps, 'step')} bring the loss to "
@@ -58,10 +51,6 @@ class Brakes(Check, name="brakes"):
                     "Leave it out, or make it much weaker.",
                     *overrides,
                 )
-
-    def _learned(self, rehearsal: Rehearsal) -> float:
-        """Return how far the loss came below that of what knows nothing."""
-        return self.exam.known - rehearsal.last
 
     def _released(self, brake: Brake) -> list[str]:
         """Return the overrides that leave out a brake; none where there is none."""

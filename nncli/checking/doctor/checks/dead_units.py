@@ -63,7 +63,7 @@ class DeadUnits(Check, name="dead_units"):
 
     def _lives(self, factor: float) -> bool:
         """Whether units live at a learning rate, and the network learns."""
-        learns = self.exam.rehearsal(factor).last < self.exam.known
+        learns = self.exam.learned(self.exam.rehearsal(factor)) > 0
         return learns and not self._dying(factor)
 
     def _finding(

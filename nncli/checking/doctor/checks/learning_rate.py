@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
+from nncli.checking.doctor.examination import FALL
 from nncli.checking.doctor.rehearsal import WHOLE, Rehearsal
 from nncli.core.text import count, number
 
@@ -14,13 +15,6 @@ RISE = 0.25
 
 Early steps overshoot. No shipped config rises, nor with twice its rate; with ten times
 they rise by up to 0.13, or diverge.
-"""
-
-FALL = 0.1
-"""Share of the loss that a good learning rate takes away over the first steps.
-
-Of the loss of the best constant output: coming down to that from a larger first loss
-is nothing learned yet.
 """
 
 EDGE = 2.0
@@ -73,7 +67,7 @@ class LearningRate(Check, name="learning_rate"):
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
-        if exam.experiment.optimizer.full_batch or not exam.network.flat.values.size:
+        if not exam.steps_tell:
             return
         if not math.isfinite(self._still):
             # The network gives no numbers at all; no rate is to blame.
@@ -81,7 +75,7 @@ class LearningRate(Check, name="learning_rate"):
         now = exam.rehearsal()
         if self._rose(now):
             yield self._too_large(now)
-        elif self._good(now):
+        elif self.exam.good(now):
             yield from self._edge(now)
         elif self._harmful(now):
             yield self._too_large(now)
@@ -96,19 +90,12 @@ class LearningRate(Check, name="learning_rate"):
     def _rose(self, rehearsal: Rehearsal) -> bool:
         return not rehearsal.last - self._still <= RISE * abs(self._still)
 
-    def _learned(self, rehearsal: Rehearsal) -> float:
-        """Return how far the loss came below that of what knows nothing."""
-        return self.exam.known - rehearsal.last
-
-    def _good(self, rehearsal: Rehearsal) -> bool:
-        return self._learned(rehearsal) >= FALL * abs(self.exam.known) > 0
-
     def _safe(self, factor: float) -> bool:
         """Whether a rate is good, begins with no leap, and even its double learns."""
         once = self.exam.rehearsal(factor)
-        if not self._good(once) or (once.ratio or 0) > WHOLE:
+        if not self.exam.good(once) or (once.ratio or 0) > WHOLE:
             return False
-        return self._learned(self.exam.rehearsal(EDGE * factor)) > 0
+        return self.exam.learned(self.exam.rehearsal(EDGE * factor)) > 0
 
     def _smaller(self, factors: tuple[float, ...]) -> Rehearsal | None:
         return next((self.exam.rehearsal(x) for x in factors if self._safe(x)), None)
@@ -153,7 +140,7 @@ class LearningRate(Check, name="learning_rate"):
         whole = exam.rehearsal(far)
         if self._rose(whole) or (whole.ratio or 0) > CALM:
             return
-        better = self._larger(far, max(self._learned(whole), 0.0) / SHARE)
+        better = self._larger(far, max(self.exam.learned(whole), 0.0) / SHARE)
         if better is None:
             return
         steps = count(exam.steps, "step")
@@ -176,7 +163,7 @@ class LearningRate(Check, name="learning_rate"):
             tried = self.exam.rehearsal(factor)
             if self._rose(tried):
                 return None
-            if self._learned(tried) >= learned and self._safe(factor):
+            if self.exam.learned(tried) >= learned and self._safe(factor):
                 return tried
         return None
 

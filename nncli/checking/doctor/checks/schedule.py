@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nncli.checking.doctor.base import Check, Finding
-from nncli.checking.doctor.checks.learning_rate import FALL
 from nncli.core.text import count, number
 
 SHARE = 0.25
@@ -24,15 +23,15 @@ class ScheduleCheck(Check, name="schedule"):
 
     def run(self) -> Iterator[Finding]:
         exam = self.exam
-        if exam.experiment.optimizer.full_batch or not exam.network.flat.values.size:
+        if not exam.steps_tell:
             return
         if exam.whole >= 1:
             return
-        learned = exam.known - exam.rehearsal().last
-        if not learned >= FALL * abs(exam.known) > 0:
+        now = exam.rehearsal()
+        if not exam.good(now):
             return
         whole = exam.rehearsal(exam.whole)
-        if not exam.known - whole.last < SHARE * learned:
+        if not exam.learned(whole) < SHARE * exam.learned(now):
             return
         steps = count(exam.steps, "step")
         yield self.finding(
@@ -40,7 +39,7 @@ class ScheduleCheck(Check, name="schedule"):
             f"{count(exam.experiment.total_steps, 'step')} together are "
             f"{exam.full_steps:.3g} at the full rate, and come about as far as {steps} "
             f"with {whole.lr:.2g}, which bring the loss to {number(whole.last)}; "
-            f"{steps} at the full rate bring it to {number(exam.rehearsal().last)}.",
+            f"{steps} at the full rate bring it to {number(now.last)}.",
             "Let the rate be constant, or let it fall later.",
             "schedule=constant",
         )
