@@ -97,9 +97,8 @@ def _overview(explained: Explanation) -> str:
 
 
 def _formula(formula: Formula) -> str:
-    text = formula.text or f"{formula.name} says nothing of itself (no docstring)."
-    told = [text, *(f"{other.name}: {other.whole}" for other in formula.others)]
-    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded("\n\n".join(told)))
+    text = formula.whole or f"{formula.name} says nothing of itself (no docstring)."
+    lines = "".join(f"<p>{prose(line)}</p>" for line in unfolded(text))
     return f'<div class="formula">{lines}</div>'
 
 
